@@ -1,0 +1,48 @@
+/**
+ * What the compiler knows of a device, as a value: no stage asks a device anything. Units: bytes, microseconds, GB/s
+ * (10^9 bytes, read plus written). The built-in profiles are starting values for planning and tests; calibration
+ * replaces them on a real device.
+ */
+import builtIn from "./profiles.json" with { type: "json" };
+
+export interface DeviceLimits {
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupSizeX: number;
+  readonly maxComputeWorkgroupStorageSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxBufferSize: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+}
+
+export interface DeviceProfile {
+  readonly name: string;
+  readonly limits: DeviceLimits;
+  readonly features: readonly string[];
+  /** Smallest and largest subgroup size, or null without the feature. */
+  readonly subgroups: readonly [number, number] | null;
+  /** Runs on the CPU: barriers cost thousands of cycles, one thread per row wins. */
+  readonly software: boolean;
+  /** What one workgroup may keep of its rows (registers plus workgroup memory). */
+  readonly onChipBytes: number;
+  /** How many workgroups fill the device. */
+  readonly usefulWorkgroups: number;
+  /** Cost of one more dispatch in a pass. */
+  readonly launchUs: number;
+  /** vec4 copy, bytes read plus written. */
+  readonly copyGBps: number;
+  /** One workgroupBarrier of 256 invocations. */
+  readonly barrierUs: number;
+}
+
+export type ProfileName = Exclude<keyof typeof builtIn, "_">;
+export const PROFILE_NAMES = Object.keys(builtIn).filter((name): name is ProfileName => name !== "_");
+
+/** The built-in profile of that name, or undefined. */
+export function findProfile(name: string): DeviceProfile | undefined {
+  const known = PROFILE_NAMES.find((candidate) => candidate === name);
+  if (known === undefined) return undefined;
+  const { subgroups, ...rest } = builtIn[known];
+  const [least, most] = subgroups ?? [];
+  return { name: known, ...rest, subgroups: least === undefined || most === undefined ? null : [least, most] };
+}
