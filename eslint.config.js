@@ -1,0 +1,42 @@
+import { defineConfig } from "eslint/config";
+import eslint from "@eslint/js";
+import tseslint from "typescript-eslint";
+
+export default defineConfig(
+  { ignores: ["dist/", "coverage/", "demo-output/", ".cache/"] },
+  eslint.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    linterOptions: { reportUnusedDisableDirectives: "error" },
+    rules: {
+      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "inline-type-imports" }],
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
+      // Numbers and booleans print the same everywhere; objects in templates stay forbidden.
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
+      // `noPropertyAccessFromIndexSignature` is off, but process.env["X"] says that X may be missing.
+      "@typescript-eslint/dot-notation": "off",
+      // tsc checks names, in .mjs files as well, and knows Node's and the browser's globals.
+      "no-undef": "off",
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "ExportDefaultDeclaration",
+          message: "Export by name (STYLE section 18), so that a thing has one name everywhere.",
+        },
+      ],
+      eqeqeq: "error",
+      "max-lines": ["warn", { max: 400 }],
+    },
+  },
+  {
+    // Tools that demand a default export.
+    files: ["*.config.js", "*.config.ts", "test/support/reporter.ts"],
+    rules: { "no-restricted-syntax": "off" },
+  },
+);
