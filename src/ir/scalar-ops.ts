@@ -1,9 +1,255 @@
-/** PLACEHOLDER: the full table is being written; the names below are final. */
-export const SCALAR_OP_NAMES = [
-  "neg", "abs", "sign", "floor", "ceil", "round", "trunc", "sqrt", "rsqrt", "exp", "exp2", "expm1", "log", "log2", "log1p",
-  "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
-  "isnan", "isinf", "isfinite", "not",
-  "add", "sub", "mul", "div", "pow", "max", "min", "atan2",
-  "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "where",
-] as const;
-export type ScalarOp = (typeof SCALAR_OP_NAMES)[number];
+/**
+ * The table of scalar ops: all that the compiler knows of each. `evaluate` is the meaning (float64; an i32 or u32 node
+ * wraps the result to 32 bits, see `evaluateScalar`), `error` and `propagate` are what tests take their tolerance from.
+ * Names and NaN behaviour are PyTorch's: `max` and `min` propagate nan, `sign(nan)` is nan, `round` goes to even.
+ *
+ * Promises are WGSL's own where WGSL has the builtin. expm1, log1p, the hyperbolic functions and their inverses, erf and
+ * pow are lowered to formulas of ours, which have to keep what stands here; it is meant to be within reach of careful f32
+ * code (a polynomial near 0, an exponential or logarithm elsewhere).
+ */
+import type { DType } from "./dtype.ts";
+import * as model from "./error-models.ts";
+import type { ErrorModel } from "./error-models.ts";
+import * as by from "./error-propagation.ts";
+import type { BinaryPropagation, UnaryPropagation } from "./error-propagation.ts";
+import { erf, pow, roundHalfEven } from "./float64-math.ts";
+
+/** "float": integers and bools are promoted to f32 first. "numeric": floats and integers. "any": bool too. */
+export type OperandClass = "float" | "numeric" | "bool" | "any";
+export type Trait = "commutative" | "associative" | "idempotent";
+
+interface OpInfoBase {
+  readonly operands: OperandClass;
+  /** "same": the operands' dtype. `where` has a bool first operand, which does not count. */
+  readonly result: "same" | "bool";
+  readonly traits: readonly Trait[];
+  /** The largest error of a correct f32 evaluation at exact operands. */
+  readonly error: ErrorModel;
+}
+export interface UnaryOpInfo extends OpInfoBase {
+  readonly arity: 1;
+  readonly evaluate: (x: number) => number;
+  /** How an operand's error enters; absent: the op is monotone, and the interval's ends say it. */
+  readonly propagate?: UnaryPropagation;
+}
+export interface BinaryOpInfo extends OpInfoBase {
+  readonly arity: 2;
+  readonly evaluate: (x: number, y: number) => number;
+  /** Absent: monotone in each operand, and the box's corners say it. */
+  readonly propagate?: BinaryPropagation;
+}
+export interface TernaryOpInfo extends OpInfoBase {
+  readonly arity: 3;
+  readonly evaluate: (condition: number, x: number, y: number) => number;
+}
+export type ScalarOpInfo = UnaryOpInfo | BinaryOpInfo | TernaryOpInfo;
+
+const truth = (holds: boolean): number => (holds ? 1 : 0);
+const isNonzero = (x: number): boolean => x !== 0;
+
+const float = { arity: 1, operands: "float", result: "same", traits: [] } as const;
+const classTest = {
+  arity: 1,
+  operands: "float",
+  result: "bool",
+  traits: [],
+  error: model.EXACT,
+  propagate: by.certainClass,
+} as const;
+const numeric2 = { arity: 2, operands: "numeric", result: "same" } as const;
+const comparison = {
+  arity: 2,
+  operands: "numeric",
+  result: "bool",
+  traits: [],
+  error: model.EXACT,
+  propagate: by.propagateComparison,
+} as const;
+const logical = { arity: 2, operands: "bool", result: "bool", error: model.EXACT } as const;
+const lattice = ["commutative", "associative", "idempotent"] as const;
+const rounding = (evaluate: (x: number) => number) =>
+  ({ ...float, error: model.EXACT, propagate: by.constantBetween(evaluate), evaluate }) as const;
+
+export const SCALAR_OPS = {
+  neg: {
+    ...float,
+    operands: "numeric",
+    error: model.EXACT,
+    propagate: by.lipschitz,
+    evaluate: (x: number) => -x,
+  },
+  abs: {
+    ...float,
+    operands: "numeric",
+    traits: ["idempotent"],
+    error: model.EXACT,
+    propagate: by.lipschitz,
+    evaluate: Math.abs,
+  },
+  sign: { ...rounding(Math.sign), operands: "numeric", traits: ["idempotent"] },
+  floor: { ...rounding(Math.floor), traits: ["idempotent"] },
+  ceil: { ...rounding(Math.ceil), traits: ["idempotent"] },
+  round: { ...rounding(roundHalfEven), traits: ["idempotent"] },
+  trunc: { ...rounding(Math.trunc), traits: ["idempotent"] },
+
+  // WGSL: sqrt is 1 / inverseSqrt, 2.5 + 2 ulp.
+  sqrt: { ...float, error: model.ulps(5), evaluate: Math.sqrt },
+  rsqrt: { ...float, error: model.INVERSE_SQUARE_ROOT, evaluate: (x: number) => 1 / Math.sqrt(x) },
+  exp: { ...float, error: model.ulpsGrowingWithArgument(3), evaluate: Math.exp },
+  exp2: { ...float, error: model.ulpsGrowingWithArgument(3), evaluate: (x: number) => pow(2, x) },
+  expm1: { ...float, error: model.ulpsGrowingWithArgument(16), evaluate: Math.expm1 },
+  log: { ...float, error: model.LOGARITHM, evaluate: Math.log },
+  log2: { ...float, error: model.LOGARITHM, evaluate: Math.log2 },
+  log1p: { ...float, error: model.ulps(16), evaluate: Math.log1p },
+
+  sin: { ...float, error: model.SINE, propagate: by.lipschitz, evaluate: Math.sin },
+  cos: { ...float, error: model.SINE, propagate: by.lipschitz, evaluate: Math.cos },
+  tan: { ...float, error: model.TANGENT, propagate: by.betweenPoles, evaluate: Math.tan },
+  asin: { ...float, error: model.arcError(6.81e-5), evaluate: Math.asin },
+  acos: { ...float, error: model.arcError(6.77e-5), evaluate: Math.acos },
+  atan: { ...float, error: model.ulps(4096), evaluate: Math.atan },
+  sinh: { ...float, error: model.ulpsOfHalvedExp(24), evaluate: Math.sinh },
+  cosh: { ...float, error: model.ulpsOfHalvedExp(8), evaluate: Math.cosh }, // convex: its extremes lie at the ends, too
+  tanh: { ...float, error: model.ulps(1e-5 / model.F32_ULP), evaluate: Math.tanh }, // 1e-5 relative, hence absolute
+  asinh: { ...float, error: model.ulps(32), evaluate: Math.asinh },
+  acosh: { ...float, error: model.ulps(32), evaluate: Math.acosh },
+  atanh: { ...float, error: model.ulps(32), evaluate: Math.atanh },
+  erf: { ...float, error: model.absolutePlusUlps(4e-7, 8), evaluate: erf },
+
+  isnan: { ...classTest, evaluate: (x: number) => truth(Number.isNaN(x)) },
+  isinf: { ...classTest, evaluate: (x: number) => truth(Math.abs(x) === Number.POSITIVE_INFINITY) },
+  isfinite: { ...classTest, evaluate: (x: number) => truth(Number.isFinite(x)) },
+  not: {
+    arity: 1,
+    operands: "bool",
+    result: "bool",
+    traits: [],
+    error: model.EXACT,
+    evaluate: (x: number) => truth(x === 0),
+  },
+
+  // Floating-point addition and multiplication are not associative; integers' are, which passes ask the dtype for.
+  add: {
+    ...numeric2,
+    traits: ["commutative"],
+    error: model.CORRECTLY_ROUNDED,
+    propagate: by.propagateSum,
+    evaluate: (x: number, y: number) => x + y,
+  },
+  sub: {
+    ...numeric2,
+    traits: [],
+    error: model.CORRECTLY_ROUNDED,
+    propagate: by.propagateSum,
+    evaluate: (x: number, y: number) => x - y,
+  },
+  mul: {
+    ...numeric2,
+    traits: ["commutative"],
+    error: model.CORRECTLY_ROUNDED,
+    propagate: by.propagateProduct,
+    evaluate: (x: number, y: number) => x * y,
+  },
+  // True division, as in PyTorch: integers are promoted.
+  div: {
+    ...numeric2,
+    operands: "float",
+    traits: [],
+    error: model.DIVISION,
+    propagate: by.propagateQuotient,
+    evaluate: (x: number, y: number) => x / y,
+  },
+  pow: { ...numeric2, operands: "float", traits: [], error: model.POWER, evaluate: pow },
+  max: {
+    ...numeric2,
+    traits: lattice,
+    error: model.EXACT,
+    propagate: by.propagateExtreme(Math.max),
+    evaluate: Math.max,
+  },
+  min: {
+    ...numeric2,
+    traits: lattice,
+    error: model.EXACT,
+    propagate: by.propagateExtreme(Math.min),
+    evaluate: Math.min,
+  },
+  atan2: {
+    ...numeric2,
+    operands: "float",
+    traits: [],
+    error: model.ARCTANGENT_OF_QUOTIENT,
+    propagate: by.propagateAngle,
+    evaluate: Math.atan2,
+  },
+
+  eq: {
+    ...comparison,
+    operands: "any",
+    traits: ["commutative"],
+    evaluate: (x: number, y: number) => truth(x === y),
+  },
+  ne: {
+    ...comparison,
+    operands: "any",
+    traits: ["commutative"],
+    evaluate: (x: number, y: number) => truth(x !== y),
+  },
+  lt: { ...comparison, evaluate: (x: number, y: number) => truth(x < y) },
+  le: { ...comparison, evaluate: (x: number, y: number) => truth(x <= y) },
+  gt: { ...comparison, evaluate: (x: number, y: number) => truth(x > y) },
+  ge: { ...comparison, evaluate: (x: number, y: number) => truth(x >= y) },
+  and: {
+    ...logical,
+    traits: lattice,
+    evaluate: (x: number, y: number) => truth(isNonzero(x) && isNonzero(y)),
+  },
+  or: {
+    ...logical,
+    traits: lattice,
+    evaluate: (x: number, y: number) => truth(isNonzero(x) || isNonzero(y)),
+  },
+  xor: {
+    ...logical,
+    traits: ["commutative", "associative"],
+    evaluate: (x: number, y: number) => truth(isNonzero(x) !== isNonzero(y)),
+  },
+  where: {
+    arity: 3,
+    operands: "any",
+    result: "same",
+    traits: [],
+    error: model.EXACT,
+    evaluate: (condition: number, x: number, y: number) => (isNonzero(condition) ? x : y),
+  },
+} as const satisfies Record<string, ScalarOpInfo>;
+
+export type ScalarOp = keyof typeof SCALAR_OPS;
+
+/** Whether `text` names an op. Own keys only: "toString" is not one. */
+export const isScalarOp = (text: string): text is ScalarOp => Object.hasOwn(SCALAR_OPS, text);
+
+/** All names, in the table's order. */
+export const SCALAR_OP_NAMES: readonly ScalarOp[] = Object.keys(SCALAR_OPS).filter(isScalarOp);
+
+/** A number as a 32-bit integer holds it, wrapped around; other dtypes keep it as it is. */
+export function wrapInteger(dtype: DType, x: number): number {
+  return dtype === "i32" ? x | 0 : dtype === "u32" ? x >>> 0 : x;
+}
+
+/** The op's value at a point, for operands of this dtype (of `where`: the dtype of the two choices). Not rounded to f32. */
+export function evaluateScalar(fn: ScalarOp, dtype: DType, args: readonly number[]): number {
+  const info: ScalarOpInfo = SCALAR_OPS[fn];
+  const [x = Number.NaN, y = Number.NaN, z = Number.NaN] = args;
+  // A 32 by 32 bit product needs 64 bits, more than float64 has.
+  const isInteger = dtype === "i32" || dtype === "u32";
+  const value =
+    fn === "mul" && isInteger
+      ? Math.imul(x, y)
+      : info.arity === 1
+        ? info.evaluate(x)
+        : info.arity === 2
+          ? info.evaluate(x, y)
+          : info.evaluate(x, y, z);
+  return info.result === "same" ? wrapInteger(dtype, value) : value;
+}
