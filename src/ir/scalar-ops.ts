@@ -7,6 +7,7 @@
  * pow are lowered to formulas of ours, which have to keep what stands here; it is meant to be within reach of careful f32
  * code (a polynomial near 0, an exponential or logarithm elsewhere).
  */
+import { isInteger } from "./dtype.ts";
 import type { DType } from "./dtype.ts";
 import * as model from "./error-models.ts";
 import type { ErrorModel } from "./error-models.ts";
@@ -59,7 +60,7 @@ const classTest = {
 const numeric2 = { arity: 2, operands: "numeric", result: "same" } as const;
 const comparison = {
   arity: 2,
-  operands: "numeric",
+  operands: "any",
   result: "bool",
   traits: [],
   error: model.EXACT,
@@ -67,8 +68,15 @@ const comparison = {
 } as const;
 const logical = { arity: 2, operands: "bool", result: "bool", error: model.EXACT } as const;
 const lattice = ["commutative", "associative", "idempotent"] as const;
-const rounding = (evaluate: (x: number) => number) =>
-  ({ ...float, error: model.EXACT, propagate: by.constantBetween(evaluate), evaluate }) as const;
+const step = (evaluate: (x: number) => number) =>
+  ({
+    ...float,
+    operands: "numeric",
+    traits: ["idempotent"],
+    error: model.EXACT,
+    propagate: by.constantBetween(evaluate),
+    evaluate,
+  }) as const;
 
 export const SCALAR_OPS = {
   neg: {
@@ -86,11 +94,11 @@ export const SCALAR_OPS = {
     propagate: by.lipschitz,
     evaluate: Math.abs,
   },
-  sign: { ...rounding(Math.sign), operands: "numeric", traits: ["idempotent"] },
-  floor: { ...rounding(Math.floor), traits: ["idempotent"] },
-  ceil: { ...rounding(Math.ceil), traits: ["idempotent"] },
-  round: { ...rounding(roundHalfEven), traits: ["idempotent"] },
-  trunc: { ...rounding(Math.trunc), traits: ["idempotent"] },
+  sign: step(Math.sign),
+  floor: step(Math.floor),
+  ceil: step(Math.ceil),
+  round: step(roundHalfEven),
+  trunc: step(Math.trunc),
 
   // WGSL: sqrt is 1 / inverseSqrt, 2.5 + 2 ulp.
   sqrt: { ...float, error: model.ulps(5), evaluate: Math.sqrt },
@@ -159,7 +167,7 @@ export const SCALAR_OPS = {
     propagate: by.propagateQuotient,
     evaluate: (x: number, y: number) => x / y,
   },
-  pow: { ...numeric2, operands: "float", traits: [], error: model.POWER, evaluate: pow },
+  pow: { ...numeric2, traits: [], error: model.POWER, evaluate: pow },
   max: {
     ...numeric2,
     traits: lattice,
@@ -185,13 +193,11 @@ export const SCALAR_OPS = {
 
   eq: {
     ...comparison,
-    operands: "any",
     traits: ["commutative"],
     evaluate: (x: number, y: number) => truth(x === y),
   },
   ne: {
     ...comparison,
-    operands: "any",
     traits: ["commutative"],
     evaluate: (x: number, y: number) => truth(x !== y),
   },
@@ -237,19 +243,39 @@ export function wrapInteger(dtype: DType, x: number): number {
   return dtype === "i32" ? x | 0 : dtype === "u32" ? x >>> 0 : x;
 }
 
-/** The op's value at a point, for operands of this dtype (of `where`: the dtype of the two choices). Not rounded to f32. */
+/**
+ * x to the y modulo 2^32. A negative exponent gives the quotient truncated towards 0 as PyTorch does: 0, or the sign for
+ * the bases 1 and -1; 0 to a negative power is 0.
+ */
+function powInteger(x: number, y: number): number {
+  if (y < 0) return x === 1 ? 1 : x === -1 ? (y % 2 === 0 ? 1 : -1) : 0;
+  let result = 1;
+  let square = x;
+  for (let rest = y; rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) result = Math.imul(result, square);
+    square = Math.imul(square, square);
+  }
+  return result;
+}
+
+/**
+ * The op's meaning on two operands of an integer dtype, before wrapping: a 32 by 32 bit product needs 64 bits, more
+ * than float64 has.
+ */
+export function integerMeaning(fn: ScalarOp): ((x: number, y: number) => number) | undefined {
+  return fn === "mul" ? Math.imul : fn === "pow" ? powInteger : undefined;
+}
+
+/**
+ * The op's value at a point, for operands of this dtype (of `where`: the dtype of the two choices). Float results are
+ * not rounded.
+ */
 export function evaluateScalar(fn: ScalarOp, dtype: DType, args: readonly number[]): number {
   const info: ScalarOpInfo = SCALAR_OPS[fn];
   const [x = Number.NaN, y = Number.NaN, z = Number.NaN] = args;
-  // A 32 by 32 bit product needs 64 bits, more than float64 has.
-  const isInteger = dtype === "i32" || dtype === "u32";
-  const value =
-    fn === "mul" && isInteger
-      ? Math.imul(x, y)
-      : info.arity === 1
-        ? info.evaluate(x)
-        : info.arity === 2
-          ? info.evaluate(x, y)
-          : info.evaluate(x, y, z);
+  if (info.arity === 3) return info.evaluate(x, y, z);
+  const special = isInteger(dtype) ? integerMeaning(fn) : undefined;
+  if (special !== undefined) return wrapInteger(dtype, special(x, y));
+  const value = info.arity === 1 ? info.evaluate(x) : info.evaluate(x, y);
   return info.result === "same" ? wrapInteger(dtype, value) : value;
 }
