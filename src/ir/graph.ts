@@ -26,7 +26,10 @@ export interface ScalarNode extends NodeBase {
   readonly name: string;
   readonly default?: number | undefined;
 }
-/** The same value everywhere. The value is exactly representable in the dtype (bool: 0 or 1). */
+/**
+ * The same value everywhere, exactly representable in the dtype (bool: 0 or 1). f16 and bf16 are storage types and
+ * compute in f32, so their constants hold any f32: `isRepresentable` in number-text.ts says it exactly.
+ */
 export interface ConstNode extends NodeBase {
   readonly op: "const";
   readonly value: number;

@@ -49,7 +49,9 @@ export function isRepresentable(value: number, dtype: DType): boolean {
       return Object.is(value, value | 0);
     case "u32":
       return Object.is(value, value >>> 0);
-    default:
+    case "f32":
+    case "f16":
+    case "bf16":
       return Object.is(value, Math.fround(value));
   }
 }

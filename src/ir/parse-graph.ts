@@ -11,8 +11,7 @@ import type { Graph, GraphResult, Node, NodeId } from "./graph.ts";
 import { representValue } from "./number-text.ts";
 import { printName } from "./print-graph.ts";
 import { isReduceOp } from "./reduce-ops.ts";
-import { SCALAR_OP_NAMES } from "./scalar-ops.ts";
-import type { ScalarOp } from "./scalar-ops.ts";
+import { isScalarOp } from "./scalar-ops.ts";
 import { expectInteger, expectNumber, openText, parseList, parseName } from "./text-cursor.ts";
 import type { TextCursor, Token } from "./text-cursor.ts";
 
@@ -58,11 +57,11 @@ function parseInput(reader: Reader): void {
   const name = parseName(cursor, label);
   cursor.expect(":");
   const dtype = expectDType(cursor);
-  if (!isScalar)
-    return define(reader, label, { op: "param", type: { dtype, shape: parseShape(cursor) }, name });
-  const type: TensorType = { dtype, shape: [] };
-  if (!cursor.accept("=")) return define(reader, label, { op: "scalar", type, name });
-  define(reader, label, { op: "scalar", type, name, default: expectValue(cursor, dtype) });
+  const shape = isScalar ? [] : parseIntegers(cursor);
+  const type: TensorType = { dtype, shape };
+  if (!isScalar) define(reader, label, { op: "param", type, name });
+  else if (!cursor.accept("=")) define(reader, label, { op: "scalar", type, name });
+  else define(reader, label, { op: "scalar", type, name, default: expectValue(cursor, dtype) });
 }
 
 interface DeclaredResult {
@@ -166,8 +165,6 @@ function parsePad(reader: Reader): Completion {
   });
 }
 
-const isScalarOp = (text: string): text is ScalarOp => (SCALAR_OP_NAMES as readonly string[]).includes(text);
-
 /** Ops of the two tables: `add %x, %y` and `reduce.sum %x axes=[1]`. */
 function parseTableOp(reader: Reader, token: Token): Completion {
   const { cursor } = reader;
@@ -213,11 +210,9 @@ function parseAttribute<T>(cursor: TextCursor, name: string, parseValue: (cursor
 const parseIntegers = (cursor: TextCursor): readonly number[] =>
   parseList(cursor, "[", "]", () => expectInteger(cursor));
 
-const parseShape = parseIntegers;
-
 function parseType(cursor: TextCursor): TensorType {
   const dtype = expectDType(cursor);
-  return { dtype, shape: parseShape(cursor) };
+  return { dtype, shape: parseIntegers(cursor) };
 }
 
 function expectDType(cursor: TextCursor): DType {

@@ -20,13 +20,23 @@ export const REDUCE_OPS = {
   prod: { operand: "numeric", identity: 1, evaluate: (a: number, b: number) => a * b, exact: false },
   max: { operand: "numeric", identity: null, evaluate: propagateNan(Math.max), exact: true },
   min: { operand: "numeric", identity: null, evaluate: propagateNan(Math.min), exact: true },
-  any: { operand: "bool", identity: 0, evaluate: (a: number, b: number) => (a !== 0 || b !== 0 ? 1 : 0), exact: true },
-  all: { operand: "bool", identity: 1, evaluate: (a: number, b: number) => (a !== 0 && b !== 0 ? 1 : 0), exact: true },
+  any: {
+    operand: "bool",
+    identity: 0,
+    evaluate: (a: number, b: number) => (a !== 0 || b !== 0 ? 1 : 0),
+    exact: true,
+  },
+  all: {
+    operand: "bool",
+    identity: 1,
+    evaluate: (a: number, b: number) => (a !== 0 && b !== 0 ? 1 : 0),
+    exact: true,
+  },
 } as const satisfies Record<string, ReduceOpInfo>;
 
 export type ReduceOp = keyof typeof REDUCE_OPS;
 
-export const isReduceOp = (text: string): text is ReduceOp => text in REDUCE_OPS;
+export const isReduceOp = (text: string): text is ReduceOp => Object.hasOwn(REDUCE_OPS, text);
 
 /** Whether `fn` reduces operands of this dtype. */
 export const reduceAccepts = (fn: ReduceOp, dtype: DType): boolean =>

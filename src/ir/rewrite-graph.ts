@@ -41,7 +41,13 @@ export function mapOperands(node: Node, renumber: (id: NodeId) => NodeId): Node 
     case "map":
     case "concat":
       return { ...node, args: node.args.map(renumber) };
-    default:
+    case "cast":
+    case "reduce":
+    case "reshape":
+    case "transpose":
+    case "broadcast":
+    case "slice":
+    case "pad":
       return { ...node, arg: renumber(node.arg) };
   }
 }
