@@ -59,6 +59,11 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const [first, ...rest] = process.argv.slice(2);
   const gpu = first === "--gpu";
   const command = gpu || first === undefined ? rest : [first, ...rest];
-  if (command.length === 0) throw new Error("usage: node scripts/launch.mjs [--gpu] FILE [ARGUMENT...]");
-  process.exitCode = await launch(command, { gpu });
+  try {
+    if (command.length === 0) throw new Error("usage: node scripts/launch.mjs [--gpu] FILE [ARGUMENT...]");
+    process.exitCode = await launch(command, { gpu });
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }

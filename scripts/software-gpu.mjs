@@ -99,7 +99,8 @@ export function unpackSwiftShader(env) {
  * Headless Chromium with SwiftShader, fonts and the system libraries that bare machines lack, unpacked.
  *
  * @param {Environment} env
- * @returns {Promise<{ executable: string, libraries: string, fonts: string }>} put `libraries` on LD_LIBRARY_PATH
+ * @returns {Promise<{ executable: string, libraries: string, fonts: string }>} put `libraries` on
+ *   LD_LIBRARY_PATH, and set FONTCONFIG_PATH to `fonts`
  */
 export async function unpackChromium(env) {
   if (!hasSoftwareGpu())
