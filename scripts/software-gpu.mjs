@@ -23,10 +23,14 @@ import { createBrotliDecompress } from "node:zlib";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const archives = join(root, "node_modules", "@sparticuz", "chromium");
 
-/** Ends with 0 where Dawn finds an adapter; a child, because a process that has loaded Dawn may not end by itself. */
+/**
+ * Ends with 0 where Dawn finds an adapter; a child, because drivers are chosen by the environment of a process. The
+ * instance is kept on globalThis: were the garbage collector to take it, Dawn would crash.
+ */
 const PROBE = `
   import { create } from "webgpu";
-  const adapter = await create([]).requestAdapter();
+  globalThis.instance = create([]);
+  const adapter = await globalThis.instance.requestAdapter();
   process.exit(adapter ? 0 : 1);
 `;
 
