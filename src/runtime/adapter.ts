@@ -1,0 +1,114 @@
+/**
+ * Finding WebGPU: `navigator.gpu` in browsers (and runtimes that have it), else the npm package `webgpu` (Dawn).
+ *
+ * Whoever keeps a GPUDevice of Dawn must keep the GPU object as well: once the garbage collector takes the object that
+ * `create` returned, the next use of the device crashes the process. `FoundGpu.gpu` is therefore passed on, never dropped.
+ * It is not kept in this module: it would outlive all devices, and tests could not start from a clean state.
+ */
+import { deriveProfile, OPTIONAL_FEATURES } from "./device-profile.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+
+export interface AdapterSummary {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** Runs on the CPU. */
+  readonly software: boolean;
+  readonly features: readonly string[];
+  /** What a device on this adapter will have: `profile.name` is the built-in profile that the costs come from. */
+  readonly profile: DeviceProfile;
+}
+
+export type FoundGpu =
+  { readonly gpu: GPU; readonly reason: null } | { readonly gpu: null; readonly reason: string };
+
+export type FoundAdapter =
+  | { readonly gpu: GPU; readonly adapter: GPUAdapter; readonly reason: null }
+  | { readonly gpu: null; readonly adapter: null; readonly reason: string };
+
+/** The entry point of WebGPU, or why there is none. `dawnOptions` go to Dawn where that is what serves. */
+export async function findGpu(dawnOptions: readonly string[] = []): Promise<FoundGpu> {
+  // Node 20 has no navigator, Node 24 has one without a GPU; types claim both.
+  const inherent = (globalThis as { readonly navigator?: { readonly gpu?: GPU } }).navigator?.gpu;
+  if (inherent !== undefined) return { gpu: inherent, reason: null };
+  const isNode =
+    typeof (globalThis as { readonly process?: { readonly versions?: unknown } }).process?.versions ===
+    "object";
+  if (!isNode)
+    return { gpu: null, reason: "this browser has no navigator.gpu (or the page is not a secure context)" };
+  try {
+    // A variable keeps bundlers from following a package that only Node uses.
+    const name = "webgpu";
+    const dawn = (await import(/* @vite-ignore */ name)) as { readonly create: (options: string[]) => GPU };
+    return { gpu: dawn.create([...dawnOptions]), reason: null };
+  } catch (error) {
+    return {
+      gpu: null,
+      reason: `the npm package "webgpu" does not load (${String(error)}): npm install webgpu`,
+    };
+  }
+}
+
+/** The adapter that `openDevice` takes, or why there is none. */
+export async function findAdapter(
+  options: GPURequestAdapterOptions = {},
+  dawnOptions: readonly string[] = [],
+): Promise<FoundAdapter> {
+  const found = await findGpu(dawnOptions);
+  if (found.gpu === null) return { ...found, adapter: null };
+  try {
+    const adapter = await found.gpu.requestAdapter({ powerPreference: "high-performance", ...options });
+    if (adapter !== null) return { gpu: found.gpu, adapter, reason: null };
+    return { gpu: null, adapter: null, reason: "the system offers no GPU that WebGPU can use" };
+  } catch (error) {
+    return { gpu: null, adapter: null, reason: `asking for one failed (${String(error)})` };
+  }
+}
+
+/** Opens a device with everything the adapter offers that programs may use. */
+export async function requestFullDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature));
+  const requiredLimits: Record<string, number> = {};
+  // The limits are getters of the prototype: Object.entries would not see them.
+  for (const name in adapter.limits) {
+    const value: unknown = Reflect.get(adapter.limits, name);
+    if (typeof value === "number") requiredLimits[name] = value;
+  }
+  return adapter.requestDevice({ label: "tensorweft", requiredFeatures, requiredLimits });
+}
+
+/** The adapters that WebGPU lets us see, each once: by power preference, then the fallback. Empty where there is none. */
+export async function listAdapters(): Promise<readonly AdapterSummary[]> {
+  const found = await findGpu();
+  if (found.gpu === null) return [];
+  const requests: readonly GPURequestAdapterOptions[] = [
+    { powerPreference: "high-performance" },
+    { powerPreference: "low-power" },
+    { forceFallbackAdapter: true },
+  ];
+  const summaries = new Map<string, AdapterSummary>();
+  for (const request of requests) {
+    // Some implementations refuse options that they do not know; the others still count.
+    const adapter = await found.gpu.requestAdapter(request).catch(() => null);
+    if (adapter === null) continue;
+    const summary = summarizeAdapter(adapter);
+    const key = [summary.vendor, summary.architecture, summary.device, summary.description].join("\n");
+    if (!summaries.has(key)) summaries.set(key, summary);
+  }
+  return [...summaries.values()];
+}
+
+export function summarizeAdapter(adapter: GPUAdapter): AdapterSummary {
+  const { vendor, architecture, device, description } = adapter.info;
+  const profile = deriveProfile(adapter.limits, adapter.features, adapter.info);
+  return {
+    vendor,
+    architecture,
+    device,
+    description,
+    software: profile.software,
+    features: [...adapter.features].sort(),
+    profile,
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * What a device offers, whichever backend runs it. Everything that a caller holds of the runtime is one of these
+ * interfaces; the classes behind them are found through `openDevice`.
+ *
+ * A call returns its tensors at once, before the work is done. Mistakes of the caller throw at once; whatever goes
+ * wrong later (a kernel that does not compile, a lost device) rejects the reads of the tensors that depend on it.
+ */
+import type { DType } from "../ir/dtype.ts";
+import type { Graph } from "../ir/graph.ts";
+import type { Plan } from "../ir/plan.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+
+export type Backend = "webgpu" | "cpu";
+
+/** What `read()` gives: f32, i32 and u32 as their arrays, f16 as Float16Array where the language has it (else its words), bf16 as words, bool as bytes 0 and 1. */
+export type TypedArray =
+  | Float32Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Float16Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>;
+
+/** What a tensor can be made from. Plain numbers become f32 unless the options say otherwise. */
+export type TensorData =
+  | Float32Array
+  | Int32Array
+  | Uint32Array
+  | Float16Array
+  | Uint16Array
+  | Uint8Array
+  | readonly number[]
+  | readonly boolean[]
+  | number
+  | boolean;
+
+export interface TensorOptions {
+  /** Needed for raw 16-bit words (`"f16"` or `"bf16"`) and bytes (`"bool"`); otherwise it follows from the data. */
+  readonly dtype?: DType | undefined;
+}
+
+export interface Tensor extends Disposable {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly device: Device;
+  readonly disposed: boolean;
+  /** What messages call it, as in `result "w" of @norm, f32[8,4]`. */
+  readonly label: string;
+  /** Copies the elements, row-major, to the host when the work they depend on is done. */
+  read(): Promise<TypedArray>;
+  /**
+   * The buffer that holds the elements, for other users of the same GPUDevice, once all work that fills it has been
+   * submitted. It belongs to the tensor and is valid until the tensor is disposed.
+   */
+  gpuBuffer(): Promise<GPUBuffer>;
+  /** Gives the memory back. Work that was already called for still sees the elements. Harmless when repeated. */
+  dispose(): void;
+}
+
+/** A compiled program. WebGPU runs the plan and the CPU runs the graph, so a program for one of them may lack the other. */
+export interface Program {
+  readonly plan?: Plan | undefined;
+  readonly graph?: Graph | undefined;
+}
+
+export interface LoadedProgram {
+  readonly device: Device;
+  /** Resolves when every kernel is compiled; calls need not wait for it. Rejects when one does not compile. */
+  readonly ready: Promise<void>;
+  /** Runs the program on tensors of this device. Scalars that have a default may be left out. */
+  run(inputs: readonly Tensor[], scalars?: Readonly<Record<string, number>>): Tensor[];
+}
+
+export interface MemoryInfo {
+  /** Tensors that were neither disposed nor collected. */
+  readonly tensors: number;
+  /** Buffers in use by tensors and by calls that wait for their kernels, and their size in bytes. */
+  readonly buffers: number;
+  readonly bytes: number;
+  /** Bytes of idle buffers, kept for reuse until `trim()`. */
+  readonly pooledBytes: number;
+}
+
+/** What the device has done since it was opened. All are 0 on the CPU. */
+export interface DeviceCounters {
+  readonly shaderModules: number;
+  readonly pipelines: number;
+  readonly bindGroups: number;
+  readonly buffersCreated: number;
+  readonly writeBuffers: number;
+  readonly dispatches: number;
+  readonly submits: number;
+}
+
+export interface Device extends Disposable {
+  readonly backend: Backend;
+  readonly profile: DeviceProfile;
+  readonly counters: DeviceCounters;
+  /** The WebGPU device below, or null on the CPU. */
+  readonly gpuDevice: GPUDevice | null;
+  /** Copies data to the device. Without a shape the result has one dimension, or none for a single number. */
+  tensor(data: TensorData, shape?: readonly number[], options?: TensorOptions): Tensor;
+  /** A tensor over a buffer of this `gpuDevice` that stays its owner's: nothing is copied, `dispose()` leaves it alone. */
+  wrap(buffer: GPUBuffer, shape: readonly number[], options?: TensorOptions): Tensor;
+  /** Prepares a program. Throws when it asks for more than the device has; compiles in the background. */
+  load(program: Program): LoadedProgram;
+  memory(): MemoryInfo;
+  /** Frees idle buffers. */
+  trim(): void;
+  /** Frees everything. A GPUDevice that the caller brought lives on. */
+  dispose(): void;
+}
