@@ -1,0 +1,116 @@
+/**
+ * Copies the PyTorch golden vectors that the conformance test needs, without gradients and float32 answers.
+ *
+ *     node scripts/copy-golden.ts <folder of the full vectors>
+ *
+ * Ensures: test/data/golden holds, for each group, a manifest with forward outputs only and the tensors it names, in the
+ *          order in which the manifest names them; the same source gives the same bytes.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const GROUPS = ["norm", "weight_norm", "weight_norm_eps", "rowwise", "custom", "sweep"];
+const TARGET = fileURLToPath(new URL("../test/data/golden", import.meta.url));
+
+type Json = Readonly<Record<string, unknown>>;
+interface Stored {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const toObject = (value: unknown): Json => (isObject(value) ? value : {});
+const toNumbers = (value: unknown): readonly number[] => (Array.isArray(value) ? value.map(Number) : []);
+
+function readTensors(path: string): ReadonlyMap<string, Stored> {
+  const file = readFileSync(path);
+  const start = 8 + Number(file.readBigUInt64LE(0));
+  const header = toObject(JSON.parse(file.subarray(8, start).toString("utf8")));
+  return new Map(
+    Object.entries(header).map(([name, value]) => {
+      const { dtype, shape, data_offsets } = toObject(value);
+      const [begin = 0, end = 0] = toNumbers(data_offsets);
+      const bytes = file.subarray(start + begin, start + end);
+      return [name, { dtype: String(dtype), shape: toNumbers(shape), bytes }];
+    }),
+  );
+}
+
+/** Wide elements first, so that every tensor starts at a multiple of its element size. */
+function writeTensors(path: string, tensors: ReadonlyMap<string, Stored>): void {
+  const isWide = ([, { dtype }]: readonly [string, Stored]): boolean => dtype === "F64";
+  const entries = [...tensors];
+  const ordered = [...entries.filter(isWide), ...entries.filter((entry) => !isWide(entry))];
+  let offset = 0;
+  const header = Object.fromEntries(
+    ordered.map(([name, { dtype, shape, bytes }]) => {
+      const data_offsets = [offset, offset + bytes.length];
+      offset += bytes.length;
+      return [name, { dtype, shape, data_offsets }];
+    }),
+  );
+  const text = Buffer.from(JSON.stringify(header));
+  const padding = Buffer.alloc((8 - (text.length % 8)) % 8, " ");
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length + padding.length));
+  writeFileSync(path, Buffer.concat([length, text, padding, ...ordered.map(([, { bytes }]) => bytes)]));
+}
+
+/** The case without what only gradients need. `err` tells how far PyTorch itself is from the truth; reports show it. */
+function reduceCase(full: Json): Json {
+  const { id, op, attrs, dtype, tags, raises } = full;
+  const inputs = Object.entries(toObject(full["in"])).filter(([name]) => !name.startsWith("up_"));
+  const outputs = Object.entries(toObject(full["out"]))
+    .filter(([name]) => !name.startsWith("grad_"))
+    .map(([name, value]) => {
+      const { truth, err, tol } = toObject(value);
+      return [name, { truth, err, tol }] as const;
+    });
+  return {
+    id,
+    op,
+    attrs,
+    dtype,
+    in: Object.fromEntries(inputs),
+    out: Object.fromEntries(outputs),
+    tags,
+    raises,
+  };
+}
+
+function* listTensors(reduced: Json): Generator<string> {
+  for (const name of Object.values(toObject(reduced["in"]))) if (typeof name === "string") yield name;
+  for (const output of Object.values(toObject(reduced["out"]))) yield String(toObject(output)["truth"]);
+}
+
+function copyGroup(source: string, group: string): void {
+  const manifest = toObject(JSON.parse(readFileSync(join(source, group, "manifest.json"), "utf8")));
+  const all = readTensors(join(source, group, "data.safetensors"));
+  const cases = (Array.isArray(manifest["cases"]) ? manifest["cases"] : []).map((full) =>
+    reduceCase(toObject(full)),
+  );
+  const kept = new Map<string, Stored>();
+  for (const name of cases.flatMap((reduced) => [...listTensors(reduced)])) {
+    const tensor = all.get(name);
+    if (tensor === undefined) throw new Error(`group ${group} has no tensor ${name}`);
+    kept.set(name, tensor);
+  }
+  mkdirSync(join(TARGET, group), { recursive: true });
+  const { format, data, source: origin } = manifest;
+  const head = JSON.stringify({ format, group, data, source: origin }).slice(0, -1);
+  const lines = cases.map((reduced) => JSON.stringify(reduced)).join(",\n");
+  writeFileSync(join(TARGET, group, "manifest.json"), `${head},"cases":[\n${lines}\n]}\n`);
+  writeTensors(join(TARGET, group, "data.safetensors"), kept);
+  console.log(`${group}: ${cases.length} cases, ${kept.size} tensors`);
+}
+
+const [source] = process.argv.slice(2);
+if (source === undefined) {
+  console.error("usage: node scripts/copy-golden.ts <folder of the full vectors>");
+  process.exitCode = 2;
+} else {
+  for (const group of GROUPS) copyGroup(source, group);
+}
