@@ -7,6 +7,7 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { elementCount, MAX_RANK, printType } from "./dtype.ts";
 import type { TensorType } from "./dtype.ts";
+import type { SliceRange } from "./graph-builder.ts";
 
 /** Most elements of one tensor: kernels index with i32. */
 export const MAX_ELEMENTS = 2 ** 31 - 1;
@@ -153,4 +154,51 @@ export function inferShape(
       help: `${printType(type)} has ${String(count)} elements, ${printShape(shape)} has ${String(elementCount(inferred))}`,
     });
   return inferred;
+}
+
+export interface ResolvedRange {
+  readonly start: number;
+  readonly step: number;
+  readonly length: number;
+}
+
+/** One entry of a slice, as Python resolves it; a number is a range of one element. */
+export function resolveRange(
+  range: SliceRange | number,
+  axis: number,
+  type: TensorType,
+  span: Span | undefined,
+): ResolvedRange {
+  const size = type.shape[axis] ?? 1;
+  if (typeof range === "number") {
+    if (Number.isInteger(range) && range >= -size && range < size)
+      return { start: range < 0 ? range + size : range + 0, step: 1, length: 1 };
+    fail(
+      "invalid-value",
+      `index ${String(range)} is out of range for axis ${String(axis)} of ${printType(type)}`,
+      {
+        span,
+        help: size === 0 ? "the axis is empty" : `indices run from ${String(-size)} to ${String(size - 1)}`,
+      },
+    );
+  }
+  const { start = 0, stop = size, step = 1 } = range;
+  const bad = [start, stop, step].find((n) => !Number.isInteger(n));
+  if (bad !== undefined)
+    fail("invalid-value", `${String(bad)} in a slice of axis ${String(axis)} is no whole number`, {
+      span,
+      help: "start, stop and step are whole numbers",
+    });
+  if (step < 1)
+    fail("invalid-value", `step ${String(step)} in a slice of axis ${String(axis)} is not positive`, {
+      span,
+      help: "steps are at least 1; slices do not reverse",
+    });
+  const clamp = (n: number): number => Math.min(Math.max(n < 0 ? n + size : n, 0), size) + 0;
+  const first = clamp(start);
+  const length = Math.max(0, Math.ceil((clamp(stop) - first) / step));
+  // Where no step is taken its size means nothing: one spelling, so that equal slices are equal nodes.
+  return length === 0
+    ? { start: 0, step: 1, length }
+    : { start: first, step: length === 1 ? 1 : step, length };
 }
