@@ -1,20 +1,12 @@
 /**
- * The library as a table: what a front end needs to offer its functions by name.
- *
- * Requires: of callers of `build`, nothing: `callLibrary` checks names and kinds.
- * Ensures:  parameters stand in the order in which they may be given without a name; `tensor` parameters come first.
+ * The library as a table: what a front end needs to offer its functions by name. The rows have the form of the text
+ * language's `Builtins`, so the two maps can be joined.
  */
-import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
 import { clip, gelu, relu, sigmoid, silu, softplus } from "./activations.ts";
 import { readArguments } from "./arguments.ts";
-import type {
-  ArgumentReader,
-  LibraryArguments,
-  LibraryParameter,
-  LibraryParameterKind,
-} from "./arguments.ts";
+import type { ArgumentReader, LibraryFunction, LibraryParameter, LibraryParameterKind } from "./arguments.ts";
 import { adain, batchNorm, globalResponseNorm, groupNorm, instanceNorm } from "./channel-norm.ts";
 import { layerNorm, rmsNorm } from "./layer-norm.ts";
 import { std, variance } from "./moments.ts";
@@ -22,158 +14,144 @@ import { cosineSimilarity, norm, normalize, normExceptDim, pixelNorm, scaleNorm 
 import { logSoftmax, logsumexp, softmax } from "./softmax.ts";
 import { centeredWeightNorm, demodulate, weightNorm, weightStandardize } from "./weight-norm.ts";
 
-type Build = (b: GraphBuilder, args: ArgumentReader, span: Span | undefined) => Value;
+type Signature = Readonly<Record<string, LibraryParameterKind | `${LibraryParameterKind}?`>>;
+type Row = readonly [string, LibraryFunction];
 
-export interface LibraryFunction {
-  readonly name: string;
-  readonly parameters: readonly LibraryParameter[];
-  readonly build: Build;
-}
-
-/** `"v g dim?:kept-axis"`: a bare word is a required tensor, `?` marks what may be left out. */
-function defineFunction(name: string, signature: string, build: Build): LibraryFunction {
-  const parameters = signature.split(" ").map((word): LibraryParameter => {
-    const [head = "", kind = "tensor"] = word.split(":");
-    return { name: head.replace("?", ""), kind: kind as LibraryParameterKind, required: !head.endsWith("?") };
+/** A question mark makes a parameter optional. */
+function defineRow(
+  name: string,
+  signature: Signature,
+  build: (b: GraphBuilder, args: ArgumentReader, span: Span | undefined) => Value,
+): Row {
+  const params = Object.entries(signature).map(([param, spec]): LibraryParameter => {
+    // What is left without the question mark is a kind, by the type of a signature.
+    const kind = spec.replace("?", "") as LibraryParameterKind;
+    return { name: param, kind, required: kind === spec };
   });
-  return { name, parameters, build };
+  return [name, { params, build: (b, args, span) => build(b, readArguments(name, args, span), span) }];
 }
 
-const softmaxOptions = (a: ArgumentReader) => ({ axis: a.axes("axis") });
-const reduceOptions = (a: ArgumentReader) => ({ axis: a.axes("axis"), keepdims: a.boolean("keepdims") });
-const varOptions = (a: ArgumentReader) => ({ ...reduceOptions(a), correction: a.number("correction") });
-const epsOption = (a: ArgumentReader) => ({ eps: a.operand("eps") });
-const affineOptions = (a: ArgumentReader) => ({
+const readEps = (a: ArgumentReader) => ({ eps: a.operand("eps") });
+const readReduce = (a: ArgumentReader) => ({ axis: a.numbers("axis"), keepdims: a.boolean("keepdims") });
+const readVar = (a: ArgumentReader) => ({ ...readReduce(a), correction: a.number("correction") });
+const readAffine = (a: ArgumentReader) => ({
   weight: a.optionalTensor("weight"),
   bias: a.optionalTensor("bias"),
-  ...epsOption(a),
+  ...readEps(a),
+});
+const readTrailing = (a: ArgumentReader) => ({
+  normalizedShape: a.numbers("normalizedShape"),
+  ...readAffine(a),
 });
 
-function readApproximation(a: ArgumentReader, span: Span | undefined): "none" | "tanh" {
-  const word = a.text("approximate") ?? "none";
-  if (word === "none" || word === "tanh") return word;
-  return fail("invalid-value", `gelu knows no approximation "${word}"`, {
-    span,
-    help: 'approximate is "none" or "tanh"',
-  });
-}
+const EPS = { eps: "operand?" } as const;
+const AFFINE = { weight: "operand?", bias: "operand?", eps: "operand?" } as const;
+const REDUCTION = { axis: "axis?", keepdims: "boolean?" } as const;
 
-const REDUCTION = "axis?:axes keepdims?:boolean";
-
-const FUNCTIONS: readonly LibraryFunction[] = [
-  defineFunction("norm", `x ord?:number ${REDUCTION}`, (b, a, span) =>
-    norm(b, a.tensor("x"), { ...reduceOptions(a), ord: a.number("ord") }, span),
+const NORMS: readonly Row[] = [
+  defineRow("norm", { x: "operand", ord: "number?", ...REDUCTION }, (b, a, span) =>
+    norm(b, a.tensor("x"), { ...readReduce(a), ord: a.number("ord") }, span),
   ),
-  defineFunction("normExceptDim", "v pow?:number dim?:kept-axis", (b, a, span) =>
+  defineRow("normExceptDim", { v: "operand", pow: "number?", dim: "axis?" }, (b, a, span) =>
     normExceptDim(b, a.tensor("v"), { pow: a.number("pow"), dim: a.keptAxis("dim") }, span),
   ),
-  defineFunction("weightNorm", "v g dim?:kept-axis eps?:operand", (b, a, span) =>
-    weightNorm(b, a.tensor("v"), a.tensor("g"), { dim: a.keptAxis("dim"), ...epsOption(a) }, span),
+  defineRow("normalize", { x: "operand", p: "number?", axis: "axis?", ...EPS }, (b, a, span) =>
+    normalize(b, a.tensor("x"), { p: a.number("p"), axis: a.numbers("axis"), ...readEps(a) }, span),
   ),
-  defineFunction("centeredWeightNorm", "v g eps?:operand", (b, a, span) =>
-    centeredWeightNorm(b, a.tensor("v"), a.tensor("g"), epsOption(a), span),
+  defineRow("cosineSimilarity", { x: "operand", y: "operand", axis: "integer?", ...EPS }, (b, a, span) =>
+    cosineSimilarity(b, a.tensor("x"), a.tensor("y"), { axis: a.number("axis"), ...readEps(a) }, span),
   ),
-  defineFunction("weightStandardize", "w gain?:tensor eps?:operand", (b, a, span) =>
-    weightStandardize(b, a.tensor("w"), { gain: a.optionalTensor("gain"), ...epsOption(a) }, span),
+  defineRow("scaleNorm", { x: "operand", g: "operand", ...EPS }, (b, a, span) =>
+    scaleNorm(b, a.tensor("x"), a.tensor("g"), readEps(a), span),
   ),
-  defineFunction("demodulate", "w s eps?:operand", (b, a, span) =>
-    demodulate(b, a.tensor("w"), a.tensor("s"), epsOption(a), span),
+  defineRow("pixelNorm", { x: "operand", ...EPS }, (b, a, span) =>
+    pixelNorm(b, a.tensor("x"), readEps(a), span),
   ),
-  defineFunction("normalize", "x p?:number axis?:axes eps?:operand", (b, a, span) =>
-    normalize(b, a.tensor("x"), { ...softmaxOptions(a), p: a.number("p"), ...epsOption(a) }, span),
+];
+
+const WEIGHT_NORMS: readonly Row[] = [
+  defineRow("weightNorm", { v: "operand", g: "operand", dim: "axis?", ...EPS }, (b, a, span) =>
+    weightNorm(b, a.tensor("v"), a.tensor("g"), { dim: a.keptAxis("dim"), ...readEps(a) }, span),
   ),
-  defineFunction("cosineSimilarity", "x y axis?:axis eps?:operand", (b, a, span) =>
-    cosineSimilarity(b, a.tensor("x"), a.tensor("y"), { axis: a.number("axis"), ...epsOption(a) }, span),
+  defineRow("centeredWeightNorm", { v: "operand", g: "operand", ...EPS }, (b, a, span) =>
+    centeredWeightNorm(b, a.tensor("v"), a.tensor("g"), readEps(a), span),
   ),
-  defineFunction("scaleNorm", "x g eps?:operand", (b, a, span) =>
-    scaleNorm(b, a.tensor("x"), a.tensor("g"), epsOption(a), span),
+  defineRow("weightStandardize", { w: "operand", gain: "operand?", ...EPS }, (b, a, span) =>
+    weightStandardize(b, a.tensor("w"), { gain: a.optionalTensor("gain"), ...readEps(a) }, span),
   ),
-  defineFunction("pixelNorm", "x eps?:operand", (b, a, span) =>
-    pixelNorm(b, a.tensor("x"), epsOption(a), span),
+  defineRow("demodulate", { w: "operand", s: "operand", ...EPS }, (b, a, span) =>
+    demodulate(b, a.tensor("w"), a.tensor("s"), readEps(a), span),
   ),
-  defineFunction("softmax", "x axis?:axes", (b, a, span) =>
-    softmax(b, a.tensor("x"), softmaxOptions(a), span),
+];
+
+const REDUCTIONS: readonly Row[] = [
+  defineRow("softmax", { x: "operand", axis: "axis?" }, (b, a, span) =>
+    softmax(b, a.tensor("x"), { axis: a.numbers("axis") }, span),
   ),
-  defineFunction("logSoftmax", "x axis?:axes", (b, a, span) =>
-    logSoftmax(b, a.tensor("x"), softmaxOptions(a), span),
+  defineRow("logSoftmax", { x: "operand", axis: "axis?" }, (b, a, span) =>
+    logSoftmax(b, a.tensor("x"), { axis: a.numbers("axis") }, span),
   ),
-  defineFunction("logsumexp", `x ${REDUCTION}`, (b, a, span) =>
-    logsumexp(b, a.tensor("x"), reduceOptions(a), span),
+  defineRow("logsumexp", { x: "operand", ...REDUCTION }, (b, a, span) =>
+    logsumexp(b, a.tensor("x"), readReduce(a), span),
   ),
-  defineFunction("var", `x ${REDUCTION} correction?:number`, (b, a, span) =>
-    variance(b, a.tensor("x"), varOptions(a), span),
+  defineRow("var", { x: "operand", ...REDUCTION, correction: "number?" }, (b, a, span) =>
+    variance(b, a.tensor("x"), readVar(a), span),
   ),
-  defineFunction("std", `x ${REDUCTION} correction?:number`, (b, a, span) =>
-    std(b, a.tensor("x"), varOptions(a), span),
+  defineRow("std", { x: "operand", ...REDUCTION, correction: "number?" }, (b, a, span) =>
+    std(b, a.tensor("x"), readVar(a), span),
   ),
-  defineFunction(
-    "layerNorm",
-    "x normalizedShape?:shape weight?:tensor bias?:tensor eps?:operand",
-    (b, a, span) =>
-      layerNorm(b, a.tensor("x"), { normalizedShape: a.axes("normalizedShape"), ...affineOptions(a) }, span),
+];
+
+const LAYERS: readonly Row[] = [
+  defineRow("layerNorm", { x: "operand", normalizedShape: "axis?", ...AFFINE }, (b, a, span) =>
+    layerNorm(b, a.tensor("x"), readTrailing(a), span),
   ),
-  defineFunction("rmsNorm", "x normalizedShape?:shape weight?:tensor eps?:operand", (b, a, span) =>
-    rmsNorm(
-      b,
-      a.tensor("x"),
-      {
-        normalizedShape: a.axes("normalizedShape"),
-        weight: a.optionalTensor("weight"),
-        ...epsOption(a),
-      },
-      span,
-    ),
+  defineRow("rmsNorm", { x: "operand", normalizedShape: "axis?", weight: "operand?", ...EPS }, (b, a, span) =>
+    rmsNorm(b, a.tensor("x"), readTrailing(a), span),
   ),
-  defineFunction("groupNorm", "x numGroups:number weight?:tensor bias?:tensor eps?:operand", (b, a, span) =>
-    groupNorm(b, a.tensor("x"), { numGroups: a.number("numGroups") ?? 0, ...affineOptions(a) }, span),
+  defineRow("groupNorm", { x: "operand", numGroups: "integer", ...AFFINE }, (b, a, span) =>
+    // An absent number of groups cannot pass a front end that reads `required`; 0 is refused by the function.
+    groupNorm(b, a.tensor("x"), { numGroups: a.number("numGroups") ?? 0, ...readAffine(a) }, span),
   ),
-  defineFunction("instanceNorm", "x weight?:tensor bias?:tensor eps?:operand", (b, a, span) =>
-    instanceNorm(b, a.tensor("x"), affineOptions(a), span),
+  defineRow("instanceNorm", { x: "operand", ...AFFINE }, (b, a, span) =>
+    instanceNorm(b, a.tensor("x"), readAffine(a), span),
   ),
-  defineFunction(
+  defineRow(
     "batchNorm",
-    "x runningMean runningVar weight?:tensor bias?:tensor eps?:operand",
+    { x: "operand", runningMean: "operand", runningVar: "operand", ...AFFINE },
     (b, a, span) =>
-      batchNorm(b, a.tensor("x"), a.tensor("runningMean"), a.tensor("runningVar"), affineOptions(a), span),
+      batchNorm(b, a.tensor("x"), a.tensor("runningMean"), a.tensor("runningVar"), readAffine(a), span),
   ),
-  defineFunction("globalResponseNorm", "x gamma beta eps?:operand", (b, a, span) =>
-    globalResponseNorm(b, a.tensor("x"), a.tensor("gamma"), a.tensor("beta"), epsOption(a), span),
+  defineRow("globalResponseNorm", { x: "operand", gamma: "operand", beta: "operand", ...EPS }, (b, a, span) =>
+    globalResponseNorm(b, a.tensor("x"), a.tensor("gamma"), a.tensor("beta"), readEps(a), span),
   ),
-  defineFunction("adain", "x gamma beta eps?:operand", (b, a, span) =>
-    adain(b, a.tensor("x"), a.tensor("gamma"), a.tensor("beta"), epsOption(a), span),
+  defineRow("adain", { x: "operand", gamma: "operand", beta: "operand", ...EPS }, (b, a, span) =>
+    adain(b, a.tensor("x"), a.tensor("gamma"), a.tensor("beta"), readEps(a), span),
   ),
-  defineFunction("relu", "x", (b, a, span) => relu(b, a.tensor("x"), {}, span)),
-  defineFunction("sigmoid", "x", (b, a, span) => sigmoid(b, a.tensor("x"), {}, span)),
-  defineFunction("silu", "x", (b, a, span) => silu(b, a.tensor("x"), {}, span)),
-  defineFunction("gelu", "x approximate?:text", (b, a, span) =>
-    gelu(b, a.tensor("x"), { approximate: readApproximation(a, span) }, span),
+];
+
+const ACTIVATIONS: readonly Row[] = [
+  defineRow("relu", { x: "operand" }, (b, a, span) => relu(b, a.tensor("x"), {}, span)),
+  defineRow("sigmoid", { x: "operand" }, (b, a, span) => sigmoid(b, a.tensor("x"), {}, span)),
+  defineRow("silu", { x: "operand" }, (b, a, span) => silu(b, a.tensor("x"), {}, span)),
+  defineRow("gelu", { x: "operand" }, (b, a, span) => gelu(b, a.tensor("x"), {}, span)),
+  // The text language has no strings, so the approximation is a function of its own there.
+  defineRow("geluTanh", { x: "operand" }, (b, a, span) =>
+    gelu(b, a.tensor("x"), { approximate: "tanh" }, span),
   ),
-  defineFunction("softplus", "x beta?:operand", (b, a, span) =>
+  defineRow("softplus", { x: "operand", beta: "operand?" }, (b, a, span) =>
     softplus(b, a.tensor("x"), { beta: a.operand("beta") }, span),
   ),
-  defineFunction("clip", "x min?:operand max?:operand", (b, a, span) =>
+  defineRow("clip", { x: "operand", min: "operand?", max: "operand?" }, (b, a, span) =>
     clip(b, a.tensor("x"), { min: a.operand("min"), max: a.operand("max") }, span),
   ),
 ];
 
 /** The library by name. */
-export const LIBRARY: ReadonlyMap<string, LibraryFunction> = new Map(FUNCTIONS.map((fn) => [fn.name, fn]));
-
-/** Calls a library function with named arguments; refuses unknown names and missing arguments. */
-export function callLibrary(
-  fn: LibraryFunction,
-  b: GraphBuilder,
-  args: LibraryArguments,
-  span?: Span,
-): Value {
-  for (const name of args.keys())
-    if (!fn.parameters.some((parameter) => parameter.name === name))
-      fail("unknown-argument", `${fn.name} has no parameter ${name}`, {
-        span,
-        help: `its parameters are ${fn.parameters.map((parameter) => parameter.name).join(", ")}`,
-      });
-  const missing = fn.parameters.find((parameter) => parameter.required && !args.has(parameter.name));
-  if (missing !== undefined)
-    fail("wrong-arity", `${fn.name} needs ${missing.name}`, { span, help: `pass ${missing.name}` });
-  return fn.build(b, readArguments(fn.name, args, span), span);
-}
+export const LIBRARY: ReadonlyMap<string, LibraryFunction> = new Map([
+  ...NORMS,
+  ...WEIGHT_NORMS,
+  ...REDUCTIONS,
+  ...LAYERS,
+  ...ACTIVATIONS,
+]);
