@@ -12,7 +12,7 @@ import { representValue } from "./number-text.ts";
 import { printName } from "./print-graph.ts";
 import { isReduceOp } from "./reduce-ops.ts";
 import { isScalarOp } from "./scalar-ops.ts";
-import { expectInteger, expectNumber, openText, parseList, parseName } from "./text-cursor.ts";
+import { expectInteger, expectNumber, openText, parseList, parseName, printToken } from "./text-cursor.ts";
 import type { TextCursor, Token } from "./text-cursor.ts";
 
 interface Reader {
@@ -32,6 +32,14 @@ export function parseGraph(text: string, file = "graph"): Graph {
     parseInput(reader);
   });
   cursor.expect("->");
+  const open = cursor.peek();
+  if (open.text !== "(")
+    cursor.failAt(
+      open,
+      "syntax",
+      `expected results, found ${printToken(open)}`,
+      "results have names: -> (y: f32[8])",
+    );
   const declared = parseList(cursor, "(", ")", () => parseResult(cursor));
   cursor.expect("{");
   while (!cursor.accept("return")) parseStatement(reader);
@@ -39,7 +47,12 @@ export function parseGraph(text: string, file = "graph"): Graph {
   cursor.expect("}");
   const extra = cursor.peek();
   if (extra.kind !== "end")
-    cursor.failAt(extra, "syntax", `expected the end of the text, found ${extra.text}`);
+    cursor.failAt(
+      extra,
+      "syntax",
+      `expected the end of the text, found ${printToken(extra)}`,
+      "one text holds one graph",
+    );
   return { name, nodes: reader.nodes, results };
 }
 
@@ -47,7 +60,7 @@ function expectSigil(cursor: TextCursor, sigil: "@" | "%", what: string): Token 
   const token = cursor.expectKind("name", what);
   return token.text.startsWith(sigil)
     ? token
-    : cursor.failAt(token, "syntax", `expected ${what}, found ${token.text}`);
+    : cursor.failAt(token, "syntax", `expected ${what}, found ${printToken(token)}`);
 }
 
 function parseInput(reader: Reader): void {
@@ -72,7 +85,7 @@ interface DeclaredResult {
 function parseResult(cursor: TextCursor): DeclaredResult {
   const token = cursor.next();
   if (token.kind !== "word" && token.kind !== "string")
-    cursor.failAt(token, "syntax", `expected a result, found ${token.text}`, "write -> (y: f32[8])");
+    cursor.failAt(token, "syntax", `expected a result, found ${printToken(token)}`, "write -> (y: f32[8])");
   const name = parseName(cursor, token);
   cursor.expect(":");
   return { name, type: parseType(cursor) };
@@ -87,7 +100,8 @@ function parseReturn(reader: Reader, declared: readonly DeclaredResult[]): reado
     const actual = nodes[node]?.type;
     if (actual !== undefined && !(actual.dtype === type.dtype && sameShape(actual.shape, type.shape))) {
       const message = `result ${name} is declared ${printType(type)}, but ${token.text} is ${printType(actual)}`;
-      cursor.failAt(token, actual.dtype === type.dtype ? "shape-mismatch" : "dtype-mismatch", message);
+      const code = actual.dtype === type.dtype ? "shape-mismatch" : "dtype-mismatch";
+      cursor.failAt(token, code, message, `declare ${name} as ${printType(actual)}`);
     }
     return { name, node };
   });
@@ -235,7 +249,12 @@ function expectValue(cursor: TextCursor, dtype: DType): number {
 /** Texts spell a f32 by the fewest digits that tell it apart, so reading rounds to the dtype. */
 const represent = (cursor: TextCursor, token: Token, value: number, dtype: DType): number =>
   representValue(value, dtype) ??
-  cursor.failAt(token, "invalid-value", `${token.text} is not a value of ${dtype}`);
+  cursor.failAt(
+    token,
+    "invalid-value",
+    `${token.text} is not a value of ${dtype}`,
+    "i32, u32 and bool hold whole numbers in their range",
+  );
 
 const labelKey = (cursor: TextCursor, token: Token): string =>
   token.text.startsWith('%"') ? printName(parseName(cursor, token)) : token.text.slice(1);

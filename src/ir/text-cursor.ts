@@ -19,6 +19,8 @@ export interface Token {
 const TOKEN =
   /(?<space>[ \t\r\n]+|;[^\n]*)|(?<name>[@%](?:\w+|"(?:[^"\\\n]|\\.)*"))|(?<string>"(?:[^"\\\n]|\\.)*")|(?<number>-inf\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?<word>[A-Za-z_][\w.]*)|(?<mark>->|[()[\]{}:,=*/+<>|&!^-])/y;
 
+const GRAMMAR_HELP = "docs/ir.md has the grammar";
+
 export interface TextCursor {
   readonly peek: () => Token;
   readonly next: () => Token;
@@ -41,11 +43,7 @@ export function openText(text: string, file: string): TextCursor {
   const failAt = (token: Token, code: DiagnosticCode, message: string, help?: string): never =>
     fail(code, message, { span: spanAt(text, file, token.offset, token.text.length), help });
   const failExpected = (what: string, token: Token): never =>
-    failAt(
-      token,
-      "syntax",
-      `expected ${what}, found ${token.kind === "end" ? "the end of the text" : token.text}`,
-    );
+    failAt(token, "syntax", `expected ${what}, found ${printToken(token)}`, GRAMMAR_HELP);
   const accept = (wanted: string): boolean => {
     const taken = peek().text === wanted && peek().kind !== "string" && peek().kind !== "end";
     if (taken) position++;
@@ -53,7 +51,7 @@ export function openText(text: string, file: string): TextCursor {
   };
   const expect = (wanted: string): Token => {
     const token = peek();
-    return accept(wanted) ? token : failExpected(wanted, token);
+    return accept(wanted) ? token : failExpected(`"${wanted}"`, token);
   };
   const expectKind = (kind: Token["kind"], what: string): Token => {
     const token = next();
@@ -61,6 +59,9 @@ export function openText(text: string, file: string): TextCursor {
   };
   return { peek, next, accept, expect, expectKind, failAt };
 }
+
+export const printToken = (token: Token): string =>
+  token.kind === "end" ? "the end of the text" : token.kind === "string" ? token.text : `"${token.text}"`;
 
 function splitTokens(text: string, file: string): readonly Token[] {
   const tokens: Token[] = [];
@@ -72,6 +73,7 @@ function splitTokens(text: string, file: string): readonly Token[] {
       const found = String.fromCodePoint(text.codePointAt(offset) ?? 0);
       fail("stray-character", `unexpected character ${JSON.stringify(found)}`, {
         span: spanAt(text, file, offset, found.length),
+        help: GRAMMAR_HELP,
       });
     }
     for (const kind of ["name", "string", "number", "word", "mark"] as const) {
@@ -100,22 +102,16 @@ export function parseName(cursor: TextCursor, token: Token): string {
 
 export function expectNumber(cursor: TextCursor): number {
   const token = cursor.next();
-  return (
-    parseNumber(token.text) ??
-    cursor.failAt(
-      token,
-      "syntax",
-      `expected a number, found ${token.text === "" ? "the end of the text" : token.text}`,
-    )
-  );
+  const value = token.kind === "string" ? undefined : parseNumber(token.text);
+  if (value !== undefined) return value;
+  return cursor.failAt(token, "syntax", `expected a number, found ${printToken(token)}`, GRAMMAR_HELP);
 }
 
 export function expectInteger(cursor: TextCursor): number {
   const token = cursor.peek();
   const value = expectNumber(cursor);
-  return Number.isSafeInteger(value)
-    ? value
-    : cursor.failAt(token, "syntax", `expected an integer, found ${token.text}`);
+  if (Number.isSafeInteger(value)) return value + 0; // "-0" is 0 here
+  return cursor.failAt(token, "syntax", `expected an integer, found ${printToken(token)}`, GRAMMAR_HELP);
 }
 
 /** `open item, item close`, both ends included. */

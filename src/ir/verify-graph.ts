@@ -35,7 +35,7 @@ import type {
   SliceNode,
   TransposeNode,
 } from "./graph.ts";
-import { isRepresentable } from "./number-text.ts";
+import { isRepresentable, printNumber } from "./number-text.ts";
 import { labelNodes } from "./print-graph.ts";
 import { acceptsDType } from "./promotion.ts";
 import { REDUCE_OPS, reduceAccepts } from "./reduce-ops.ts";
@@ -112,7 +112,10 @@ function verifyOp(node: Node, types: readonly TensorType[]): readonly string[] {
     case "scalar":
       return verifyScalar(node);
     case "const":
-      return checkAll([isRepresentable(node.value, type.dtype), `${String(node.value)} is no ${type.dtype}`]);
+      return checkAll([
+        isRepresentable(node.value, type.dtype),
+        `${printNumber(node.value, "i32")} is no ${type.dtype}`,
+      ]);
     case "iota":
       return checkAll(
         [type.dtype === "i32" || type.dtype === "u32" || type.dtype === "f32", `iota gives no ${type.dtype}`],
