@@ -1,0 +1,41 @@
+/**
+ * Kernel to WGSL: legalisation passes, then the printer.
+ *
+ * Requires: a verified kernel.
+ * Ensures:  text that every WebGPU implementation accepts within the profile's limits; equal input gives equal text.
+ */
+import type { Kernel } from "../../ir/kernel.ts";
+import type { DeviceProfile } from "../../ir/profile.ts";
+import { expandDelinearize } from "./expand-delinearize.ts";
+import { expandGroupReduce } from "./expand-group-reduce.ts";
+import { foldConstants } from "./fold-constants.ts";
+import { ENTRY_POINT, printWgsl } from "./print-wgsl.ts";
+import { unrollLoops } from "./unroll-loops.ts";
+
+export interface KernelPass {
+  readonly name: string;
+  readonly run: (kernel: Kernel, profile: DeviceProfile) => Kernel;
+}
+
+export const LEGALIZE_PASSES: readonly KernelPass[] = [
+  { name: "unroll-loops", run: unrollLoops }, // first: reductions of one expanded body can take scratch in turns
+  { name: "expand-group-reduce", run: expandGroupReduce },
+  { name: "unroll-reductions", run: unrollLoops }, // again: the loops over slots that the pass before made
+  { name: "expand-delinearize", run: expandDelinearize },
+  { name: "fold-constants", run: foldConstants }, // last: the passes before substitute constants
+];
+
+export interface EmittedWgsl {
+  readonly wgsl: string;
+  readonly entryPoint: string;
+  /** Device features that the text needs. */
+  readonly features: readonly string[];
+}
+
+/** The kernel as the printer takes it. */
+export const legalize = (kernel: Kernel, profile: DeviceProfile): Kernel =>
+  LEGALIZE_PASSES.reduce((current, pass) => pass.run(current, profile), kernel);
+
+export function emitWgsl(kernel: Kernel, profile: DeviceProfile): EmittedWgsl {
+  return { wgsl: printWgsl(legalize(kernel, profile)), entryPoint: ENTRY_POINT, features: [] };
+}

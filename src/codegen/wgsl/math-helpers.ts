@@ -1,0 +1,125 @@
+/**
+ * Helper functions that compute: what WGSL's own builtins lack or promise too little for. See helpers.ts for the rules
+ * that all helpers keep. Builtins used have the errors of https://www.w3.org/TR/WGSL/#concrete-float-accuracy, so each
+ * formula is chosen to keep their *absolute* errors (log near 1) away from results near 0.
+ */
+import type { Helper, HelperDialect } from "./helper-types.ts";
+
+type Body = (d: HelperDialect) => readonly string[];
+
+const unary = (uses: readonly string[], body: Body) =>
+  ({
+    uses,
+    parameters: (d: HelperDialect) => `x: ${d.f}`,
+    result: (d: HelperDialect) => d.f,
+    body,
+  }) as const satisfies Helper;
+
+/** Horner's scheme: c0 + v * (c1 + v * (c2 + ...)). */
+const polynomial = (d: HelperDialect, v: string, coefficients: readonly number[]): string =>
+  coefficients.reduceRight((inner, c) => (inner === "" ? d.c(c) : `(${d.c(c)} + ${v} * ${inner})`), "");
+
+const factorial = (n: number): number => (n <= 1 ? 1 : n * factorial(n - 1));
+const range = (count: number): readonly number[] => Array.from({ length: count }, (_, n) => n);
+
+/** (e^x - 1) / x = sum x^n / (n + 1)!; below 0.5 the ninth term is under 2^-29. */
+const EXPM1_SERIES = range(9).map((n) => 1 / factorial(n + 1));
+/** atanh(s) / s = sum s^2n / (2n + 1); log1p needs |s| <= 1/3. */
+const ATANH_SERIES = range(8).map((n) => 1 / (2 * n + 1));
+/** sinh(x) / x = sum x^2n / (2n + 1)!, for |x| < 1. */
+const SINH_SERIES = range(6).map((n) => 1 / factorial(2 * n + 1));
+/** erf(x) / x = 2/sqrt(pi) sum (-1)^n x^2n / (n! (2n + 1)), for |x| < 1. */
+const ERF_SERIES = range(11).map(
+  (n) => ((2 / Math.sqrt(Math.PI)) * (-1) ** n) / (factorial(n) * (2 * n + 1)),
+);
+/** log(erfc(x) e^(x^2)) on [0.9, 4], Chebyshev interpolation of degree 7; erf is then off by 1.1e-7. */
+const LOG_ERFC = [
+  -5.04294519e-4, -1.12676248, 0.36204617, -0.104148814, 2.29719137e-2, -3.52256453e-3, 3.28890704e-4,
+  -1.39330598e-5,
+];
+
+const LN_2 = "0.6931472f";
+
+export const MATH_HELPERS = {
+  // exp's error of a few ulp of e^x is a few ulp of e^x - 1 once that is not small; near 0 a series takes over.
+  expm1: unary([], (d) => [
+    `let series = x * ${polynomial(d, "x", EXPM1_SERIES)};`,
+    `return select(exp(x) - ${d.c(1)}, series, abs(x) < ${d.c(0.5)});`,
+  ]),
+  // log1p(x) = 2 atanh(x / (2 + x)).
+  log1p: unary([], (d) => [
+    `let s = x / (${d.c(2)} + x);`,
+    `let s2 = s * s;`,
+    `let series = (s + s) * ${polynomial(d, "s2", ATANH_SERIES)};`,
+    `return select(log(${d.c(1)} + x), series, abs(x) < ${d.c(0.5)});`,
+  ]),
+  // e^(x/2) squared: e^x alone would overflow a little too early.
+  sinh: unary([], (d) => [
+    `let magnitude = abs(x);`,
+    `let half = exp(${d.c(0.5)} * magnitude);`,
+    `let large = sign(x) * ((${d.c(0.5)} * half) * half - (${d.c(0.5)} / half) / half);`,
+    `let x2 = x * x;`,
+    `return select(large, x * ${polynomial(d, "x2", SINH_SERIES)}, magnitude < ${d.c(1)});`,
+  ]),
+  cosh: unary([], (d) => [
+    `let half = exp(${d.c(0.5)} * abs(x));`,
+    `return (${d.c(0.5)} * half) * half + (${d.c(0.5)} / half) / half;`,
+  ]),
+  // The clamp keeps infinity over infinity away (tanh is 1 from 9.1 on) but may lose a nan.
+  tanh: unary(["is_nan", "expm1"], (d) => [
+    `let t = ${d.call("expm1", `${d.c(2)} * clamp(x, ${d.c(-15)}, ${d.c(15)})`)};`,
+    `return select(t / (t + ${d.c(2)}), x, ${d.call("is_nan", "x")});`,
+  ]),
+  // log1p(a + a^2 / (1 + sqrt(1 + a^2))) loses nothing near 0; past 2^32 a^2 would overflow in time, and log(2a) is exact enough.
+  asinh: unary(["log1p"], (d) => [
+    `let magnitude = abs(x);`,
+    `let a = min(magnitude, ${d.c(2 ** 32)});`,
+    `let small = ${d.call("log1p", `a + a * a / (${d.c(1)} + sqrt(${d.c(1)} + a * a))`)};`,
+    `let result = select(small, log(magnitude) + ${d.f}(${LN_2}), magnitude > ${d.c(2 ** 16)});`,
+    `return select(result, -result, x < ${d.c(0)});`,
+  ]),
+  acosh: unary(["is_nan", "nan", "log1p"], (d) => [
+    `let t = clamp(x, ${d.c(1)}, ${d.c(2 ** 32)}) - ${d.c(1)};`,
+    `let small = ${d.call("log1p", `t + sqrt(t * (t + ${d.c(2)}))`)};`,
+    `let result = select(small, log(x) + ${d.f}(${LN_2}), x > ${d.c(2 ** 16)});`,
+    `return select(result, ${d.call("nan")}, (x < ${d.c(1)}) | ${d.call("is_nan", "x")});`,
+  ]),
+  atanh: unary(["is_nan", "nan", "inf", "log1p"], (d) => [
+    `let a = abs(x);`,
+    `let inside = select(${d.c(0)}, a, a < ${d.c(1)});`,
+    `let result = ${d.c(0.5)} * ${d.call("log1p", `(inside + inside) / (${d.c(1)} - inside)`)};`,
+    `let magnitude = select(result, ${d.call("inf")}, a == ${d.c(1)});`,
+    `let signed = select(magnitude, -magnitude, x < ${d.c(0)});`,
+    `return select(signed, ${d.call("nan")}, (a > ${d.c(1)}) | ${d.call("is_nan", "x")});`,
+  ]),
+  erf: unary(["is_nan"], (d) => [
+    `let a = min(abs(x), ${d.c(4)});`, // 1 - erf(4) is 1.5e-8, under half an ulp of 1
+    `let tail = exp(${polynomial(d, "a", LOG_ERFC)} - a * a);`,
+    `let large = sign(x) * (${d.c(1)} - tail);`,
+    `let x2 = a * a;`,
+    `let result = select(large, x * ${polynomial(d, "x2", ERF_SERIES)}, a < ${d.c(1)});`,
+    `return select(result, x, ${d.call("is_nan", "x")});`,
+  ]),
+  // IEEE 754 pow, which PyTorch follows; WGSL's own knows no negative base, and 0 and infinity are left open.
+  pow: {
+    uses: ["is_nan", "is_inf", "nan", "inf"],
+    parameters: (d: HelperDialect) => `x: ${d.f}, y: ${d.f}`,
+    result: (d: HelperDialect) => d.f,
+    body: (d: HelperDialect) => [
+      `let a = abs(x);`,
+      `let huge = select(${d.c(0)}, ${d.call("inf")}, (a > ${d.c(1)}) == (y > ${d.c(0)}));`,
+      `let ends = (a == ${d.c(0)}) | ${d.call("is_inf", "a")} | ${d.call("is_inf", "y")};`,
+      `let inside = exp2(y * log2(select(a, ${d.c(1)}, ends)));`,
+      `let magnitude = select(inside, huge, ends & (a != ${d.c(1)}));`,
+      `let whole = floor(y) == y;`,
+      `let half = y * ${d.c(0.5)};`,
+      `let odd = whole & (floor(half) != half) & !${d.call("is_inf", "y")};`,
+      `let negative = (bitcast<${d.u}>(x) & ${d.u}(0x80000000u)) != ${d.u}(0u);`,
+      `let signed = select(magnitude, -magnitude, negative & odd);`,
+      `let undefined_power = negative & !whole & !ends;`,
+      `let invalid = undefined_power | ${d.call("is_nan", "x")} | ${d.call("is_nan", "y")};`,
+      `let result = select(signed, ${d.call("nan")}, invalid);`,
+      `return select(result, ${d.c(1)}, (y == ${d.c(0)}) | (x == ${d.c(1)}));`,
+    ],
+  },
+} as const satisfies Record<string, Helper>;

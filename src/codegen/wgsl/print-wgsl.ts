@@ -1,0 +1,126 @@
+/**
+ * A legalised kernel as WGSL text. Decides nothing: the text is the kernel, statement by statement.
+ *
+ * Requires: a verified kernel without `groupReduce`, `delinearize`, registers and loops marked `unroll`, and with
+ *           constants folded.
+ * Ensures:  equal kernels print equal text.
+ */
+import { CompilerBug } from "../../diagnostics/diagnostic.ts";
+import type { Kernel, Stmt } from "../../ir/kernel.ts";
+import { printHelpers } from "./helpers.ts";
+import { printExpr, stripParentheses } from "./print-expr.ts";
+import type { TextNeeds } from "./print-expr.ts";
+import { NONFINITE_BITS } from "./spell-constant.ts";
+import { typeName } from "./spell-ops.ts";
+import { printLoad, printStore, spellBindingType } from "./spell-storage.ts";
+
+export const ENTRY_POINT = "main";
+
+export function printWgsl(kernel: Kernel): string {
+  const needs: TextNeeds = { helpers: new Set(), nonfinite: new Set() };
+  const lines: string[] = [];
+  printBody(kernel, kernel.body, "  ", needs, lines);
+  const bits = Object.entries(NONFINITE_BITS)
+    .filter(([name]) => [...needs.nonfinite].some((used) => used === name))
+    .map(([name, value]) => `  var ${name} = ${value};`);
+  const main = [
+    `@compute @workgroup_size(${String(kernel.workgroupSize)})`,
+    `fn ${ENTRY_POINT}(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {`,
+    ...printWorkgroupIndex(kernel),
+    ...bits,
+    ...lines,
+    "}",
+  ];
+  const sections = [printDeclarations(kernel), ...printHelpers(needs.helpers), main.join("\n")];
+  return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
+}
+
+function printDeclarations(kernel: Kernel): string {
+  const lines = kernel.bindings.map(
+    (binding, i) =>
+      `@group(0) @binding(${String(i)}) var<storage, ${binding.access}> b_${binding.name}: ${spellBindingType(binding)};`,
+  );
+  if (kernel.scalars.length > 0) {
+    const members = kernel.scalars.map(
+      ({ name, dtype }) => `  s_${name}: ${dtype === "bool" ? "u32" : dtype},`,
+    );
+    lines.unshift("struct Scalars {", ...members, "}");
+    lines.push(`@group(0) @binding(${String(kernel.bindings.length)}) var<uniform> scalars: Scalars;`);
+  }
+  for (const { name, type, length } of kernel.shared)
+    lines.push(`var<workgroup> w_${name}: array<${typeName(type)}, ${String(length)}>;`);
+  return lines.join("\n");
+}
+
+/** `min` tells the compiler the range of the index, which then needs no bounds checks. */
+function printWorkgroupIndex(kernel: Kernel): readonly string[] {
+  const last = `${String(kernel.workgroupCount - 1)}u`;
+  const [x, y] = kernel.workgroups;
+  if (y === 1 && x === kernel.workgroupCount) return [`  let wg = min(wid.x, ${last});`];
+  return [
+    `  let linear = wid.y * ${String(x)}u + wid.x;`,
+    `  if (linear > ${last}) { return; }`, // uniform: the same for the whole workgroup
+    `  let wg = min(linear, ${last});`,
+  ];
+}
+
+function printBody(
+  kernel: Kernel,
+  body: readonly Stmt[],
+  indent: string,
+  needs: TextNeeds,
+  out: string[],
+): void {
+  const findBinding = (name: string) => {
+    const binding = kernel.bindings.find((candidate) => candidate.name === name);
+    if (binding === undefined) throw new CompilerBug("WGSL cannot be printed", [`no binding ${name}`]);
+    return binding;
+  };
+  for (const stmt of body) {
+    if (stmt.kind === "for" || stmt.kind === "if") {
+      const counter = stmt.kind === "for" ? `v_${stmt.counter}` : "";
+      const head =
+        stmt.kind === "if"
+          ? `if (${stripParentheses(printExpr(stmt.condition, needs))}) {`
+          : `for (var ${counter} = 0u; ${counter} < ${String(stmt.trips)}u; ${counter}++) {`;
+      out.push(indent + head);
+      printBody(kernel, stmt.body, `${indent}  `, needs, out);
+      out.push(`${indent}}`);
+    } else if (stmt.kind === "load") {
+      for (const line of printLoad(findBinding(stmt.buffer), stmt.name, stmt.index, needs))
+        out.push(indent + line);
+    } else if (stmt.kind === "store") {
+      for (const line of printStore(findBinding(stmt.buffer), stmt.index, stmt.value, needs))
+        out.push(indent + line);
+    } else {
+      out.push(indent + printStmt(stmt, needs));
+    }
+  }
+}
+
+function printStmt(stmt: Exclude<Stmt, { kind: "for" | "if" | "load" | "store" }>, needs: TextNeeds): string {
+  switch (stmt.kind) {
+    case "let":
+    case "var":
+      return `${stmt.kind} v_${stmt.name} = ${stripParentheses(printExpr(stmt.value, needs))};`;
+    case "assign":
+      return `v_${stmt.name} = ${stripParentheses(printExpr(stmt.value, needs))};`;
+    case "sharedLoad":
+      return `let v_${stmt.name} = w_${stmt.array}[${stripParentheses(printExpr(stmt.index, needs))}];`;
+    case "sharedStore": {
+      const index = stripParentheses(printExpr(stmt.index, needs));
+      return `w_${stmt.array}[${index}] = ${stripParentheses(printExpr(stmt.value, needs))};`;
+    }
+    case "barrier":
+      return "workgroupBarrier();";
+    case "registers":
+    case "setRegister":
+    case "delinearize":
+    case "groupReduce":
+      throw new CompilerBug("a kernel reached the WGSL printer before it was legalised", [
+        `statement ${stmt.kind} is left`,
+      ]);
+    default:
+      return stmt satisfies never;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * How each scalar op reads in WGSL: one table, so that an op without a row does not compile. The same spelling serves
+ * scalars and vectors.
+ *
+ * Requires: operands are printed atoms or parenthesised, of equal width; types are those that `SCALAR_OPS` accepts.
+ * Ensures:  the meaning and the error of `SCALAR_OPS`, for f32, i32, u32 and bool operands alike.
+ */
+import type { ScalarType, ValueType, Width } from "../../ir/kernel.ts";
+import type { ScalarOp } from "../../ir/scalar-ops.ts";
+import { callHelper } from "./helpers.ts";
+import type { HelperName, HelperUses } from "./helpers.ts";
+
+export interface OpContext {
+  /** Type of the last operand (of `where`: of the choices). */
+  readonly operand: ValueType;
+  /** Calls one of our helper functions at the operand's width. */
+  readonly call: (helper: HelperName, ...args: readonly string[]) => string;
+}
+
+type Spelling = (context: OpContext, a: string, b: string, c: string) => string;
+
+export const typeName = ({ scalar, width }: ValueType): string =>
+  width === 1 ? scalar : `vec${String(width)}<${scalar}>`;
+
+const builtin =
+  (name: string): Spelling =>
+  (_, a) =>
+    `${name}(${a})`;
+const infix =
+  (operator: string): Spelling =>
+  (_, a, b) =>
+    `(${a} ${operator} ${b})`;
+const helper =
+  (name: HelperName): Spelling =>
+  ({ call }, a, b) =>
+    b === "" ? call(name, a) : call(name, a, b);
+/** Integers have no fraction. */
+const rounding =
+  (name: string): Spelling =>
+  ({ operand }, a) =>
+    operand.scalar === "f32" ? `${name}(${a})` : a;
+/** Integers have no nan. */
+const extreme =
+  (name: "max" | "min"): Spelling =>
+  ({ operand, call }, a, b) =>
+    operand.scalar === "f32" ? call(name, a, b) : `${name}(${a}, ${b})`;
+
+const SPELLINGS: Record<ScalarOp, Spelling> = {
+  neg: ({ operand }, a) => (operand.scalar === "u32" ? `(${typeName(operand)}(0u) - ${a})` : `(-(${a}))`),
+  abs: builtin("abs"),
+  sign: ({ operand, call }, a) =>
+    operand.scalar === "f32"
+      ? call("sign", a)
+      : operand.scalar === "u32"
+        ? `min(${a}, ${typeName(operand)}(1u))`
+        : `sign(${a})`,
+  floor: rounding("floor"),
+  ceil: rounding("ceil"),
+  round: rounding("round"), // WGSL rounds halves to even, as PyTorch does
+  trunc: rounding("trunc"),
+  sqrt: builtin("sqrt"),
+  rsqrt: builtin("inverseSqrt"),
+  exp: builtin("exp"),
+  exp2: builtin("exp2"),
+  expm1: helper("expm1"),
+  log: builtin("log"),
+  log2: builtin("log2"),
+  log1p: helper("log1p"),
+  sin: builtin("sin"),
+  cos: builtin("cos"),
+  tan: builtin("tan"),
+  asin: builtin("asin"),
+  acos: builtin("acos"),
+  atan: builtin("atan"),
+  sinh: helper("sinh"),
+  cosh: helper("cosh"),
+  tanh: helper("tanh"),
+  asinh: helper("asinh"),
+  acosh: helper("acosh"),
+  atanh: helper("atanh"),
+  erf: helper("erf"),
+  isnan: helper("is_nan"),
+  isinf: helper("is_inf"),
+  isfinite: helper("is_finite"),
+  not: (_, a) => `(!${a})`,
+  add: infix("+"),
+  sub: infix("-"),
+  mul: infix("*"),
+  div: infix("/"),
+  pow: helper("pow"),
+  max: extreme("max"),
+  min: extreme("min"),
+  atan2: (_, a, b) => `atan2(${a}, ${b})`,
+  eq: infix("=="),
+  ne: infix("!="),
+  lt: infix("<"),
+  le: infix("<="),
+  gt: infix(">"),
+  ge: infix(">="),
+  and: infix("&"), // && knows no vectors
+  or: infix("|"),
+  xor: infix("!="),
+  where: (_, a, b, c) => `select(${c}, ${b}, ${a})`,
+};
+
+const contextOf = (operand: ValueType, uses: HelperUses): OpContext => ({
+  operand,
+  call: (name, ...args) => `${callHelper(uses, name, operand.width)}(${args.join(", ")})`,
+});
+
+export function spellOp(fn: ScalarOp, operand: ValueType, args: readonly string[], uses: HelperUses): string {
+  const [a = "", b = "", c = ""] = args;
+  return SPELLINGS[fn](contextOf(operand, uses), a, b, c);
+}
+
+/** The conversion of `cast` (its meaning: `convertScalar`). */
+export function spellCast(from: ValueType, to: ScalarType, arg: string, uses: HelperUses): string {
+  const { call } = contextOf(from, uses);
+  const width: Width = from.width;
+  if (from.scalar === to) return arg;
+  if (to === "bool")
+    return from.scalar === "f32" ? call("is_nonzero", arg) : `(${arg} != ${typeName(from)}(0))`;
+  if (from.scalar === "f32") return call(to === "i32" ? "to_i32" : "to_u32", arg);
+  return `${typeName({ scalar: to, width })}(${arg})`; // bool gives 0 or 1, integers wrap
+}

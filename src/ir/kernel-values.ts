@@ -1,0 +1,55 @@
+/**
+ * Numbers as values of kernel types hold them. The interpreter and constant folding share this file, so that a folded
+ * constant is what running would have given.
+ *
+ * Requires: an i32 or u32 value lies in its range, a bool is 0 or 1.
+ * Ensures:  so do the results.
+ */
+import type { ScalarType } from "./kernel.ts";
+import { evaluateScalar } from "./scalar-ops.ts";
+import type { ScalarOp } from "./scalar-ops.ts";
+import type { IndexOp } from "./kernel.ts";
+
+/** The conversion of `cast`: floats saturate towards integers (nan gives 0), integers wrap, anything is != 0 as bool. */
+export function convertScalar(value: number, from: ScalarType, to: ScalarType): number {
+  switch (to) {
+    case "f32":
+      return Math.fround(value);
+    case "bool":
+      return value !== 0 ? 1 : 0;
+    case "i32":
+      return from === "f32" ? saturate(value, -(2 ** 31), 2 ** 31 - 1) : value | 0;
+    case "u32":
+      return from === "f32" ? saturate(value, 0, 2 ** 32 - 1) : value >>> 0;
+    default:
+      return to satisfies never;
+  }
+}
+
+/** + 0: integers have no -0. */
+const saturate = (value: number, least: number, most: number): number =>
+  Number.isNaN(value) ? 0 : Math.min(Math.max(Math.trunc(value), least), most) + 0;
+
+/** u32 arithmetic of indices; division by zero is excluded by the verifier. */
+export function evaluateIndex(fn: IndexOp, a: number, b: number): number {
+  switch (fn) {
+    case "add":
+      return (a + b) >>> 0;
+    case "sub":
+      return (a - b) >>> 0;
+    case "mul":
+      return Math.imul(a, b) >>> 0;
+    case "div":
+      return Math.floor(a / b);
+    case "mod":
+      return a % b;
+    case "min":
+      return Math.min(a, b);
+    default:
+      return fn satisfies never;
+  }
+}
+
+/** One element of an op; `operand` is the type of the last operand. Floats stay in float64. */
+export const evaluateElement = (fn: ScalarOp, operand: ScalarType, args: readonly number[]): number =>
+  evaluateScalar(fn, operand, args);
