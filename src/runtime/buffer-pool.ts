@@ -1,0 +1,167 @@
+/**
+ * Buffers by size class, reused as soon as nobody holds them.
+ *
+ * A buffer may go to its next user while work of the last one is still running: the queue keeps the order of submits.
+ * It may not while a call that needs it waits for its kernels, so buffers count their holders (tensors, waiting calls).
+ *
+ * Ensures: idle buffers take at most `maxIdleBytes`; the longest idle ones are destroyed first. Contents of a reused
+ * buffer are those of its last user.
+ */
+import type { TensorweftError } from "../diagnostics/diagnostic.ts";
+import type { Counters } from "./counters.ts";
+import { formatBytes, outOfMemory, tooLarge } from "./runtime-errors.ts";
+
+export interface PooledBuffer {
+  /** Unique on its device: names the buffer in keys of bind groups. */
+  readonly id: number;
+  readonly buffer: GPUBuffer;
+  /** Size of the buffer: that of its class, at least what was asked for. */
+  readonly bytes: number;
+  /** False for buffers that the caller brought. */
+  readonly owned: boolean;
+  holders: number;
+  /** What came of allocating it, until that is known. Never rejects. */
+  allocation: Promise<TensorweftError | null> | null;
+  failed: boolean;
+}
+
+export interface PoolSettings {
+  readonly usage: number;
+  readonly maxBufferSize: number;
+  readonly maxIdleBytes: number;
+}
+
+const SMALLEST = 256;
+const MEBI = 2 ** 20;
+
+/** Four classes per octave up to 1 MiB (at most a quarter is wasted), whole MiB above, where sizes repeat exactly. */
+export function sizeClass(bytes: number): number {
+  if (bytes <= SMALLEST) return SMALLEST;
+  if (bytes > MEBI) return Math.ceil(bytes / MEBI) * MEBI;
+  const octave = 2 ** Math.floor(Math.log2(bytes));
+  return Math.ceil(bytes / (octave / 4)) * (octave / 4);
+}
+
+export class BufferPool {
+  readonly #device: GPUDevice;
+  readonly #counters: Counters;
+  readonly #settings: PoolSettings;
+  readonly #nextId: () => number;
+  readonly #live = new Set<PooledBuffer>();
+  /** Idle buffers, longest idle first. */
+  readonly #idle = new Set<PooledBuffer>();
+  /** The same by size, last one in first out; entries that are no longer idle are skipped. */
+  readonly #idleBySize = new Map<number, PooledBuffer[]>();
+  #liveBytes = 0;
+  #idleBytes = 0;
+
+  constructor(device: GPUDevice, counters: Counters, settings: PoolSettings, nextId: () => number) {
+    this.#device = device;
+    this.#counters = counters;
+    this.#settings = settings;
+    this.#nextId = nextId;
+  }
+
+  get usage(): { readonly buffers: number; readonly bytes: number; readonly idleBytes: number } {
+    return { buffers: this.#live.size, bytes: this.#liveBytes, idleBytes: this.#idleBytes };
+  }
+
+  /** A buffer of at least `bytes`, held once by the caller. `what` it is for goes into error messages. */
+  acquire(bytes: number, what: string): PooledBuffer {
+    const { maxBufferSize } = this.#settings;
+    if (bytes > maxBufferSize)
+      throw tooLarge(
+        `${what} needs ${formatBytes(bytes)}, but buffers of this device hold at most ${formatBytes(maxBufferSize)}`,
+        "work in smaller pieces, or open a device with higher limits",
+      );
+    const size = Math.min(sizeClass(bytes), Math.floor(maxBufferSize / 4) * 4);
+    const found = this.#takeIdle(size) ?? this.#create(size, what);
+    found.holders = 1;
+    this.#live.add(found);
+    this.#liveBytes += found.bytes;
+    return found;
+  }
+
+  retain(buffer: PooledBuffer): void {
+    buffer.holders += 1;
+  }
+
+  /** Gives up one hold; the last one makes the buffer idle. */
+  release(buffer: PooledBuffer): void {
+    buffer.holders -= 1;
+    if (buffer.holders > 0 || !this.#live.delete(buffer)) return;
+    this.#liveBytes -= buffer.bytes;
+    if (buffer.failed) {
+      buffer.buffer.destroy();
+      return;
+    }
+    this.#idle.add(buffer);
+    this.#idleBytes += buffer.bytes;
+    const sameSize = this.#idleBySize.get(buffer.bytes);
+    if (sameSize === undefined) this.#idleBySize.set(buffer.bytes, [buffer]);
+    else sameSize.push(buffer);
+    this.#shrink(this.#settings.maxIdleBytes);
+  }
+
+  /** Destroys all idle buffers. */
+  trim(): void {
+    this.#shrink(0);
+    this.#idleBySize.clear();
+  }
+
+  /** Destroys all buffers, held or not. */
+  destroy(): void {
+    this.trim();
+    for (const { buffer } of this.#live) buffer.destroy();
+    this.#live.clear();
+    this.#liveBytes = 0;
+  }
+
+  #takeIdle(size: number): PooledBuffer | undefined {
+    const candidates = this.#idleBySize.get(size) ?? [];
+    for (let next = candidates.pop(); next !== undefined; next = candidates.pop()) {
+      if (!this.#idle.delete(next)) continue;
+      this.#idleBytes -= next.bytes;
+      return next;
+    }
+    return undefined;
+  }
+
+  #shrink(toBytes: number): void {
+    for (const oldest of this.#idle) {
+      if (this.#idleBytes <= toBytes) return;
+      this.#idle.delete(oldest);
+      this.#idleBytes -= oldest.bytes;
+      oldest.buffer.destroy();
+      // Buffers of a size that is no longer asked for would otherwise stay listed for good.
+      const sameSize = this.#idleBySize.get(oldest.bytes);
+      if (sameSize?.[0] === oldest) sameSize.shift();
+    }
+  }
+
+  #create(size: number, what: string): PooledBuffer {
+    this.#device.pushErrorScope("out-of-memory");
+    const buffer = this.#device.createBuffer({ size, usage: this.#settings.usage });
+    this.#counters.buffersCreated += 1;
+    const created: PooledBuffer = {
+      id: this.#nextId(),
+      buffer,
+      bytes: size,
+      owned: true,
+      holders: 0,
+      allocation: null,
+      failed: false,
+    };
+    created.allocation = this.#device.popErrorScope().then(
+      (error) => {
+        created.allocation = null;
+        if (error === null) return null;
+        created.failed = true;
+        this.trim(); // so that the next attempt finds more room
+        return outOfMemory(what, size);
+      },
+      () => null, // the device is lost, which reads report as such
+    );
+    return created;
+  }
+}

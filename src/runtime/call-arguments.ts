@@ -1,0 +1,93 @@
+/** Checks of what a loaded program is called with, the same for every backend. */
+import { errorAt, fail, TensorweftError } from "../diagnostics/diagnostic.ts";
+import { suggestName } from "../diagnostics/suggest.ts";
+import { type DType, printType, sameShape, type TensorType } from "../ir/dtype.ts";
+import type { PlanScalar, PlanTensor } from "../ir/plan.ts";
+import { roundTo } from "../ir/round.ts";
+import { callerSpan } from "./caller-span.ts";
+import type { Device, Tensor } from "./device.ts";
+import { disposedTensor, wrongDevice } from "./runtime-errors.ts";
+
+export interface Signature {
+  readonly name: string;
+  readonly inputs: readonly PlanTensor[];
+  readonly scalars: readonly PlanScalar[];
+}
+
+/** Every input is there, alive, on this device, and of the type that the program was compiled for. */
+export function checkInputs(signature: Signature, device: Device, inputs: readonly Tensor[]): void {
+  const { name, inputs: wanted } = signature;
+  if (inputs.length !== wanted.length)
+    fail("wrong-argument", `@${name} takes ${wanted.length} tensors, not ${inputs.length}`, {
+      span: callerSpan(),
+      help: `pass ${wanted.length === 0 ? "none" : wanted.map((input) => input.name).join(", ")}`,
+    });
+  for (const [index, type] of wanted.entries()) {
+    const tensor = inputs[index];
+    if (tensor === undefined) continue;
+    if (tensor.disposed) throw disposedTensor(tensor.label);
+    if (tensor.device !== device) throw wrongDevice(tensor);
+    if (tensor.dtype !== type.dtype || !sameShape(tensor.shape, type.shape))
+      throw wrongType(name, type, tensor);
+  }
+}
+
+function wrongType(program: string, wanted: PlanTensor, given: TensorType): TensorweftError {
+  const code = given.dtype === wanted.dtype ? "shape-mismatch" : "dtype-mismatch";
+  const message = `input "${wanted.name}" of @${program} is ${printType(wanted)}, but ${printType(given)} was passed`;
+  const help = "pass a tensor of that type, or compile the program for this one";
+  return new TensorweftError([errorAt(code, message, { span: callerSpan(), help })]);
+}
+
+/** The values of all scalars of the signature, in its order. */
+export function bindScalars(
+  signature: Signature,
+  given: Readonly<Record<string, number>>,
+): readonly number[] {
+  let used = 0;
+  const values = signature.scalars.map((scalar) => {
+    const value = given[scalar.name];
+    if (value !== undefined) used += 1;
+    const bound = value ?? scalar.default;
+    if (bound === undefined)
+      return fail("wrong-argument", `scalar "${scalar.name}" of @${signature.name} has no value`, {
+        span: callerSpan(),
+        help: `pass { ${scalar.name}: ... }: it has no default`,
+      });
+    checkScalar(signature, scalar, bound);
+    return bound;
+  });
+  // Counting first keeps the common call free of searches for names that are not there.
+  const names = Object.keys(given);
+  if (used !== names.length) refuseUnknown(signature, names);
+  return values;
+}
+
+function refuseUnknown(signature: Signature, names: readonly string[]): void {
+  const known = signature.scalars.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const near = suggestName(unknown, known);
+  const list = known.length === 0 ? "it has no scalars" : `its scalars are ${known.join(", ")}`;
+  fail("unknown-argument", `@${signature.name} has no scalar "${unknown}"`, {
+    span: callerSpan(),
+    help: near === undefined ? list : `did you mean "${near}"?`,
+  });
+}
+
+function checkScalar(signature: Signature, { name, dtype }: PlanScalar, value: unknown): void {
+  if (typeof value !== "number" && typeof value !== "boolean")
+    fail("wrong-argument", `scalar "${name}" of @${signature.name} is a ${typeof value}`, {
+      span: callerSpan(),
+      help: "pass a number",
+    });
+  if (isExact(dtype, Number(value))) return;
+  fail("invalid-value", `scalar "${name}" of @${signature.name} is ${dtype}, which ${String(value)} is not`, {
+    span: callerSpan(),
+    help: "pass a whole number in its range",
+  });
+}
+
+/** f32 rounds and bool is `!= 0`, but an integer that silently became another one would be a wrong result. */
+const isExact = (dtype: DType, value: number): boolean =>
+  (dtype !== "i32" && dtype !== "u32") || roundTo(dtype, value) === value;

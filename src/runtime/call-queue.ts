@@ -1,0 +1,43 @@
+/**
+ * Calls in the order they were made. A call whose kernels are still being compiled holds up those behind it, because
+ * they may use its results; with nothing to wait for, a call goes to the GPU at once.
+ */
+import type { TensorweftError } from "../diagnostics/diagnostic.ts";
+
+export interface Call {
+  /** Whether it is known if the kernels compile. */
+  isDecided(): boolean;
+  /** Submits the work, or fails its results when the kernels do not compile. */
+  submit(): void;
+  /** Fails the results. */
+  abandon(failure: TensorweftError): void;
+}
+
+export class CallQueue {
+  #waiting: Call[] = [];
+  #next = 0;
+
+  enqueue(call: Call): void {
+    this.#waiting.push(call);
+    this.drain();
+  }
+
+  /** Submits all calls up to the first that must wait. */
+  drain(): void {
+    for (let call = this.#waiting[this.#next]; call?.isDecided() === true; call = this.#waiting[this.#next]) {
+      this.#next += 1;
+      call.submit();
+    }
+    if (this.#next < this.#waiting.length) return;
+    this.#waiting = [];
+    this.#next = 0;
+  }
+
+  /** Fails all calls that wait. */
+  abandon(failure: TensorweftError): void {
+    const waiting = this.#waiting.slice(this.#next);
+    this.#waiting = [];
+    this.#next = 0;
+    for (const call of waiting) call.abandon(failure);
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * The CPU device: the same programs, evaluated by the interpreter that defines what graphs mean. Slow and right. Calls
+ * are done when they return, and results are rounded to their dtype as they are when stored on a GPU.
+ */
+import { CompilerBug, errorAt, fail, TensorweftError } from "../diagnostics/diagnostic.ts";
+import { type DType, printType } from "../ir/dtype.ts";
+import type { Graph, ParamNode, ScalarNode } from "../ir/graph.ts";
+import { type InputData, interpretGraph } from "../ir/interpret-graph.ts";
+import { type DeviceProfile, findProfile } from "../ir/profile.ts";
+import { bindScalars, checkInputs, type Signature } from "./call-arguments.ts";
+import { callerSpan } from "./caller-span.ts";
+import { newCounters } from "./counters.ts";
+import type {
+  Device,
+  DeviceCounters,
+  LoadedProgram,
+  MemoryInfo,
+  Program,
+  Tensor,
+  TensorData,
+  TensorOptions,
+  TypedArray,
+} from "./device.ts";
+import { deviceDisposed, disposedTensor } from "./runtime-errors.ts";
+import { decodeNumbers, encodeData, encodeNumbers, type HostTensor, presentData } from "./tensor-data.ts";
+
+/** Memory that tensors hold, shared by the device and the registry of collected tensors. */
+interface Usage {
+  tensors: number;
+  bytes: number;
+}
+
+/** The elements, apart from the tensor so that the tensor can be collected. */
+interface Holding {
+  readonly usage: Usage;
+  readonly bytes: number;
+  data: HostTensor["data"] | null;
+}
+
+function letGo(holding: Holding): void {
+  if (holding.data === null) return;
+  holding.data = null;
+  holding.usage.tensors -= 1;
+  holding.usage.bytes -= holding.bytes;
+}
+
+class CpuTensor implements Tensor {
+  readonly device: Device;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly label: string;
+  readonly #owner: CpuDevice;
+  readonly #holding: Holding;
+
+  constructor(owner: CpuDevice, host: HostTensor, label: string, holding: Holding) {
+    this.device = owner;
+    this.#owner = owner;
+    this.dtype = host.dtype;
+    this.shape = host.shape;
+    this.label = label;
+    this.#holding = holding;
+  }
+
+  get disposed(): boolean {
+    return this.#holding.data === null;
+  }
+
+  get host(): HostTensor {
+    const { data } = this.#holding;
+    if (data === null) throw disposedTensor(this.label);
+    return { dtype: this.dtype, shape: this.shape, data };
+  }
+
+  // Async so that mistakes reject, as they do on a GPU.
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async read(): Promise<TypedArray> {
+    const { host } = this;
+    this.#owner.throwIfDisposed();
+    return presentData(this.dtype, host.data.slice());
+  }
+
+  gpuBuffer(): Promise<GPUBuffer> {
+    return Promise.reject(noGpu("tensors of the CPU device have no GPU buffer"));
+  }
+
+  dispose(): void {
+    letGo(this.#holding);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+class CpuProgram implements LoadedProgram {
+  readonly device: Device;
+  readonly ready: Promise<void> = Promise.resolve();
+  readonly #owner: CpuDevice;
+  readonly #graph: Graph;
+  readonly #signature: Signature;
+
+  constructor(owner: CpuDevice, graph: Graph) {
+    this.device = owner;
+    this.#owner = owner;
+    this.#graph = graph;
+    this.#signature = signatureOf(graph);
+  }
+
+  run(inputs: readonly Tensor[], scalars: Readonly<Record<string, number>> = {}): Tensor[] {
+    this.#owner.throwIfDisposed();
+    const { name, inputs: params, scalars: wanted } = this.#signature;
+    checkInputs(this.#signature, this.device, inputs);
+    const given = new Map<string, InputData>();
+    for (const [index, value] of bindScalars(this.#signature, scalars).entries())
+      given.set(wanted[index]?.name ?? "", value);
+    for (const [index, input] of inputs.entries())
+      if (input instanceof CpuTensor) given.set(params[index]?.name ?? "", numbersOf(input.host));
+    const results = interpretGraph(this.#graph, given);
+    return this.#graph.results.map((result) => {
+      const output = results.get(result.name);
+      if (output === undefined) throw new CompilerBug(`@${name} gave no result "${result.name}"`, []);
+      const { dtype, shape } = output.type;
+      const host: HostTensor = { dtype, shape, data: encodeNumbers(output.values, dtype) };
+      return this.#owner.adopt(host, `result "${result.name}" of @${name}, ${printType(host)}`);
+    });
+  }
+}
+
+/** Numbers for the interpreter, which takes 32-bit arrays as they are. */
+const numbersOf = (host: HostTensor): ArrayLike<number> =>
+  host.dtype === "f16" || host.dtype === "bf16" ? decodeNumbers(host) : host.data;
+
+function signatureOf(graph: Graph): Signature {
+  const params = graph.nodes.filter((node): node is ParamNode => node.op === "param");
+  const scalars = graph.nodes.filter((node): node is ScalarNode => node.op === "scalar");
+  return {
+    name: graph.name,
+    inputs: params.map(({ name, type }) => ({ name, ...type })),
+    scalars: scalars.map(({ name, type, default: value }) => {
+      const { dtype } = type;
+      if (dtype === "f16" || dtype === "bf16")
+        throw new CompilerBug(`scalar "${name}" of @${graph.name} is ${dtype}`, []);
+      return { name, dtype, default: value };
+    }),
+  };
+}
+
+const noGpu = (message: string): TensorweftError =>
+  new TensorweftError([
+    errorAt("no-adapter", message, { help: 'open a device with backend "webgpu"', span: callerSpan() }),
+  ]);
+
+export class CpuDevice implements Device {
+  readonly backend = "cpu";
+  readonly profile: DeviceProfile = cpuProfile();
+  readonly counters: DeviceCounters = newCounters();
+  readonly gpuDevice = null;
+  readonly #usage: Usage = { tensors: 0, bytes: 0 };
+  readonly #collected = new FinalizationRegistry<Holding>(letGo);
+  #disposed = false;
+
+  tensor(data: TensorData, shape?: readonly number[], options?: TensorOptions): Tensor {
+    this.throwIfDisposed();
+    const host = encodeData(data, shape, options);
+    return this.adopt(host, `tensor ${printType(host)}`);
+  }
+
+  wrap(): Tensor {
+    throw noGpu("the CPU device cannot wrap a GPU buffer");
+  }
+
+  load(program: Program): LoadedProgram {
+    this.throwIfDisposed();
+    if (program.graph === undefined)
+      fail(
+        "no-adapter",
+        `@${program.plan?.name ?? "?"} was compiled for WebGPU only, and this device is the CPU`,
+        {
+          span: callerSpan(),
+          help: "write it out together with its graph, or run where there is a WebGPU adapter",
+        },
+      );
+    return new CpuProgram(this, program.graph);
+  }
+
+  memory(): MemoryInfo {
+    const { tensors, bytes } = this.#usage;
+    return { tensors, buffers: tensors, bytes, pooledBytes: 0 };
+  }
+
+  /** There is nothing idle to free. */
+  trim(): void {
+    return;
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  throwIfDisposed(): void {
+    if (this.#disposed) throw deviceDisposed();
+  }
+
+  /** A tensor that takes over the elements. */
+  adopt(host: HostTensor, label: string): Tensor {
+    const holding: Holding = { usage: this.#usage, bytes: host.data.byteLength, data: host.data };
+    this.#usage.tensors += 1;
+    this.#usage.bytes += holding.bytes;
+    const tensor = new CpuTensor(this, host, label, holding);
+    this.#collected.register(tensor, holding);
+    return tensor;
+  }
+}
+
+function cpuProfile(): DeviceProfile {
+  const base = findProfile("default");
+  if (base === undefined) throw new CompilerBug('the built-in profile "default" is missing', []);
+  return { ...base, name: "cpu", software: true };
+}

@@ -1,0 +1,117 @@
+/**
+ * What the parts of one WebGPU device share: pools, pipelines, counters, health, and the queue of calls.
+ */
+import type { Counters } from "./counters.ts";
+import { newCounters } from "./counters.ts";
+import { BufferPool, type PooledBuffer } from "./buffer-pool.ts";
+import { CallQueue } from "./call-queue.ts";
+import { DeviceHealth } from "./device-health.ts";
+import { BUFFER_USAGE } from "./gpu-flags.ts";
+import { PipelineCache } from "./pipeline-cache.ts";
+
+/** A tensor's hold on its buffer, apart from the tensor so that the tensor can be collected. */
+export interface BufferHold {
+  readonly buffer: PooledBuffer;
+  released: boolean;
+}
+
+/** Default bound of idle buffers: enough for the working set of a step, small beside a GPU's memory. */
+const MAX_IDLE_BYTES = 256 * 2 ** 20;
+const MAX_IDLE_STAGING_BYTES = 64 * 2 ** 20;
+
+export interface CoreOptions {
+  /** The caller brought the GPUDevice: it may be shared, and it is not ours to destroy. */
+  readonly isShared: boolean;
+  readonly maxPooledBytes?: number | undefined;
+}
+
+export class GpuCore {
+  readonly device: GPUDevice;
+  readonly isShared: boolean;
+  readonly counters: Counters = newCounters();
+  readonly health: DeviceHealth;
+  /** Buffers of tensors and temporaries. */
+  readonly storage: BufferPool;
+  /** Buffers that reads are copied to. */
+  readonly staging: BufferPool;
+  readonly pipelines: PipelineCache;
+  readonly calls = new CallQueue();
+  #lastId = 0;
+  /** Ids of buffers that the caller brought: wrapping one again must not look like a new buffer. */
+  readonly #foreignIds = new WeakMap<GPUBuffer, number>();
+  #tensors = 0;
+  readonly #collected = new FinalizationRegistry<BufferHold>((hold) => {
+    this.drop(hold);
+  });
+
+  constructor(device: GPUDevice, options: CoreOptions) {
+    this.device = device;
+    this.isShared = options.isShared;
+    this.health = new DeviceHealth(device, options.isShared, (loss) => {
+      this.calls.abandon(loss);
+    });
+    const nextId = (): number => this.newId();
+    const { maxBufferSize } = device.limits;
+    const { storage, copySrc, copyDst, mapRead } = BUFFER_USAGE;
+    this.storage = new BufferPool(
+      device,
+      this.counters,
+      {
+        usage: storage | copySrc | copyDst,
+        maxBufferSize,
+        maxIdleBytes: options.maxPooledBytes ?? MAX_IDLE_BYTES,
+      },
+      nextId,
+    );
+    this.staging = new BufferPool(
+      device,
+      this.counters,
+      { usage: mapRead | copyDst, maxBufferSize, maxIdleBytes: MAX_IDLE_STAGING_BYTES },
+      nextId,
+    );
+    this.pipelines = new PipelineCache(device, this.counters);
+  }
+
+  get tensors(): number {
+    return this.#tensors;
+  }
+
+  newId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  idOf(foreign: GPUBuffer): number {
+    const known = this.#foreignIds.get(foreign);
+    if (known !== undefined) return known;
+    const id = this.newId();
+    this.#foreignIds.set(foreign, id);
+    return id;
+  }
+
+  /** Takes over the caller's hold on `buffer` for `tensor`: given back by `drop`, or when the tensor is collected. */
+  adopt(tensor: object, buffer: PooledBuffer): BufferHold {
+    const hold: BufferHold = { buffer, released: false };
+    this.#tensors += 1;
+    this.#collected.register(tensor, hold, hold);
+    return hold;
+  }
+
+  drop(hold: BufferHold): void {
+    if (hold.released) return;
+    hold.released = true;
+    this.#tensors -= 1;
+    this.#collected.unregister(hold);
+    this.storage.release(hold.buffer);
+  }
+
+  write(buffer: GPUBuffer, bytes: Uint8Array<ArrayBuffer>): void {
+    this.device.queue.writeBuffer(buffer, 0, bytes);
+    this.counters.writeBuffers += 1;
+  }
+
+  submit(encoder: GPUCommandEncoder): void {
+    this.device.queue.submit([encoder.finish()]);
+    this.counters.submits += 1;
+  }
+}

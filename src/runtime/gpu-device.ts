@@ -1,0 +1,123 @@
+/** The WebGPU device: tensors in buffers from a pool, programs as plans. */
+import { CompilerBug, fail } from "../diagnostics/diagnostic.ts";
+import { elementCount, printType, storageBytes } from "../ir/dtype.ts";
+import { bufferBytes } from "../ir/plan.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+import type { PooledBuffer } from "./buffer-pool.ts";
+import { callerSpan } from "./caller-span.ts";
+import { checkPlan } from "./check-plan.ts";
+import type {
+  Device,
+  DeviceCounters,
+  LoadedProgram,
+  MemoryInfo,
+  Program,
+  Tensor,
+  TensorData,
+  TensorOptions,
+} from "./device.ts";
+import { type AdapterInfo, deriveProfile } from "./device-profile.ts";
+import { BUFFER_USAGE } from "./gpu-flags.ts";
+import { type CoreOptions, GpuCore } from "./gpu-core.ts";
+import { GpuProgram } from "./gpu-program.ts";
+import { GpuTensor } from "./gpu-tensor.ts";
+import { Outcome } from "./outcome.ts";
+import { deviceDisposed } from "./runtime-errors.ts";
+import { checkDType, checkShape, encodeData, toGpuBytes } from "./tensor-data.ts";
+
+export class WebGpuDevice implements Device {
+  readonly backend = "webgpu";
+  readonly profile: DeviceProfile;
+  readonly gpuDevice: GPUDevice;
+  readonly #core: GpuCore;
+  #disposed = false;
+
+  constructor(gpuDevice: GPUDevice, info: AdapterInfo, options: CoreOptions) {
+    this.gpuDevice = gpuDevice;
+    this.profile = deriveProfile(gpuDevice.limits, gpuDevice.features, info);
+    this.#core = new GpuCore(gpuDevice, options);
+  }
+
+  get counters(): DeviceCounters {
+    return this.#core.counters;
+  }
+
+  tensor(data: TensorData, shape?: readonly number[], options?: TensorOptions): Tensor {
+    this.#core.health.throwIfLost();
+    const host = encodeData(data, shape, options);
+    const label = `tensor ${printType(host)}`;
+    const bytes = bufferBytes(host.data.length, storageBytes(host.dtype));
+    const buffer = this.#core.storage.acquire(bytes, label);
+    if (host.data.length > 0) this.#core.write(buffer.buffer, toGpuBytes(host));
+    const outcome = new Outcome();
+    if (buffer.allocation !== null) outcome.markSubmitted([buffer.allocation]);
+    return new GpuTensor(this, this.#core, { dtype: host.dtype, shape: host.shape, label, buffer, outcome });
+  }
+
+  wrap(buffer: GPUBuffer, shape: readonly number[], options: TensorOptions = {}): Tensor {
+    this.#core.health.throwIfLost();
+    checkShape(shape);
+    const dtype = options.dtype ?? "f32";
+    checkDType(dtype);
+    const label = `wrapped tensor ${printType({ dtype, shape })}`;
+    checkForeignBuffer(buffer, bufferBytes(elementCount(shape), storageBytes(dtype)), label);
+    const wrapped: PooledBuffer = {
+      id: this.#core.idOf(buffer),
+      buffer,
+      bytes: buffer.size,
+      owned: false,
+      holders: 1,
+      allocation: null,
+      failed: false,
+    };
+    const outcome = new Outcome();
+    return new GpuTensor(this, this.#core, { dtype, shape: [...shape], label, buffer: wrapped, outcome });
+  }
+
+  load(program: Program): LoadedProgram {
+    this.#core.health.throwIfLost();
+    if (program.plan === undefined)
+      throw new CompilerBug("a program without a plan was loaded on a WebGPU device", []);
+    checkPlan(program.plan, this.profile);
+    return new GpuProgram(this, this.#core, program.plan);
+  }
+
+  memory(): MemoryInfo {
+    const { storage, staging, tensors } = this.#core;
+    const { buffers, bytes, idleBytes } = storage.usage;
+    return { tensors, buffers, bytes, pooledBytes: idleBytes + staging.usage.idleBytes };
+  }
+
+  trim(): void {
+    this.#core.storage.trim();
+    this.#core.staging.trim();
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    const { health, calls, storage, staging } = this.#core;
+    calls.abandon(health.lose(deviceDisposed()));
+    storage.destroy();
+    staging.destroy();
+    if (!this.#core.isShared) this.gpuDevice.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function checkForeignBuffer(buffer: GPUBuffer, bytes: number, label: string): void {
+  const { storage, copySrc } = BUFFER_USAGE;
+  if (buffer.size < bytes)
+    fail("wrong-argument", `${label} needs ${bytes} bytes, but the buffer has ${buffer.size}`, {
+      span: callerSpan(),
+      help: "make the buffer that large: sizes are rounded up to 16 bytes, so that kernels can load whole vectors",
+    });
+  if ((buffer.usage & storage) === 0 || (buffer.usage & copySrc) === 0)
+    fail("wrong-argument", `the buffer of ${label} lacks the usage that kernels and reads need`, {
+      span: callerSpan(),
+      help: "create it with GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC",
+    });
+}

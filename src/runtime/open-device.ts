@@ -1,0 +1,76 @@
+/**
+ * Opens a device: on WebGPU where there is an adapter, else (with backend "auto") on the CPU, which says so once.
+ *
+ * "Once" means once per device that is opened: a flag for the whole process would be module state, hide the warning
+ * from the second part of a program that opens a device of its own, and make tests depend on their order.
+ */
+import { fail, type TensorweftError } from "../diagnostics/diagnostic.ts";
+import { findAdapter, requestFullDevice } from "./adapter.ts";
+import { callerSpan } from "./caller-span.ts";
+import { CpuDevice } from "./cpu-device.ts";
+import type { Backend, Device } from "./device.ts";
+import type { AdapterInfo } from "./device-profile.ts";
+import { WebGpuDevice } from "./gpu-device.ts";
+import { noAdapter } from "./runtime-errors.ts";
+
+export interface OpenDeviceOptions {
+  /** Default "auto": WebGPU where there is an adapter, else the CPU. */
+  readonly backend?: Backend | "auto" | undefined;
+  /** A WebGPU device that the caller made and keeps: tensors can share its buffers, and `dispose()` leaves it alone. */
+  readonly gpuDevice?: GPUDevice | undefined;
+  /** Told when "auto" falls back to the CPU. Default: console.warn. */
+  readonly warn?: ((message: string) => void) | undefined;
+  /** How many bytes of idle buffers are kept for reuse. Default 256 MiB. */
+  readonly maxPooledBytes?: number | undefined;
+  /** Options for Dawn, the WebGPU of Node, such as `disable-dawn-features=timestamp_quantization`. */
+  readonly dawnOptions?: readonly string[] | undefined;
+}
+
+const BACKENDS: readonly string[] = ["auto", "webgpu", "cpu"];
+
+export async function openDevice(options: OpenDeviceOptions = {}): Promise<Device> {
+  const { backend = "auto", gpuDevice, maxPooledBytes } = options;
+  if (!BACKENDS.includes(backend))
+    fail("wrong-argument", `there is no backend "${backend}"`, {
+      span: callerSpan(),
+      help: `use ${BACKENDS.map((name) => `"${name}"`).join(", ")}`,
+    });
+  if (gpuDevice !== undefined) {
+    if (backend === "cpu")
+      fail("wrong-argument", 'a gpuDevice was given together with backend "cpu"', {
+        span: callerSpan(),
+        help: "leave one of them out",
+      });
+    return new WebGpuDevice(gpuDevice, infoOf(gpuDevice), { isShared: true, maxPooledBytes });
+  }
+  if (backend === "cpu") return new CpuDevice();
+  const opened = await openGpu(options);
+  if (opened instanceof WebGpuDevice) return opened;
+  if (backend === "webgpu") throw opened;
+  const warn = options.warn ?? console.warn;
+  warn(`tensorweft runs on the CPU: ${opened.diagnostics[0]?.message ?? opened.message}`);
+  return new CpuDevice();
+}
+
+/** The device, or why there is none. */
+async function openGpu(options: OpenDeviceOptions): Promise<WebGpuDevice | TensorweftError> {
+  const found = await findAdapter({}, options.dawnOptions);
+  if (found.adapter === null) return noAdapter(found.reason);
+  const { gpu, adapter } = found;
+  let gpuDevice: GPUDevice;
+  try {
+    gpuDevice = await requestFullDevice(adapter);
+  } catch (error) {
+    return noAdapter(`the adapter "${adapter.info.description}" gives no device (${String(error)})`);
+  }
+  // The entry point must live as long as the device (see adapter.ts); what waits for the loss refers to it until then.
+  void gpuDevice.lost.then(() => gpu);
+  return new WebGpuDevice(gpuDevice, adapter.info, {
+    isShared: false,
+    maxPooledBytes: options.maxPooledBytes,
+  });
+}
+
+/** Devices know their adapter since 2025; others have only limits and features to show. */
+const infoOf = (device: GPUDevice): AdapterInfo =>
+  (device as { readonly adapterInfo?: AdapterInfo }).adapterInfo ?? {};
