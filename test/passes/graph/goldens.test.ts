@@ -1,0 +1,5 @@
+import { testGoldens } from "../../support/golden.ts";
+import { runGolden } from "./run-golden.ts";
+
+for (const pass of ["canonicalize", "fold-constants", "cse", "dce"])
+  testGoldens(`passes/${pass}`, (golden) => runGolden(golden));
