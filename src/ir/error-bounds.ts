@@ -113,8 +113,7 @@ function largestAtCorners(
 }
 
 function boundAtCorners(info: BinaryOpInfo, value: number, [x, ex]: Interval, [y, ey]: Interval): number {
-  // A base that may be 0 or change its sign makes pow jump; it is the only op that comes here with a finite value.
-  if (Number.isFinite(value) && (Math.abs(x) <= ex || (x < 0 && ey > 0))) return EXCLUDED;
+  if (info.jumpsInside?.(x, ex, y, ey) === true) return EXCLUDED;
   let moved = 0;
   for (const cornerX of [x - ex, x + ex]) {
     for (const cornerY of [y - ey, y + ey]) {

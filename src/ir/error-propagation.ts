@@ -11,6 +11,8 @@ const EXCLUDED = Number.POSITIVE_INFINITY;
 export type UnaryPropagation = (value: number, x: number, ex: number, low: number) => number;
 export type BinaryPropagation = (value: number, x: number, ex: number, y: number, ey: number) => number;
 
+export type BoxPredicate = (x: number, ex: number, y: number, ey: number) => boolean;
+
 /** Slope at most 1 (neg, abs, sin, cos). */
 export const lipschitz: UnaryPropagation = (_value, _x, ex) => ex;
 
@@ -54,3 +56,13 @@ export const propagateAngle: BinaryPropagation = (_value, y, ey, x, ex) => {
   const meetsCut = x - ex < 0 && Math.abs(y) <= ey;
   return distance > 0 && !meetsCut ? (ex + ey) / distance : EXCLUDED;
 };
+
+/**
+ * pow jumps where the base may be 0 or is negative and the exponent uncertain. And it is 1 at isolated points amid nan:
+ * 1 to the nan (or +-1 to an infinity), nan to the 0.
+ */
+export const powerJumpsInside: BoxPredicate = (x, ex, y, ey) =>
+  (Math.abs(x) <= ex && ex > 0) ||
+  (x < 0 && ey > 0) ||
+  (!Number.isFinite(y) && Math.abs(Math.abs(x) - 1) <= ex) ||
+  (!Number.isFinite(x) && Math.abs(y) <= ey);

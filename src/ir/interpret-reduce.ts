@@ -91,8 +91,8 @@ function boundOfRow(fn: ReduceOp, dtype: DType, value: number, row: Row): number
     }
     case "max":
     case "min":
-      if (certainty !== "finite") return certainty === "nan" || certainty === "infinite" ? 0 : EXCLUDED;
-      return settleBound(value, reachOfExtreme(fn, value, row));
+      if (certainty === "excluded") return EXCLUDED;
+      return Number.isFinite(value) ? settleBound(value, reachOfExtreme(fn, value, row)) : 0;
     case "sum":
       return certainty === "nan" ? 0 : certainty === "excluded" ? EXCLUDED : boundOfSum(value, row);
     case "prod":
@@ -101,13 +101,11 @@ function boundOfRow(fn: ReduceOp, dtype: DType, value: number, row: Row): number
 }
 
 /** A certain nan decides a float reduction, even beside excluded elements; those spoil everything else. */
-function certaintyOf(row: Row): "nan" | "excluded" | "infinite" | "finite" {
-  let certainty: "excluded" | "infinite" | "finite" = "finite";
+function certaintyOf(row: Row): "nan" | "excluded" | "certain" {
+  let certainty: "excluded" | "certain" = "certain";
   for (let i = row.start; i < row.end; i++) {
-    const x = row.values[i] ?? 0;
     if (row.bounds[i] === EXCLUDED) certainty = "excluded";
-    else if (Number.isNaN(x)) return "nan";
-    else if (!Number.isFinite(x) && certainty === "finite") certainty = "infinite";
+    else if (Number.isNaN(row.values[i])) return "nan";
   }
   return certainty;
 }

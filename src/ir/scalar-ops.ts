@@ -12,7 +12,7 @@ import type { DType } from "./dtype.ts";
 import * as model from "./error-models.ts";
 import type { ErrorModel } from "./error-models.ts";
 import * as by from "./error-propagation.ts";
-import type { BinaryPropagation, UnaryPropagation } from "./error-propagation.ts";
+import type { BinaryPropagation, BoxPredicate, UnaryPropagation } from "./error-propagation.ts";
 import { erf, pow, roundHalfEven } from "./float64-math.ts";
 
 /** "float": integers and bools are promoted to f32 first. "numeric": floats and integers. "any": bool too. */
@@ -38,6 +38,8 @@ export interface BinaryOpInfo extends OpInfoBase {
   readonly evaluate: (x: number, y: number) => number;
   /** Absent: monotone in each operand, and the box's corners say it. */
   readonly propagate?: BinaryPropagation;
+  /** Whether the op jumps somewhere inside the box, so that its corners do not tell. Absent: nowhere. */
+  readonly jumpsInside?: BoxPredicate;
 }
 export interface TernaryOpInfo extends OpInfoBase {
   readonly arity: 3;
@@ -167,7 +169,7 @@ export const SCALAR_OPS = {
     propagate: by.propagateQuotient,
     evaluate: (x: number, y: number) => x / y,
   },
-  pow: { ...numeric2, traits: [], error: model.POWER, evaluate: pow },
+  pow: { ...numeric2, traits: [], error: model.POWER, jumpsInside: by.powerJumpsInside, evaluate: pow },
   max: {
     ...numeric2,
     traits: lattice,
