@@ -40,18 +40,38 @@ const LOG_ERFC = [
 
 const LN_2 = "0.6931472f";
 
+const guardLogarithm = (d: HelperDialect, builtin: string): readonly string[] => [
+  `let positive = select(${builtin}(x), x, ${d.call("is_inf", "x")});`,
+  `let not_negative = select(positive, -${d.call("inf")}, x == ${d.c(0)});`,
+  `return select(not_negative, ${d.call("nan")}, (x < ${d.c(0)}) | ${d.call("is_nan", "x")});`,
+];
+
+/** Integer power modulo 2^32 by squaring; `exponent` and `base` name u32 values. */
+const powerLoop = (d: HelperDialect): readonly string[] => [
+  `var square = base;`,
+  `var power = ${d.u}(1u);`,
+  `for (var k = 0u; k < 32u; k++) {`,
+  `  power = select(power, power * square, ((exponent >> ${d.u}(k)) & ${d.u}(1u)) == ${d.u}(1u));`,
+  `  square = square * square;`,
+  `}`,
+];
+
 export const MATH_HELPERS = {
   // exp's error of a few ulp of e^x is a few ulp of e^x - 1 once that is not small; near 0 a series takes over.
   expm1: unary([], (d) => [
     `let series = x * ${polynomial(d, "x", EXPM1_SERIES)};`,
     `return select(exp(x) - ${d.c(1)}, series, abs(x) < ${d.c(0.5)});`,
   ]),
-  // log1p(x) = 2 atanh(x / (2 + x)).
-  log1p: unary([], (d) => [
-    `let s = x / (${d.c(2)} + x);`,
+  // SwiftShader gives finite numbers for log of nan, negative numbers and 0.
+  log: unary(["is_nan", "is_inf", "nan", "inf"], (d) => guardLogarithm(d, "log")),
+  log2: unary(["is_nan", "is_inf", "nan", "inf"], (d) => guardLogarithm(d, "log2")),
+  // log1p(x) = 2 atanh(x / (2 + x)), as x times a factor near 1: a subnormal in between could be flushed.
+  log1p: unary(["log"], (d) => [
+    `let q = ${d.c(2)} / (${d.c(2)} + x);`,
+    `let s = ${d.c(0.5)} * (x * q);`,
     `let s2 = s * s;`,
-    `let series = (s + s) * ${polynomial(d, "s2", ATANH_SERIES)};`,
-    `return select(log(${d.c(1)} + x), series, abs(x) < ${d.c(0.5)});`,
+    `let series = x * (q * ${polynomial(d, "s2", ATANH_SERIES)});`,
+    `return select(${d.call("log", `${d.c(1)} + x`)}, series, abs(x) < ${d.c(0.5)});`,
   ]),
   // e^(x/2) squared: e^x alone would overflow a little too early.
   sinh: unary([], (d) => [
@@ -71,17 +91,18 @@ export const MATH_HELPERS = {
     `return select(t / (t + ${d.c(2)}), x, ${d.call("is_nan", "x")});`,
   ]),
   // log1p(a + a^2 / (1 + sqrt(1 + a^2))) loses nothing near 0; past 2^32 a^2 would overflow in time, and log(2a) is exact enough.
-  asinh: unary(["log1p"], (d) => [
+  asinh: unary(["is_nan", "log", "log1p"], (d) => [
     `let magnitude = abs(x);`,
     `let a = min(magnitude, ${d.c(2 ** 32)});`,
     `let small = ${d.call("log1p", `a + a * a / (${d.c(1)} + sqrt(${d.c(1)} + a * a))`)};`,
-    `let result = select(small, log(magnitude) + ${d.f}(${LN_2}), magnitude > ${d.c(2 ** 16)});`,
-    `return select(result, -result, x < ${d.c(0)});`,
+    `let large = ${d.call("log", "magnitude")} + ${d.f}(${LN_2});`,
+    `let result = select(small, large, magnitude > ${d.c(2 ** 16)});`,
+    `return select(select(result, -result, x < ${d.c(0)}), x, ${d.call("is_nan", "x")});`,
   ]),
-  acosh: unary(["is_nan", "nan", "log1p"], (d) => [
+  acosh: unary(["is_nan", "nan", "log", "log1p"], (d) => [
     `let t = clamp(x, ${d.c(1)}, ${d.c(2 ** 32)}) - ${d.c(1)};`,
     `let small = ${d.call("log1p", `t + sqrt(t * (t + ${d.c(2)}))`)};`,
-    `let result = select(small, log(x) + ${d.f}(${LN_2}), x > ${d.c(2 ** 16)});`,
+    `let result = select(small, ${d.call("log", "x")} + ${d.f}(${LN_2}), x > ${d.c(2 ** 16)});`,
     `return select(result, ${d.call("nan")}, (x < ${d.c(1)}) | ${d.call("is_nan", "x")});`,
   ]),
   atanh: unary(["is_nan", "nan", "inf", "log1p"], (d) => [
@@ -120,6 +141,45 @@ export const MATH_HELPERS = {
       `let invalid = undefined_power | ${d.call("is_nan", "x")} | ${d.call("is_nan", "y")};`,
       `let result = select(signed, ${d.call("nan")}, invalid);`,
       `return select(result, ${d.c(1)}, (y == ${d.c(0)}) | (x == ${d.c(1)}));`,
+    ],
+  },
+  pow_u32: {
+    uses: [],
+    parameters: (d: HelperDialect) => `base: ${d.u}, exponent: ${d.u}`,
+    result: (d: HelperDialect) => d.u,
+    body: (d: HelperDialect) => [...powerLoop(d), `return power;`],
+  },
+  // A negative exponent gives the quotient truncated towards 0, as in PyTorch.
+  pow_i32: {
+    uses: [],
+    parameters: (d: HelperDialect) => `x: ${d.i}, y: ${d.i}`,
+    result: (d: HelperDialect) => d.i,
+    body: (d: HelperDialect) => [
+      `let base = bitcast<${d.u}>(x);`,
+      `let exponent = bitcast<${d.u}>(y);`,
+      ...powerLoop(d),
+      `let is_unit = (x == ${d.i}(1i)) | (x == ${d.i}(-1i));`,
+      `let reciprocal = select(${d.i}(0i), bitcast<${d.i}>(power), is_unit);`, // the parity of a negative y is that of its bits
+      `return select(bitcast<${d.i}>(power), reciprocal, y < ${d.i}(0i));`,
+    ],
+  },
+  // SwiftShader's atan2(0, x) is pi for positive x, too. The quotient of the smaller by the larger cannot overflow.
+  atan2: {
+    uses: ["is_nan", "nan"],
+    parameters: (d: HelperDialect) => `y: ${d.f}, x: ${d.f}`,
+    result: (d: HelperDialect) => d.f,
+    body: (d: HelperDialect) => [
+      `let ax = abs(x);`,
+      `let ay = abs(y);`,
+      `let low = min(ax, ay);`,
+      `let high = max(ax, ay);`,
+      `let quotient = select(low / high, ${d.c(1)}, (low == high) & (low != ${d.c(0)}));`,
+      `let acute = atan(select(quotient, ${d.c(0)}, high == ${d.c(0)}));`,
+      `let steep = select(acute, ${d.c(Math.PI / 2)} - acute, ay > ax);`,
+      `let upper = select(steep, ${d.c(Math.PI)} - steep, x < ${d.c(0)});`,
+      `let below = (bitcast<${d.u}>(y) & ${d.u}(0x80000000u)) != ${d.u}(0u);`,
+      `let invalid = ${d.call("is_nan", "x")} | ${d.call("is_nan", "y")};`,
+      `return select(select(upper, -upper, below), ${d.call("nan")}, invalid);`,
     ],
   },
 } as const satisfies Record<string, Helper>;

@@ -44,6 +44,11 @@ const extreme =
   (name: "max" | "min"): Spelling =>
   ({ operand, call }, a, b) =>
     operand.scalar === "f32" ? call(name, a, b) : `${name}(${a}, ${b})`;
+/** WGSL does not order booleans. */
+const comparison =
+  (operator: string, ofBools: (a: string, b: string) => string): Spelling =>
+  ({ operand }, a, b) =>
+    operand.scalar === "bool" ? ofBools(a, b) : `(${a} ${operator} ${b})`;
 
 const SPELLINGS: Record<ScalarOp, Spelling> = {
   neg: ({ operand }, a) => (operand.scalar === "u32" ? `(${typeName(operand)}(0u) - ${a})` : `(-(${a}))`),
@@ -63,8 +68,8 @@ const SPELLINGS: Record<ScalarOp, Spelling> = {
   exp: builtin("exp"),
   exp2: builtin("exp2"),
   expm1: helper("expm1"),
-  log: builtin("log"),
-  log2: builtin("log2"),
+  log: helper("log"),
+  log2: helper("log2"),
   log1p: helper("log1p"),
   sin: builtin("sin"),
   cos: builtin("cos"),
@@ -87,16 +92,18 @@ const SPELLINGS: Record<ScalarOp, Spelling> = {
   sub: infix("-"),
   mul: infix("*"),
   div: infix("/"),
-  pow: helper("pow"),
+  pow: ({ operand, call }, a, b) =>
+    call(operand.scalar === "u32" ? "pow_u32" : operand.scalar === "i32" ? "pow_i32" : "pow", a, b),
   max: extreme("max"),
   min: extreme("min"),
-  atan2: (_, a, b) => `atan2(${a}, ${b})`,
+  atan2: helper("atan2"),
   eq: infix("=="),
-  ne: infix("!="),
-  lt: infix("<"),
-  le: infix("<="),
-  gt: infix(">"),
-  ge: infix(">="),
+  // SwiftShader's != is false where an operand is nan, like all its comparisons.
+  ne: ({ operand }, a, b) => (operand.scalar === "f32" ? `(!(${a} == ${b}))` : `(${a} != ${b})`),
+  lt: comparison("<", (a, b) => `((!${a}) & ${b})`),
+  le: comparison("<=", (a, b) => `((!${a}) | ${b})`),
+  gt: comparison(">", (a, b) => `(${a} & (!${b}))`),
+  ge: comparison(">=", (a, b) => `(${a} | (!${b}))`),
   and: infix("&"), // && knows no vectors
   or: infix("|"),
   xor: infix("!="),
