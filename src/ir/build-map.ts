@@ -32,10 +32,17 @@ export function buildMap(
   args: readonly Operand[],
   span: Span | undefined,
 ): Value {
-  if (!isScalarOp(fn)) fail("unknown-name", `unknown elementwise op ${fn as string}`, { span });
+  if (!isScalarOp(fn))
+    fail("unknown-name", `unknown elementwise op ${fn as string}`, {
+      span,
+      help: "docs/ir.md lists the ops",
+    });
   const { arity, operands, result } = SCALAR_OPS[fn];
   if (args.length !== arity)
-    fail("wrong-arity", `${fn} takes ${operandCount(arity)}, got ${String(args.length)}`, { span });
+    fail("wrong-arity", `${fn} takes ${operandCount(arity)}, got ${String(args.length)}`, {
+      span,
+      help: "pass one value for each operand",
+    });
   for (const arg of args) checkOperand(draft, arg, span);
 
   const promoted = fn === "where" ? args.slice(1) : args;

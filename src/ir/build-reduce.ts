@@ -23,7 +23,11 @@ export function buildReduce(
   options: ReduceOptions,
   span: Span | undefined,
 ): Value {
-  if (!isReduceOp(fn)) fail("unknown-name", `unknown reduction ${fn as string}`, { span });
+  if (!isReduceOp(fn))
+    fail("unknown-name", `unknown reduction ${fn as string}`, {
+      span,
+      help: `reductions are ${Object.keys(REDUCE_OPS).join(", ")}; mean is its own function`,
+    });
   checkOperand(draft, x, span);
   const type = typeOf(x);
   const axes = resolveReduceAxes(options.axis, type, span);

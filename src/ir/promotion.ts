@@ -87,6 +87,6 @@ export function convertLiteral(value: number | boolean, dtype: DType, span: Span
   const [low, high] = dtype === "u32" ? ["0", "4294967295"] : ["-2147483648", "2147483647"];
   return fail("invalid-value", `${String(value)} is not a value of ${dtype}`, {
     span,
-    help: `${dtype} holds whole numbers from ${low} to ${high}; cast the tensor to ${dtype === "u32" ? "i32 or f32" : "f32"} first`,
+    help: `${dtype} holds whole numbers from ${low} to ${high}; cast to ${dtype === "u32" ? "i32 or f32" : "f32"} for others`,
   });
 }
