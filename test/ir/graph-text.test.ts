@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { TensorweftError } from "../../src/diagnostics/diagnostic.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import { parseGraph } from "../../src/ir/parse-graph.ts";
 import { printGraph } from "../../src/ir/print-graph.ts";
+import { SCALAR_OP_NAMES } from "../../src/ir/scalar-ops.ts";
 import { verifyGraph } from "../../src/ir/verify-graph.ts";
 import { testGoldens } from "../support/golden.ts";
 
@@ -122,4 +124,14 @@ test("a broken graph still prints", () => {
   expect(printGraph(broken)).toBe(
     "func @f(%x: f32[4]) -> (y: ?) {\n  %0 = cast %?7 : f32[4]\n  return %?9\n}\n",
   );
+});
+
+test("docs/ir.md shows a canonical graph and lists every scalar op", () => {
+  const page = readFileSync(new URL("../../docs/ir.md", import.meta.url), "utf8");
+  const example = /```text\n(func[^`]*)```/.exec(page)?.[1] ?? "";
+  const graph = parseGraph(example);
+  expect(verifyGraph(graph)).toEqual([]);
+  expect(printGraph(graph)).toBe(example);
+  const listed = /scalar-ops\.ts`: `([^`]*)`/.exec(page)?.[1] ?? "";
+  expect(listed.split(/\s+/).sort()).toEqual([...SCALAR_OP_NAMES].sort());
 });
