@@ -24,6 +24,8 @@ import { isAllowed, RULES } from "./simplify-rules.ts";
 export interface SimplifyOptions {
   /** Changes of meaning that the caller accepts, as with a C compiler's fast-math flags. None by default. */
   readonly allow?: readonly Relaxation[] | undefined;
+  /** The table to use, all of it by default. */
+  readonly rules?: readonly Rule[] | undefined;
   /** Told the name of each rule that fires: tests ask whether every rule does. */
   readonly onRule?: ((name: string) => void) | undefined;
 }
@@ -32,7 +34,7 @@ export interface SimplifyOptions {
 const MAX_DEPTH = 8;
 
 export function simplify(graph: Graph, options: SimplifyOptions = {}): Graph {
-  const rules = indexRules(RULES.filter((rule) => isAllowed(rule, options.allow ?? [])));
+  const rules = indexRules((options.rules ?? RULES).filter((rule) => isAllowed(rule, options.allow ?? [])));
   let facts: ReturnType<typeof deriveFacts> | undefined;
   return rewriteNodes(graph, (node, _id, output) => {
     facts ??= deriveFacts(output.at);
