@@ -7,7 +7,7 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { isDType, isFloat, DTYPES } from "./dtype.ts";
 import type { DType, TensorType } from "./dtype.ts";
-import type { Operand, Value } from "./graph-builder.ts";
+import type { Operand, Value } from "./builder-values.ts";
 import {
   addConstant,
   addNode,

@@ -8,7 +8,7 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { elementCount, isFloat, printType } from "./dtype.ts";
 import type { TensorType } from "./dtype.ts";
-import type { Operand, ReduceOptions, Value } from "./graph-builder.ts";
+import type { Operand, ReduceOptions, Value } from "./builder-values.ts";
 import { buildMap } from "./build-map.ts";
 import { addConstant, addNode, checkOperand, convertTo, takeValue, typeOf } from "./graph-draft.ts";
 import type { GraphDraft } from "./graph-draft.ts";

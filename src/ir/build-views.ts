@@ -7,7 +7,7 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { printType, sameShape } from "./dtype.ts";
 import type { TensorType } from "./dtype.ts";
-import type { Operand, SliceRange, Value } from "./graph-builder.ts";
+import type { Operand, SliceRange, Value } from "./builder-values.ts";
 import {
   addNode,
   checkOperand,

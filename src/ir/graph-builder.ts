@@ -14,6 +14,7 @@ import {
   buildSlice,
   buildTranspose,
 } from "./build-views.ts";
+import type { Operand, ReduceOptions, SliceRange, Value } from "./builder-values.ts";
 import type { DType, TensorType } from "./dtype.ts";
 import { addConstant, addNode, takeValue } from "./graph-draft.ts";
 import type { GraphDraft } from "./graph-draft.ts";
@@ -25,29 +26,7 @@ import { isInput, mapOperands } from "./rewrite-graph.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
 import { checkShape, resolveAxis } from "./shape-rules.ts";
 
-/** A value under construction. `weak` marks a literal, whose dtype gives way to that of a tensor it meets. */
-export interface Value {
-  readonly id: NodeId;
-  readonly type: TensorType;
-  readonly weak: boolean;
-}
-
-/** A literal stands for a weak rank-0 constant: true and false are bool, whole numbers i32, other numbers f32. */
-export type Operand = Value | number | boolean;
-
-export interface ReduceOptions {
-  /** One axis, several, or all when absent. Negative axes count from the end. */
-  readonly axis?: number | readonly number[] | undefined;
-  /** Keep reduced axes with length 1. Default false. */
-  readonly keepdims?: boolean | undefined;
-}
-
-/** `start:stop:step` of one dimension, as in Python: negative bounds count from the end and are clamped. */
-export interface SliceRange {
-  readonly start?: number | undefined;
-  readonly stop?: number | undefined;
-  readonly step?: number | undefined;
-}
+export type { Operand, ReduceOptions, SliceRange, Value };
 
 export interface GraphBuilder {
   param: (name: string, type: TensorType, span?: Span) => Value;

@@ -9,7 +9,7 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { sameShape } from "./dtype.ts";
 import type { DType, TensorType } from "./dtype.ts";
-import type { Operand, Value } from "./graph-builder.ts";
+import type { Operand, Value } from "./builder-values.ts";
 import type { Node } from "./graph.ts";
 import { convertLiteral, literalDType } from "./promotion.ts";
 import type { Promotable } from "./promotion.ts";

@@ -7,7 +7,7 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { elementCount, MAX_RANK, printType } from "./dtype.ts";
 import type { TensorType } from "./dtype.ts";
-import type { SliceRange } from "./graph-builder.ts";
+import type { SliceRange } from "./builder-values.ts";
 
 /** Most elements of one tensor: kernels index with i32. */
 export const MAX_ELEMENTS = 2 ** 31 - 1;

@@ -1,0 +1,30 @@
+/**
+ * What calls of the graph builder take and give. A file of its own, since the builder's parts (build-*.ts) need it as
+ * well; everybody else imports it from graph-builder.ts.
+ */
+import type { TensorType } from "./dtype.ts";
+import type { NodeId } from "./graph.ts";
+
+/** A value under construction. `weak` marks a literal, whose dtype gives way to that of a tensor it meets. */
+export interface Value {
+  readonly id: NodeId;
+  readonly type: TensorType;
+  readonly weak: boolean;
+}
+
+/** A literal stands for a weak rank-0 constant: true and false are bool, whole numbers i32, other numbers f32. */
+export type Operand = Value | number | boolean;
+
+export interface ReduceOptions {
+  /** One axis, several, or all when absent. Negative axes count from the end. */
+  readonly axis?: number | readonly number[] | undefined;
+  /** Keep reduced axes with length 1. Default false. */
+  readonly keepdims?: boolean | undefined;
+}
+
+/** `start:stop:step` of one dimension, as in Python: negative bounds count from the end and are clamped. */
+export interface SliceRange {
+  readonly start?: number | undefined;
+  readonly stop?: number | undefined;
+  readonly step?: number | undefined;
+}
