@@ -72,11 +72,22 @@ interface DiagnosticDetails {
 
 /** Builds an error diagnostic. */
 export function errorAt(code: DiagnosticCode, message: string, details: DiagnosticDetails = {}): Diagnostic {
-  return { severity: "error", code, message, span: details.span, notes: details.notes ?? [], help: details.help };
+  return {
+    severity: "error",
+    code,
+    message,
+    span: details.span,
+    notes: details.notes ?? [],
+    help: details.help,
+  };
 }
 
 /** Builds a warning diagnostic. */
-export function warningAt(code: DiagnosticCode, message: string, details: DiagnosticDetails = {}): Diagnostic {
+export function warningAt(
+  code: DiagnosticCode,
+  message: string,
+  details: DiagnosticDetails = {},
+): Diagnostic {
   return { ...errorAt(code, message, details), severity: "warning" };
 }
 
@@ -89,7 +100,10 @@ export class TensorweftError extends Error {
   constructor(diagnostics: readonly Diagnostic[], options?: ErrorOptions) {
     super(
       diagnostics
-        .map((d) => `${where(d.span)}${d.severity}[${d.code}]: ${d.message}${d.help === undefined ? "" : `\n  help: ${d.help}`}`)
+        .map(
+          (d) =>
+            `${where(d.span)}${d.severity}[${d.code}]: ${d.message}${d.help === undefined ? "" : `\n  help: ${d.help}`}`,
+        )
         .join("\n"),
       options,
     );

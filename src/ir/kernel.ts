@@ -59,7 +59,13 @@ export type Stmt =
   | { readonly kind: "registers"; readonly name: string; readonly type: ValueType; readonly length: number }
   | { readonly kind: "setRegister"; readonly array: string; readonly index: Expr; readonly value: Expr }
   /** `name` = the element(s) of `buffer` from `index` on; the width is that of the binding, and `index` a multiple of it. */
-  | { readonly kind: "load"; readonly name: string; readonly type: ValueType; readonly buffer: string; readonly index: Expr }
+  | {
+      readonly kind: "load";
+      readonly name: string;
+      readonly type: ValueType;
+      readonly buffer: string;
+      readonly index: Expr;
+    }
   | { readonly kind: "store"; readonly buffer: string; readonly index: Expr; readonly value: Expr }
   /** Workgroup memory (`Kernel.shared`), indexed in elements of its own type. */
   | { readonly kind: "sharedLoad"; readonly name: string; readonly array: string; readonly index: Expr }

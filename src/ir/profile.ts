@@ -44,5 +44,9 @@ export function findProfile(name: string): DeviceProfile | undefined {
   if (known === undefined) return undefined;
   const { subgroups, ...rest } = builtIn[known];
   const [least, most] = subgroups ?? [];
-  return { name: known, ...rest, subgroups: least === undefined || most === undefined ? null : [least, most] };
+  return {
+    name: known,
+    ...rest,
+    subgroups: least === undefined || most === undefined ? null : [least, most],
+  };
 }

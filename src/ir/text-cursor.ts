@@ -30,6 +30,8 @@ export interface TextCursor {
   readonly expect: (text: string) => Token;
   /** Takes the next token, which must be of that kind; `what` names it in the error. */
   readonly expectKind: (kind: Token["kind"], what: string) => Token;
+  /** Asks about the tokens ahead without taking them; `at(0)` is the next one. */
+  readonly looksLike: (test: (at: (ahead: number) => Token) => boolean) => boolean;
   readonly failAt: (token: Token, code: DiagnosticCode, message: string, help?: string) => never;
 }
 
@@ -57,7 +59,8 @@ export function openText(text: string, file: string): TextCursor {
     const token = next();
     return token.kind === kind ? token : failExpected(what, token);
   };
-  return { peek, next, accept, expect, expectKind, failAt };
+  const looksLike: TextCursor["looksLike"] = (test) => test((ahead) => tokens[position + ahead] ?? end);
+  return { peek, next, accept, expect, expectKind, looksLike, failAt };
 }
 
 export const printToken = (token: Token): string =>

@@ -1,0 +1,201 @@
+/**
+ * A fusion group laid out for scheduling and lowering: which statements belong to a grid point and which to its row, and
+ * the phases of the row. A phase is one walk over the row: it feeds the reductions of one level and stores row values
+ * of that level. Values of the next level exist only after the walk.
+ */
+import { CompilerBug } from "../diagnostics/diagnostic.ts";
+import { indexAxes, type IndexExpr } from "./index-expr.ts";
+import {
+  axisSizes,
+  visitScalar,
+  type FusionGroup,
+  type GroupedProgram,
+  type IndexScalar,
+  type Statement,
+  type Store,
+  type StoredTensor,
+} from "./index-notation.ts";
+
+export interface Phase {
+  readonly level: number;
+  readonly reductions: readonly Statement[];
+  readonly stores: readonly Store[];
+  /** Pointwise statements over the row that this phase computes, in order. */
+  readonly statements: readonly Statement[];
+}
+
+export interface Access {
+  readonly tensor: StoredTensor;
+  readonly index: IndexExpr;
+  readonly write: boolean;
+  /** The access is under a bound, or its index is no plain sum over axes. */
+  readonly irregular: boolean;
+  /** Positions in `GroupView.phases` that make it; empty for accesses outside the row. */
+  readonly phases: readonly number[];
+}
+
+export interface GroupView {
+  readonly name: string;
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly gridAxes: readonly string[];
+  readonly rowAxes: readonly string[];
+  readonly statements: ReadonlyMap<string, Statement>;
+  readonly stores: readonly Store[];
+  readonly scalars: readonly IndexScalar[];
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Phase order in which a statement's value exists. */
+  readonly levels: ReadonlyMap<string, number>;
+  readonly phases: readonly Phase[];
+  readonly accesses: readonly Access[];
+}
+
+export function viewGroup(grouped: GroupedProgram, group: FusionGroup): GroupView {
+  const { program } = grouped;
+  const members = new Set(group.statements);
+  const list = program.statements.filter((s) => members.has(s.name));
+  const statements = new Map(list.map((s) => [s.name, s]));
+  const grid = new Set(group.gridAxes);
+  const rowAxes = [...new Set(list.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]))].filter(
+    (a) => !grid.has(a),
+  );
+  const isRow = (s: Statement): boolean => s.reduce === undefined && s.axes.some((axis) => !grid.has(axis));
+  const stores = program.stores.filter((s) => members.has(s.statement));
+  const levels = findLevels(list);
+  const phases = findPhases(list, stores, levels, isRow, statements);
+  const tensors = new Map(program.tensors.map((t) => [t.name, t]));
+  return {
+    name: group.name,
+    sizes: axisSizes(program),
+    gridAxes: group.gridAxes,
+    rowAxes,
+    statements,
+    stores,
+    scalars: usedScalars(list, program.scalars),
+    tensors,
+    levels,
+    phases,
+    accesses: findAccesses(list, stores, phases, tensors),
+  };
+}
+
+/** level(reduction) counts the walks that must end before its value exists; pointwise values inherit the largest. */
+function findLevels(statements: readonly Statement[]): Map<string, number> {
+  const levels = new Map<string, number>();
+  for (const statement of statements) {
+    let level = 0;
+    visitScalar(statement.value, (e) => {
+      if (e.kind === "value") level = Math.max(level, levels.get(e.statement) ?? 0);
+    });
+    levels.set(statement.name, statement.reduce === undefined ? level : level + 1);
+  }
+  return levels;
+}
+
+const valuesRead = (statement: Statement): string[] => {
+  const names: string[] = [];
+  visitScalar(statement.value, (e) => {
+    if (e.kind === "value") names.push(e.statement);
+  });
+  return names;
+};
+
+function findPhases(
+  list: readonly Statement[],
+  stores: readonly Store[],
+  levels: ReadonlyMap<string, number>,
+  isRow: (s: Statement) => boolean,
+  statements: ReadonlyMap<string, Statement>,
+): Phase[] {
+  const walks = new Map<number, { reductions: Statement[]; stores: Store[] }>();
+  const walkAt = (level: number): { reductions: Statement[]; stores: Store[] } => {
+    const known = walks.get(level) ?? { reductions: [], stores: [] };
+    walks.set(level, known);
+    return known;
+  };
+  for (const s of list) if (s.reduce !== undefined) walkAt((levels.get(s.name) ?? 1) - 1).reductions.push(s);
+  for (const store of stores) {
+    const s = statements.get(store.statement);
+    if (s !== undefined && isRow(s)) walkAt(levels.get(s.name) ?? 0).stores.push(store);
+  }
+  return [...walks]
+    .sort(([a], [b]) => a - b)
+    .map(([level, walk]) => {
+      const needed = new Set<string>([
+        ...walk.reductions.flatMap(valuesRead),
+        ...walk.stores.map((s) => s.statement),
+      ]);
+      for (const s of [...list].reverse())
+        if (needed.has(s.name) && isRow(s)) for (const name of valuesRead(s)) needed.add(name);
+      return { level, ...walk, statements: list.filter((s) => needed.has(s.name) && isRow(s)) };
+    });
+}
+
+function usedScalars(statements: readonly Statement[], scalars: readonly IndexScalar[]): IndexScalar[] {
+  const used = new Set<string>();
+  for (const s of statements) {
+    visitScalar(s.value, (e) => {
+      if (e.kind === "scalar") used.add(e.name);
+    });
+  }
+  return scalars.filter((s) => used.has(s.name));
+}
+
+function findAccesses(
+  list: readonly Statement[],
+  stores: readonly Store[],
+  phases: readonly Phase[],
+  tensors: ReadonlyMap<string, StoredTensor>,
+): Access[] {
+  const tensorOf = (name: string): StoredTensor => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new CompilerBug("group view", [`no tensor ${name}`]);
+    return tensor;
+  };
+  const accesses: Access[] = [];
+  for (const s of list) {
+    const inPhases = phases.flatMap((p, i) =>
+      p.statements.includes(s) || p.reductions.includes(s) ? [i] : [],
+    );
+    const guarded = new Set<unknown>();
+    visitScalar(s.value, (e) => {
+      if (e.kind !== "guard") return;
+      visitScalar(e.value, (inner) => guarded.add(inner));
+    });
+    visitScalar(s.value, (e) => {
+      if (e.kind !== "tensor") return;
+      const irregular = guarded.has(e) || e.index.terms.some((t) => !("axis" in t));
+      accesses.push({
+        tensor: tensorOf(e.tensor),
+        index: e.index,
+        write: false,
+        irregular,
+        phases: inPhases,
+      });
+    });
+  }
+  for (const store of stores) {
+    const inPhases = phases.flatMap((p, i) => (p.stores.includes(store) ? [i] : []));
+    accesses.push({
+      tensor: tensorOf(store.tensor),
+      index: store.index,
+      write: true,
+      irregular: false,
+      phases: inPhases,
+    });
+  }
+  return accesses;
+}
+
+/** Axes that irregular indices, bounds and iotas of the group depend on: no vector may run along them. */
+export function irregularAxes(view: GroupView): ReadonlySet<string> {
+  const axes = new Set<string>();
+  for (const s of view.statements.values()) {
+    visitScalar(s.value, (e) => {
+      if (e.kind === "guard") for (const bound of e.bounds) indexAxes(bound.index, axes);
+      if (e.kind === "tensor" || e.kind === "index") {
+        for (const term of e.index.terms) if (!("axis" in term)) indexAxes(term.of, axes);
+      }
+    });
+  }
+  return axes;
+}

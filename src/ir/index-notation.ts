@@ -1,0 +1,175 @@
+/**
+ * Index notation (the term is TACO's): statements over scalars and named axes. A dimension that means the same thing in
+ * several places is one axis; reshapes, transposes, broadcasts and kept dimensions are gone. Axes have size 2 or more:
+ * a dimension of length 1 is no axis.
+ *
+ *     axes i=64 j=9
+ *     n[i]   = sum(j) v[9*i + j] * v[9*i + j]
+ *     w[i,j] = g[i] * v[9*i + j] / sqrt(n[i])
+ *
+ * A stored tensor is read at one linear index (its strides are coefficients), which serves strides, slices and reshapes
+ * alike. A computed value is read at one index per axis of its statement.
+ */
+import type { Span } from "../diagnostics/diagnostic.ts";
+import type { DType } from "./dtype.ts";
+import type { IndexExpr } from "./index-expr.ts";
+import type { ReduceOp } from "./reduce-ops.ts";
+import type { ScalarOp } from "./scalar-ops.ts";
+
+export interface Axis {
+  readonly name: string;
+  readonly size: number;
+}
+
+/** A condition `low <= index < high`. */
+export interface Bound {
+  readonly index: IndexExpr;
+  readonly low: number;
+  readonly high: number;
+}
+
+export type ScalarExpr =
+  | { readonly kind: "tensor"; readonly dtype: DType; readonly tensor: string; readonly index: IndexExpr }
+  | {
+      readonly kind: "value";
+      readonly dtype: DType;
+      readonly statement: string;
+      readonly index: readonly IndexExpr[];
+    }
+  | { readonly kind: "scalar"; readonly dtype: DType; readonly name: string }
+  | { readonly kind: "const"; readonly dtype: DType; readonly value: number }
+  /** The number that the index expression has at this point (iota). */
+  | { readonly kind: "index"; readonly dtype: DType; readonly index: IndexExpr }
+  | {
+      readonly kind: "map";
+      readonly dtype: DType;
+      readonly fn: ScalarOp;
+      readonly args: readonly ScalarExpr[];
+    }
+  | { readonly kind: "cast"; readonly dtype: DType; readonly arg: ScalarExpr }
+  /** `value` where all bounds hold, else `otherwise`. Reads inside `value` are in range only where the bounds hold. */
+  | {
+      readonly kind: "guard";
+      readonly dtype: DType;
+      readonly bounds: readonly Bound[];
+      readonly value: ScalarExpr;
+      readonly otherwise: ScalarExpr;
+    };
+
+export interface StoredTensor {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly role: "input" | "output" | "temporary";
+}
+
+/** `name[axes] = value`, or `name[axes] = fn(reduce.axes) value`. */
+export interface Statement {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly axes: readonly string[];
+  readonly reduce?: { readonly fn: ReduceOp; readonly axes: readonly string[] } | undefined;
+  readonly value: ScalarExpr;
+  readonly span?: Span | undefined;
+}
+
+/** Writes a statement's value, for all its axes, to a tensor; the index is one-to-one and covers the tensor. */
+export interface Store {
+  readonly tensor: string;
+  readonly statement: string;
+  readonly index: IndexExpr;
+}
+
+export interface IndexScalar {
+  readonly name: string;
+  readonly dtype: "f32" | "i32" | "u32" | "bool";
+  readonly default?: number | undefined;
+}
+
+export interface IndexProgram {
+  readonly name: string;
+  readonly axes: readonly Axis[];
+  readonly scalars: readonly IndexScalar[];
+  readonly tensors: readonly StoredTensor[];
+  /** In an order in which values are defined before they are read. */
+  readonly statements: readonly Statement[];
+  readonly stores: readonly Store[];
+}
+
+/** A fusion group: statements that run as one kernel, independent at each point of its grid axes. */
+export interface FusionGroup {
+  readonly name: string;
+  readonly statements: readonly string[];
+  readonly gridAxes: readonly string[];
+  /** Why neighbours did not join, and what was gained where they did: sentences for `explain`. */
+  readonly reasons: readonly string[];
+}
+
+/** A program whose values cross groups only through temporary tensors, and its groups in a valid order. */
+export interface GroupedProgram {
+  readonly program: IndexProgram;
+  readonly groups: readonly FusionGroup[];
+}
+
+/** Direct operands of an expression. */
+export function operandsOfScalar(expr: ScalarExpr): readonly ScalarExpr[] {
+  switch (expr.kind) {
+    case "map":
+      return expr.args;
+    case "cast":
+      return [expr.arg];
+    case "guard":
+      return [expr.value, expr.otherwise];
+    default:
+      return [];
+  }
+}
+
+/** Calls `visit` on the expression and all its operands, outside in. The depth is bounded by how statements are built. */
+export function visitScalar(expr: ScalarExpr, visit: (e: ScalarExpr) => void): void {
+  visit(expr);
+  for (const operand of operandsOfScalar(expr)) visitScalar(operand, visit);
+}
+
+/** Rebuilds an expression with every node replaced by `edit` after its operands were; unchanged nodes stay the same object. */
+export function mapScalar(expr: ScalarExpr, edit: (e: ScalarExpr) => ScalarExpr): ScalarExpr {
+  switch (expr.kind) {
+    case "map": {
+      const args = expr.args.map((a) => mapScalar(a, edit));
+      return edit(args.every((a, i) => a === expr.args[i]) ? expr : { ...expr, args });
+    }
+    case "cast": {
+      const arg = mapScalar(expr.arg, edit);
+      return edit(arg === expr.arg ? expr : { ...expr, arg });
+    }
+    case "guard": {
+      const value = mapScalar(expr.value, edit);
+      const otherwise = mapScalar(expr.otherwise, edit);
+      return edit(
+        value === expr.value && otherwise === expr.otherwise ? expr : { ...expr, value, otherwise },
+      );
+    }
+    default:
+      return edit(expr);
+  }
+}
+
+/** Applies `edit` to every index expression of a scalar expression. */
+export function mapIndices(expr: ScalarExpr, edit: (index: IndexExpr) => IndexExpr): ScalarExpr {
+  return mapScalar(expr, (e) => {
+    switch (e.kind) {
+      case "tensor":
+      case "index":
+        return { ...e, index: edit(e.index) };
+      case "value":
+        return { ...e, index: e.index.map(edit) };
+      case "guard":
+        return { ...e, bounds: e.bounds.map((b) => ({ ...b, index: edit(b.index) })) };
+      default:
+        return e;
+    }
+  });
+}
+
+export const axisSizes = (program: IndexProgram): ReadonlyMap<string, number> =>
+  new Map(program.axes.map((a) => [a.name, a.size]));

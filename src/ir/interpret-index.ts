@@ -1,0 +1,236 @@
+/**
+ * The meaning of index notation: statements in order, every point of every axis, in float64 as the graph's interpreter.
+ * Expressions become closures over the coordinates once per statement; there is no other cleverness.
+ *
+ * Requires: a verified program; inputs hold every input tensor (row-major) and scalar without default by name.
+ * Ensures:  the elements of every output and temporary, rounded to their dtype.
+ */
+import { CompilerBug } from "../diagnostics/diagnostic.ts";
+import { elementCount } from "./dtype.ts";
+import { isAxisTerm, type IndexExpr } from "./index-expr.ts";
+import { axisSizes, type IndexProgram, type ScalarExpr, type Statement } from "./index-notation.ts";
+import { REDUCE_OPS } from "./reduce-ops.ts";
+import { castValue, roundTo } from "./round.ts";
+import { evaluateScalar, wrapInteger } from "./scalar-ops.ts";
+
+type Point = Int32Array;
+type Evaluate = (at: Point) => number;
+
+interface Machine {
+  readonly slots: ReadonlyMap<string, number>;
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly tensors: Map<string, Float64Array>;
+  readonly values: Map<string, { readonly statement: Statement; readonly data: Float64Array }>;
+  readonly scalars: ReadonlyMap<string, number>;
+}
+
+export function interpretIndexProgram(
+  program: IndexProgram,
+  inputs: ReadonlyMap<string, ArrayLike<number> | number>,
+): Map<string, Float64Array> {
+  const machine: Machine = {
+    slots: new Map(program.axes.map((a, i) => [a.name, i])),
+    sizes: axisSizes(program),
+    tensors: new Map(),
+    values: new Map(),
+    scalars: new Map(program.scalars.map((s) => [s.name, scalarValue(s.name, inputs, s.default)])),
+  };
+  for (const tensor of program.tensors) {
+    const given = inputs.get(tensor.name);
+    const count = elementCount(tensor.shape);
+    const data =
+      tensor.role !== "input" || given === undefined || typeof given === "number"
+        ? new Float64Array(count).fill(typeof given === "number" ? given : 0)
+        : Float64Array.from(given);
+    machine.tensors.set(tensor.name, data);
+  }
+  for (const statement of program.statements) {
+    runStatement(machine, statement);
+    for (const store of program.stores) {
+      if (store.statement !== statement.name) continue;
+      const tensor = program.tensors.find((t) => t.name === store.tensor);
+      if (tensor !== undefined) writeStore(machine, statement, store.index, tensor.dtype, store.tensor);
+    }
+  }
+  for (const tensor of program.tensors) if (tensor.role === "input") machine.tensors.delete(tensor.name);
+  return machine.tensors;
+}
+
+function scalarValue(
+  name: string,
+  inputs: ReadonlyMap<string, ArrayLike<number> | number>,
+  fallback: number | undefined,
+): number {
+  const given = inputs.get(name);
+  const value = typeof given === "number" ? given : (given?.[0] ?? fallback);
+  if (value === undefined) throw new CompilerBug("index interpreter", [`scalar ${name} has no value`]);
+  return value;
+}
+
+/** Calls `visit` at every point of the axes, the last one fastest. */
+function forEachPoint(machine: Machine, axes: readonly string[], at: Point, visit: () => void): void {
+  const total = axes.reduce((n, axis) => n * (machine.sizes.get(axis) ?? 1), 1);
+  const slots = axes.map((axis) => machine.slots.get(axis) ?? 0);
+  const sizes = axes.map((axis) => machine.sizes.get(axis) ?? 1);
+  for (const slot of slots) at[slot] = 0;
+  for (let n = 0; n < total; n++) {
+    visit();
+    for (let d = slots.length - 1; d >= 0; d--) {
+      const slot = slots[d] ?? 0;
+      const next = (at[slot] ?? 0) + 1;
+      at[slot] = next < (sizes[d] ?? 1) ? next : 0;
+      if (next < (sizes[d] ?? 1)) break;
+    }
+  }
+}
+
+function runStatement(machine: Machine, statement: Statement): void {
+  const evaluate = compileExpr(machine, statement.value);
+  const at = new Int32Array(machine.slots.size);
+  const data = new Float64Array(statement.axes.reduce((n, axis) => n * (machine.sizes.get(axis) ?? 1), 1));
+  let position = 0;
+  forEachPoint(machine, statement.axes, at, () => {
+    data[position++] =
+      statement.reduce === undefined ? evaluate(at) : reduceAt(machine, statement, evaluate, at);
+  });
+  machine.values.set(statement.name, { statement, data });
+}
+
+/** Sums are compensated (Neumaier), so that the oracle's own error stays far below that of any f32 evaluation. */
+function reduceAt(machine: Machine, statement: Statement, evaluate: Evaluate, at: Point): number {
+  const { fn, axes } = statement.reduce ?? { fn: "sum" as const, axes: [] };
+  const { evaluate: combine } = REDUCE_OPS[fn];
+  let result: number | undefined;
+  let lost = 0;
+  forEachPoint(machine, axes, at, () => {
+    const value = evaluate(at);
+    if (result === undefined) {
+      result = value;
+      return;
+    }
+    const next = combine(result, value);
+    if (fn === "sum" && Number.isFinite(next)) {
+      lost += Math.abs(result) >= Math.abs(value) ? result - next + value : value - next + result;
+    }
+    result =
+      statement.dtype === "i32" || statement.dtype === "u32"
+        ? wrapProduct(fn, statement, result, value, next)
+        : next;
+  });
+  const total =
+    (result ?? 0) +
+    (statement.dtype === "f32" || statement.dtype === "f16" || statement.dtype === "bf16" ? lost : 0);
+  return total;
+}
+
+function wrapProduct(fn: string, { dtype }: Statement, a: number, b: number, next: number): number {
+  return fn === "prod" ? evaluateScalar("mul", dtype, [a, b]) : wrapInteger(dtype, next);
+}
+
+function compileIndex(machine: Machine, index: IndexExpr): Evaluate {
+  const parts = index.terms.map((term): Evaluate => {
+    if (isAxisTerm(term)) {
+      const slot = machine.slots.get(term.axis) ?? 0;
+      return (at) => term.coefficient * (at[slot] ?? 0);
+    }
+    const of = compileIndex(machine, term.of);
+    return (at) => {
+      const value = Math.floor(of(at) / term.divide);
+      return (
+        term.coefficient * (term.modulo === 0 ? value : ((value % term.modulo) + term.modulo) % term.modulo)
+      );
+    };
+  });
+  return (at) => parts.reduce((sum, part) => sum + part(at), index.offset);
+}
+
+function readAt(data: Float64Array, position: number, what: string): number {
+  const value = data[position];
+  if (value === undefined)
+    throw new CompilerBug("index interpreter", [`${what} is read at ${String(position)}`]);
+  return value;
+}
+
+function compileExpr(machine: Machine, e: ScalarExpr): Evaluate {
+  switch (e.kind) {
+    case "tensor": {
+      const data = machine.tensors.get(e.tensor) ?? new Float64Array(0);
+      const index = compileIndex(machine, e.index);
+      return (at) => readAt(data, index(at), e.tensor);
+    }
+    case "value":
+      return compileValueRead(machine, e);
+    case "scalar": {
+      const value = machine.scalars.get(e.name) ?? Number.NaN;
+      return () => value;
+    }
+    case "const":
+      return () => e.value;
+    case "index": {
+      const index = compileIndex(machine, e.index);
+      return (at) => (e.dtype === "i32" || e.dtype === "u32" ? wrapInteger(e.dtype, index(at)) : index(at));
+    }
+    case "cast": {
+      const arg = compileExpr(machine, e.arg);
+      return (at) => castValue(e.arg.dtype, e.dtype, arg(at));
+    }
+    case "map": {
+      const args = e.args.map((a) => compileExpr(machine, a));
+      const operand = e.args[e.args.length - 1]?.dtype ?? e.dtype;
+      return (at) =>
+        evaluateScalar(
+          e.fn,
+          operand,
+          args.map((arg) => arg(at)),
+        );
+    }
+    case "guard": {
+      const bounds = e.bounds.map((b) => ({ ...b, at: compileIndex(machine, b.index) }));
+      const [value, otherwise] = [compileExpr(machine, e.value), compileExpr(machine, e.otherwise)];
+      return (at) => {
+        const inside = bounds.every((b) => b.at(at) >= b.low && b.at(at) < b.high);
+        return inside ? value(at) : otherwise(at);
+      };
+    }
+  }
+}
+
+function compileValueRead(machine: Machine, e: ScalarExpr & { readonly kind: "value" }): Evaluate {
+  const producer = machine.values.get(e.statement);
+  if (producer === undefined)
+    throw new CompilerBug("index interpreter", [`${e.statement} is read before it is computed`]);
+  let stride = 1;
+  const strides = [...producer.statement.axes]
+    .reverse()
+    .map((axis) => {
+      const own = stride;
+      stride *= machine.sizes.get(axis) ?? 1;
+      return own;
+    })
+    .reverse();
+  const indices = e.index.map((index) => compileIndex(machine, index));
+  return (at) =>
+    readAt(
+      producer.data,
+      indices.reduce((sum, index, i) => sum + index(at) * (strides[i] ?? 1), 0),
+      e.statement,
+    );
+}
+
+function writeStore(
+  machine: Machine,
+  statement: Statement,
+  index: IndexExpr,
+  dtype: Parameters<typeof roundTo>[0],
+  tensor: string,
+): void {
+  const target = machine.tensors.get(tensor);
+  const source = machine.values.get(statement.name);
+  if (target === undefined || source === undefined) return;
+  const at = new Int32Array(machine.slots.size);
+  const place = compileIndex(machine, index);
+  let position = 0;
+  forEachPoint(machine, statement.axes, at, () => {
+    target[place(at)] = roundTo(dtype, source.data[position++] ?? 0);
+  });
+}

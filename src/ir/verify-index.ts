@@ -1,0 +1,158 @@
+/**
+ * Verifies index notation; returns all problems.
+ *
+ * Invariants: names are unique; axes have size 2 or more; a statement names each of its axes once and reduces others than
+ * it keeps; every axis used in an expression is one of its statement's; values are read after their definition, with one
+ * index per axis; reads and stores stay inside their tensors (guarded reads excepted); dtypes of operands agree; every
+ * output with elements is stored, by an index that covers it.
+ */
+import { elementCount } from "./dtype.ts";
+import { indexAxes, indexRange, type AxisSizes, type IndexExpr } from "./index-expr.ts";
+import {
+  axisSizes,
+  visitScalar,
+  type IndexProgram,
+  type ScalarExpr,
+  type Statement,
+  type StoredTensor,
+} from "./index-notation.ts";
+import { SCALAR_OPS } from "./scalar-ops.ts";
+
+interface Check {
+  readonly sizes: AxisSizes;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly defined: Map<string, Statement>;
+  readonly scalars: ReadonlySet<string>;
+  readonly report: (problem: string) => void;
+}
+
+export function verifyIndexProgram(program: IndexProgram): readonly string[] {
+  const problems: string[] = [];
+  const report = (problem: string): void => {
+    problems.push(problem);
+  };
+  const names = [...program.axes, ...program.tensors, ...program.statements].map((n) => n.name);
+  for (const name of new Set(names.filter((n, i) => names.indexOf(n) !== i).slice(0, 8)))
+    report(`two things are named ${name}`);
+  for (const axis of program.axes) {
+    if (!Number.isSafeInteger(axis.size) || axis.size < 2)
+      report(`axis ${axis.name} has size ${String(axis.size)}`);
+  }
+  const check: Check = {
+    sizes: axisSizes(program),
+    tensors: new Map(program.tensors.map((t) => [t.name, t])),
+    defined: new Map(),
+    scalars: new Set(program.scalars.map((s) => s.name)),
+    report,
+  };
+  for (const statement of program.statements) {
+    verifyStatement(check, statement);
+    check.defined.set(statement.name, statement);
+  }
+  for (const store of program.stores) {
+    const tensor = check.tensors.get(store.tensor);
+    const statement = check.defined.get(store.statement);
+    if (tensor === undefined || statement === undefined)
+      report(`store of ${store.statement} to ${store.tensor}: one of them is missing`);
+    else verifyStore(check, statement, tensor, store.index);
+  }
+  for (const tensor of program.tensors) {
+    const stores = program.stores.filter((s) => s.tensor === tensor.name).length;
+    if (tensor.role === "output" && elementCount(tensor.shape) > 0 && stores !== 1)
+      report(`output ${tensor.name} is stored ${String(stores)} times`);
+    if (tensor.role === "input" && stores > 0) report(`input ${tensor.name} is stored to`);
+  }
+  return problems;
+}
+
+function verifyStatement(check: Check, statement: Statement): void {
+  const own = [...statement.axes, ...(statement.reduce?.axes ?? [])];
+  const where = `statement ${statement.name}`;
+  if (new Set(own).size !== own.length) check.report(`${where} has an axis twice`);
+  for (const axis of own) if (!check.sizes.has(axis)) check.report(`${where} has unknown axis ${axis}`);
+  if (statement.value.dtype !== statement.dtype)
+    check.report(`${where} is ${statement.dtype}, its value ${statement.value.dtype}`);
+  const allowed = new Set(own);
+  const guarded = new Set<ScalarExpr>();
+  visitScalar(statement.value, (e) => {
+    if (e.kind === "guard") visitScalar(e.value, (inner) => guarded.add(inner));
+    verifyExpr(check, where, e, allowed, guarded.has(e));
+  });
+}
+
+function verifyExpr(
+  check: Check,
+  where: string,
+  e: ScalarExpr,
+  allowed: ReadonlySet<string>,
+  guarded: boolean,
+): void {
+  const { report } = check;
+  const axesKnown = (index: IndexExpr): boolean => {
+    const strange = [...indexAxes(index)].filter((axis) => !allowed.has(axis) || !check.sizes.has(axis));
+    if (strange.length > 0) report(`${where} uses axis ${strange.join(", ")}, which is not its own`);
+    return strange.length === 0;
+  };
+  switch (e.kind) {
+    case "tensor": {
+      const tensor = check.tensors.get(e.tensor);
+      if (tensor === undefined) report(`${where} reads unknown tensor ${e.tensor}`);
+      else if (axesKnown(e.index) && !guarded)
+        verifyRange(check, `${where} reads ${e.tensor}`, e.index, elementCount(tensor.shape));
+      break;
+    }
+    case "value": {
+      const producer = check.defined.get(e.statement);
+      if (producer === undefined) report(`${where} reads ${e.statement} before it is defined`);
+      else if (producer.axes.length !== e.index.length)
+        report(`${where} reads ${e.statement} with ${String(e.index.length)} indices`);
+      e.index.forEach((index, i) => {
+        const size = check.sizes.get(producer?.axes[i] ?? "");
+        if (axesKnown(index) && !guarded && size !== undefined)
+          verifyRange(check, `${where} reads ${e.statement}`, index, size);
+      });
+      break;
+    }
+    case "scalar":
+      if (!check.scalars.has(e.name)) report(`${where} reads unknown scalar ${e.name}`);
+      break;
+    case "index":
+      axesKnown(e.index);
+      break;
+    case "map":
+      verifyMap(check, where, e);
+      break;
+    case "guard":
+      for (const bound of e.bounds) axesKnown(bound.index);
+      if (e.value.dtype !== e.otherwise.dtype) report(`${where}: both sides of a guard must have one dtype`);
+      break;
+    default:
+      break;
+  }
+}
+
+function verifyMap(check: Check, where: string, e: ScalarExpr & { readonly kind: "map" }): void {
+  const info = SCALAR_OPS[e.fn];
+  if (e.args.length !== info.arity) check.report(`${where}: ${e.fn} takes ${String(info.arity)} operands`);
+  const operands = e.fn === "where" ? e.args.slice(1) : e.args;
+  const [first] = operands;
+  if (operands.some((a) => a.dtype !== first?.dtype))
+    check.report(`${where}: operands of ${e.fn} differ in dtype`);
+}
+
+function verifyRange(check: Check, what: string, index: IndexExpr, limit: number): void {
+  const [low, high] = indexRange(index, check.sizes);
+  if (low < 0 || high >= limit)
+    check.report(`${what} at ${String(low)} to ${String(high)}, outside 0 to ${String(limit - 1)}`);
+}
+
+function verifyStore(check: Check, statement: Statement, tensor: StoredTensor, index: IndexExpr): void {
+  const axes = [...indexAxes(index)];
+  const what = `store of ${statement.name} to ${tensor.name}`;
+  if (axes.some((axis) => !statement.axes.includes(axis)))
+    check.report(`${what} uses axes that it does not have`);
+  else verifyRange(check, what, index, elementCount(tensor.shape));
+  const points = statement.axes.reduce((n, axis) => n * (check.sizes.get(axis) ?? 1), 1);
+  if (points !== elementCount(tensor.shape))
+    check.report(`${what} writes ${String(points)} of ${String(elementCount(tensor.shape))} elements`);
+}

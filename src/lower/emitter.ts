@@ -1,0 +1,93 @@
+/**
+ * Where lowering writes: blocks of statements, fresh names, and what has been computed already in each scope. There are
+ * two scopes: the grid point (values that live until the kernel ends) and one walk over the row, whose body is inside
+ * a loop. Whatever depends on grid axes only goes to the grid scope, also when it is met while a body is written: the
+ * body is placed after it.
+ */
+import { indexAxes, isAxisTerm, printIndex, type IndexExpr } from "../ir/index-expr.ts";
+import type { GroupView } from "../ir/group-view.ts";
+import type { Expr, Stmt, ValueType, Width } from "../ir/kernel.ts";
+import { typeOf, U32 } from "../ir/kernel.ts";
+import type { KernelSchedule } from "../ir/schedule.ts";
+import { index, nameOf, u32 } from "./kernel-expr.ts";
+
+export interface Scope {
+  readonly out: Stmt[];
+  /** Axis -> its coordinate. The vector axis maps to the coordinate of the first element. */
+  readonly axes: ReadonlyMap<string, Expr>;
+  /** Statement name or read key -> value. */
+  readonly values: Map<string, Expr>;
+  /** The grid scope, for a row scope. */
+  readonly parent: Scope | undefined;
+  /** Position in the row caches while a cached walk is written. */
+  readonly cacheAt: Expr | undefined;
+}
+
+export interface Emitter {
+  readonly view: GroupView;
+  readonly schedule: KernelSchedule;
+  readonly fresh: (hint: string) => string;
+  readonly widths: ReadonlyMap<string, Width>;
+  /** Read key -> name of the register array that keeps it between phases. */
+  readonly caches: ReadonlyMap<string, string>;
+  /** Register arrays that an earlier phase has filled. Grows as phases are written. */
+  readonly filled: Set<string>;
+  /** Register arrays that the phase being written fills. */
+  readonly filling: Set<string>;
+}
+
+/** Fresh names `hint0`, `hint1`, ... counted per hint. */
+export function namer(): (hint: string) => string {
+  const counts = new Map<string, number>();
+  return (hint) => {
+    const n = counts.get(hint) ?? 0;
+    counts.set(hint, n + 1);
+    return `${hint}${String(n)}`;
+  };
+}
+
+/** Binds an expression to a name, unless it is one already or a constant. */
+export function bind(emitter: Emitter, scope: Scope, hint: string, value: Expr): Expr {
+  if (value.kind === "name" || value.kind === "const" || value.kind === "uniform") return value;
+  const name = emitter.fresh(hint);
+  scope.out.push({ kind: "let", name, value });
+  return nameOf(name, typeOf(value));
+}
+
+/** The scope in which something that depends on these axes is computed. */
+export const scopeFor = (scope: Scope, axes: Iterable<string>): Scope => {
+  if (scope.parent === undefined) return scope;
+  for (const axis of axes) if (!scope.parent.axes.has(axis)) return scope;
+  return scope.parent;
+};
+
+/** An index expression as u32 arithmetic; `component` is added along the vector axis. */
+export function lowerIndex(emitter: Emitter, scope: Scope, expr: IndexExpr, componentAt = 0): Expr {
+  const { vectorAxis } = emitter.schedule;
+  let sum: Expr | undefined;
+  const add = (e: Expr): void => {
+    sum = sum === undefined ? e : index("add", sum, e);
+  };
+  for (const term of expr.terms) {
+    let value: Expr;
+    if (isAxisTerm(term)) {
+      const at = scope.axes.get(term.axis) ?? scope.parent?.axes.get(term.axis) ?? u32(0);
+      value = term.axis === vectorAxis && componentAt > 0 ? index("add", at, u32(componentAt)) : at;
+    } else {
+      value = index("div", lowerIndex(emitter, scope, term.of, componentAt), u32(term.divide));
+      if (term.modulo !== 0) value = index("mod", value, u32(term.modulo));
+    }
+    add(index("mul", value, u32(term.coefficient >>> 0)));
+  }
+  const { offset } = expr;
+  if (sum === undefined) return u32(offset >>> 0);
+  return offset < 0 ? index("sub", sum, u32(-offset)) : index("add", sum, u32(offset));
+}
+
+/** Whether a value at this index differs from element to element of a vector. */
+export const isVectorIndex = (emitter: Emitter, expr: IndexExpr): boolean =>
+  emitter.schedule.vectorAxis !== null && indexAxes(expr).has(emitter.schedule.vectorAxis);
+
+export const readKey = (tensor: string, at: IndexExpr): string => `${tensor}[${printIndex(at)}]`;
+
+export const isU32 = (type: ValueType): boolean => type.scalar === U32.scalar && type.width === 1;

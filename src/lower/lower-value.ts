@@ -1,0 +1,155 @@
+/**
+ * Scalar expressions of index notation to kernel expressions. A value that depends on the vector axis is a vector, any
+ * other a scalar that is repeated where it meets one.
+ */
+import { CompilerBug } from "../diagnostics/diagnostic.ts";
+import { elementCount } from "../ir/dtype.ts";
+import { indexAxes, type IndexExpr } from "../ir/index-expr.ts";
+import { visitScalar, type Bound, type ScalarExpr } from "../ir/index-notation.ts";
+import type { Expr, ValueType, Width } from "../ir/kernel.ts";
+import { BOOL, typeOf } from "../ir/kernel.ts";
+import { bind, isVectorIndex, lowerIndex, readKey, scopeFor, type Emitter, type Scope } from "./emitter.ts";
+import { component, computeType, constant, index, less, nameOf, op, u32, widen } from "./kernel-expr.ts";
+
+/** Lowers `expr` into `scope`; `clamp` keeps loads under a guard inside their tensor. */
+export function lowerValue(emitter: Emitter, scope: Scope, expr: ScalarExpr, clamp = false): Expr {
+  const home = scope.parent === undefined ? scope : scopeFor(scope, axesOf(emitter, expr));
+  if (home !== scope) return bind(emitter, home, "g", lowerValue(emitter, home, expr, clamp));
+  const scalar = computeType(expr.dtype);
+  switch (expr.kind) {
+    case "const":
+      return constant(scalar, expr.value);
+    case "scalar":
+      return { kind: "uniform", type: { scalar, width: 1 }, name: expr.name };
+    case "tensor":
+      return lowerRead(emitter, scope, expr.tensor, expr.index, clamp);
+    case "value":
+      return readValue(scope, expr.statement);
+    case "index":
+      return lowerIota(emitter, scope, expr.index, { scalar, width: 1 });
+    case "cast": {
+      const arg = lowerValue(emitter, scope, expr.arg, clamp);
+      const type: ValueType = { scalar, width: typeOf(arg).width };
+      return typeOf(arg).scalar === scalar ? arg : { kind: "cast", type, arg };
+    }
+    case "map": {
+      const args = expr.args.map((a) => lowerValue(emitter, scope, a, clamp));
+      const width = widest(args);
+      return op(expr.fn, { scalar, width }, ...args.map((a) => widen(a, width)));
+    }
+    case "guard": {
+      const condition = bind(emitter, scope, "inside", lowerBounds(emitter, scope, expr.bounds));
+      const [yes, no] = [
+        lowerValue(emitter, scope, expr.value, true),
+        lowerValue(emitter, scope, expr.otherwise, clamp),
+      ];
+      const width = widest([yes, no]);
+      return op("where", { scalar, width }, widen(condition, width), widen(yes, width), widen(no, width));
+    }
+  }
+}
+
+const widest = (exprs: readonly Expr[]): Width =>
+  exprs.reduce<Width>((width, e) => (typeOf(e).width > width ? typeOf(e).width : width), 1);
+
+function axesOf(emitter: Emitter, expr: ScalarExpr): Set<string> {
+  const axes = new Set<string>();
+  visitScalar(expr, (e) => {
+    if (e.kind === "tensor" || e.kind === "index") indexAxes(e.index, axes);
+    if (e.kind === "guard") for (const bound of e.bounds) indexAxes(bound.index, axes);
+    if (e.kind === "value")
+      for (const axis of emitter.view.statements.get(e.statement)?.axes ?? []) axes.add(axis);
+  });
+  return axes;
+}
+
+export function readValue(scope: Scope, statement: string): Expr {
+  const value = scope.values.get(statement) ?? scope.parent?.values.get(statement);
+  if (value === undefined)
+    throw new CompilerBug("lowering", [`value ${statement} is read before it is computed`]);
+  return value;
+}
+
+/** Loads once per scope; from the row cache when an earlier phase left it there. */
+function lowerRead(emitter: Emitter, scope: Scope, tensor: string, at: IndexExpr, clamp: boolean): Expr {
+  const key = `${readKey(tensor, at)}${clamp ? "?" : ""}`;
+  const known = scope.values.get(key);
+  if (known !== undefined) return known;
+  const cache = clamp ? undefined : emitter.caches.get(key);
+  const loaded = load(emitter, scope, tensor, at, clamp, cache);
+  scope.values.set(key, loaded);
+  return loaded;
+}
+
+function load(
+  emitter: Emitter,
+  scope: Scope,
+  tensor: string,
+  at: IndexExpr,
+  clamp: boolean,
+  cache: string | undefined,
+): Expr {
+  const stored = emitter.view.tensors.get(tensor);
+  if (stored === undefined) throw new CompilerBug("lowering", [`no tensor ${tensor}`]);
+  const scalar = computeType(stored.dtype);
+  const width: Width = isVectorIndex(emitter, at) ? emitter.schedule.vectorWidth : 1;
+  const type: ValueType = { scalar, width };
+  if (cache !== undefined && scope.cacheAt !== undefined && emitter.filled.has(cache)) {
+    return bind(emitter, scope, "c", { kind: "register", type, array: cache, index: scope.cacheAt });
+  }
+  const bindingWidth = emitter.widths.get(tensor) ?? 1;
+  const last = elementCount(stored.shape) - 1;
+  const loadAt = (position: Expr, t: ValueType): Expr => {
+    const name = emitter.fresh("v");
+    const safe = clamp ? index("min", position, u32(last)) : position;
+    scope.out.push({ kind: "load", name, type: t, buffer: tensor, index: safe });
+    return nameOf(name, t);
+  };
+  let value: Expr;
+  if (width === bindingWidth) value = loadAt(lowerIndex(emitter, scope, at), type);
+  else if (bindingWidth === 1) {
+    const parts = Array.from({ length: width }, (_, c) =>
+      loadAt(lowerIndex(emitter, scope, at, c), { scalar, width: 1 }),
+    );
+    value = bind(emitter, scope, "v", { kind: "vector", type, parts });
+  } else throw new CompilerBug("lowering", [`binding ${tensor} is wider than its access`]);
+  if (cache !== undefined && scope.cacheAt !== undefined) {
+    emitter.filling.add(cache);
+    scope.out.push({ kind: "setRegister", array: cache, index: scope.cacheAt, value });
+  }
+  return value;
+}
+
+/** Coordinates as numbers; along the vector axis one per element. */
+function lowerIota(emitter: Emitter, scope: Scope, at: IndexExpr, type: ValueType): Expr {
+  const one = (c: number): Expr => {
+    const position = lowerIndex(emitter, scope, at, c);
+    return type.scalar === "u32" ? position : { kind: "cast", type, arg: position };
+  };
+  if (!isVectorIndex(emitter, at)) return one(0);
+  const width = emitter.schedule.vectorWidth;
+  return { kind: "vector", type: { ...type, width }, parts: Array.from({ length: width }, (_, c) => one(c)) };
+}
+
+/** low <= index < high in wrapping u32 arithmetic is one comparison: index - low < high - low. */
+function lowerBounds(emitter: Emitter, scope: Scope, bounds: readonly Bound[]): Expr {
+  const tests = bounds.map(({ index: at, low, high }) =>
+    less(index("sub", lowerIndex(emitter, scope, at), u32(low)), u32(high - low)),
+  );
+  return tests.reduce((a, b) => op("and", BOOL, a, b));
+}
+
+/** Components of a vector combined into one scalar, neighbours first. */
+export function foldComponents(value: Expr, combine: (a: Expr, b: Expr) => Expr): Expr {
+  const { width } = typeOf(value);
+  let parts = Array.from({ length: width }, (_, c) => (width === 1 ? value : component(value, c)));
+  while (parts.length > 1) {
+    const next: Expr[] = [];
+    for (let i = 0; i < parts.length; i += 2) {
+      const [a, b] = [parts[i], parts[i + 1]];
+      if (a !== undefined && b !== undefined) next.push(combine(a, b));
+    }
+    parts = next;
+  }
+  return parts[0] ?? value;
+}

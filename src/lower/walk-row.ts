@@ -1,0 +1,127 @@
+/**
+ * The loops of one walk over a row: serial axes first, then the steps that the lanes of a row share, then a masked tail.
+ *
+ * Long sums are added in blocks: a loop of more than `BLOCK` trips is split in two, and a loop whose body already adds up
+ * many terms gives each iteration an accumulator of its own. So the error of a sum grows with the logarithm of its length
+ * (the bound in `interpret-graph.ts` relies on it: chains of at most 128 additions per level).
+ */
+import type { Expr, Stmt } from "../ir/kernel.ts";
+import { typeOf } from "../ir/kernel.ts";
+import { index, nameOf, u32 } from "./kernel-expr.ts";
+
+export const BLOCK = 128;
+/** From so many additions inside an iteration on, the iteration gets its own accumulator. */
+const OWN_ACCUMULATOR = 32;
+
+export interface Accumulator {
+  readonly name: string;
+  readonly identity: Expr;
+  readonly combine: (a: Expr, b: Expr) => Expr;
+  /** Order does not change the result: blocks would gain nothing. */
+  readonly exact: boolean;
+}
+
+export interface Walk {
+  /** Trip counts of the serial axes, then that of the shared steps. */
+  readonly trips: readonly number[];
+  readonly unroll: boolean;
+  /** Lanes that take one step more than the last trip count says; 0 for none. */
+  readonly tailLanes: number;
+  /** The lane's position among those that share the row. */
+  readonly lane: Expr;
+  readonly fresh: (hint: string) => string;
+  /** The statements of one step. Coordinates: one per serial axis, then the step. */
+  readonly body: (coordinates: readonly Expr[], accumulators: readonly Accumulator[]) => Stmt[];
+}
+
+export const accumulatorName = (a: Accumulator): Expr => nameOf(a.name, typeOf(a.identity));
+
+export function walkRow(walk: Walk, accumulators: readonly Accumulator[]): Stmt[] {
+  return walkFrom(walk, 0, [], accumulators);
+}
+
+function walkFrom(
+  walk: Walk,
+  depth: number,
+  at: readonly Expr[],
+  accumulators: readonly Accumulator[],
+): Stmt[] {
+  const trips = walk.trips[depth];
+  if (trips === undefined) return walk.body(at, accumulators);
+  const inside = walk.trips.slice(depth + 1).reduce((n, t) => n * t, 1);
+  const out: Stmt[] = [];
+  for (const piece of splitTrips(trips, walk.unroll || accumulators.every((a) => a.exact))) {
+    const inner = (base: Expr, accs: readonly Accumulator[]): Stmt[] =>
+      loop(walk, piece.inner, (counter) => {
+        const next = [...at, index("add", base, counter)];
+        return inside >= OWN_ACCUMULATOR && piece.inner > 1
+          ? withOwn(walk, accs, (own) => walkFrom(walk, depth + 1, next, own))
+          : walkFrom(walk, depth + 1, next, accs);
+      });
+    out.push(
+      ...loop(walk, piece.outer, (counter) => {
+        const base = index("add", u32(piece.base), index("mul", counter, u32(piece.inner)));
+        return piece.outer > 1 || piece.base > 0
+          ? withOwn(walk, accumulators, (own) => inner(base, own))
+          : inner(base, accumulators);
+      }),
+    );
+  }
+  if (depth === walk.trips.length - 1 && walk.tailLanes > 0) {
+    const body = walk.body([...at, u32(trips)], accumulators);
+    const condition: Expr = {
+      kind: "op",
+      fn: "lt",
+      type: { scalar: "bool", width: 1 },
+      args: [walk.lane, u32(walk.tailLanes)],
+    };
+    out.push({ kind: "if", condition, body });
+  }
+  return out;
+}
+
+function loop(walk: Walk, trips: number, body: (counter: Expr) => Stmt[]): Stmt[] {
+  if (trips === 0) return [];
+  if (trips === 1) return body(u32(0));
+  const counter = walk.fresh("k");
+  return [{ kind: "for", counter, trips, unroll: walk.unroll, body: body(nameOf(counter)) }];
+}
+
+/** Runs `body` on fresh accumulators and adds them to the given ones after it. */
+function withOwn(
+  walk: Walk,
+  accumulators: readonly Accumulator[],
+  body: (own: readonly Accumulator[]) => Stmt[],
+): Stmt[] {
+  const own = accumulators.map((a) => (a.exact ? a : { ...a, name: walk.fresh("part") }));
+  const split = own.filter((a) => !a.exact);
+  return [
+    ...split.map((a): Stmt => ({ kind: "var", name: a.name, value: a.identity })),
+    ...body(own),
+    ...accumulators.flatMap((a, i): Stmt[] => {
+      const part = own[i];
+      if (a.exact || part === undefined) return [];
+      return [{ kind: "assign", name: a.name, value: a.combine(accumulatorName(a), accumulatorName(part)) }];
+    }),
+  ];
+}
+
+interface Piece {
+  readonly base: number;
+  readonly outer: number;
+  readonly inner: number;
+}
+
+/** Blocks of at most `BLOCK` trips: an even split where there is a divisor near it, else blocks and a rest. */
+function splitTrips(trips: number, whole: boolean): readonly Piece[] {
+  if (whole || trips <= BLOCK) return [{ base: 0, outer: 1, inner: trips }];
+  for (let inner = BLOCK; inner >= BLOCK / 4; inner--) {
+    if (trips % inner === 0) return [{ base: 0, outer: trips / inner, inner }];
+  }
+  const outer = Math.floor(trips / BLOCK);
+  const done = outer * BLOCK;
+  return [
+    { base: 0, outer, inner: BLOCK },
+    { base: done, outer: 1, inner: trips - done },
+  ];
+}

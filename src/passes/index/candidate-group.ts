@@ -1,0 +1,194 @@
+/**
+ * What the fusion pass knows of a set of statements that may become one kernel, and whether it may.
+ *
+ * With grid axes P, the rules of DESIGN.md section 3: no statement reduces over an axis of P; every value that leaves has
+ * all of P. On top of them stands what lowering does today: one row space R per group. All reductions of a group reduce
+ * exactly R and give values over P alone; values that leave are over P, or over P and R whole.
+ */
+import type { DeviceProfile } from "../../ir/profile.ts";
+import { storageBytes } from "../../ir/dtype.ts";
+import {
+  visitScalar,
+  type IndexProgram,
+  type Statement,
+  type StoredTensor,
+} from "../../ir/index-notation.ts";
+import { isIdentityRead } from "./collapse-axes.ts";
+import { kernelTime, tensorBytes } from "./fusion-cost.ts";
+
+/** Statements in one kernel at most: keeps kernels within what shader compilers take in stride. */
+export const MAX_STATEMENTS = 192;
+
+/** Per statement, computed once: what it reads, and who reads it. */
+export interface StatementFacts {
+  readonly statement: Statement;
+  readonly tensors: ReadonlySet<string>;
+  /** Values read by every axis as itself. */
+  readonly identity: ReadonlySet<string>;
+  /** Values read in any other way: they must come from another kernel. */
+  readonly otherwise: ReadonlySet<string>;
+  readonly readers: readonly string[];
+  readonly stored: number;
+}
+
+export interface FusionContext {
+  readonly profile: DeviceProfile;
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly facts: ReadonlyMap<string, StatementFacts>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+export function fusionContext(program: IndexProgram, profile: DeviceProfile): FusionContext {
+  const byName = new Map(program.statements.map((s) => [s.name, s]));
+  const readers = new Map<string, string[]>(program.statements.map((s) => [s.name, []]));
+  const stored = new Map<string, number>();
+  for (const store of program.stores) stored.set(store.statement, (stored.get(store.statement) ?? 0) + 1);
+  const reads = program.statements.map((statement) => {
+    const tensors = new Set<string>();
+    const identity = new Set<string>();
+    const otherwise = new Set<string>();
+    visitScalar(statement.value, (e) => {
+      if (e.kind === "tensor") tensors.add(e.tensor);
+      if (e.kind !== "value") return;
+      (isIdentityRead(e.index, byName.get(e.statement)?.axes ?? []) ? identity : otherwise).add(e.statement);
+    });
+    for (const name of new Set([...identity, ...otherwise])) readers.get(name)?.push(statement.name);
+    return { statement, tensors, identity, otherwise };
+  });
+  return {
+    profile,
+    sizes: new Map(program.axes.map((a) => [a.name, a.size])),
+    tensors: new Map(program.tensors.map((t) => [t.name, t])),
+    facts: new Map(
+      reads.map((r) => [
+        r.statement.name,
+        { ...r, readers: readers.get(r.statement.name) ?? [], stored: stored.get(r.statement.name) ?? 0 },
+      ]),
+    ),
+  };
+}
+
+export interface Candidate {
+  readonly statements: readonly string[];
+  readonly gridAxes: readonly string[];
+  readonly rowAxes: readonly string[];
+  /** Values that other kernels or the outputs need. */
+  readonly leaving: readonly string[];
+  readonly timeUs: number;
+  readonly bytes: number;
+}
+
+const product = (axes: Iterable<string>, sizes: ReadonlyMap<string, number>): number => {
+  let n = 1;
+  for (const axis of axes) n *= sizes.get(axis) ?? 1;
+  return n;
+};
+
+/** The candidate made of these statements, or the reason why it cannot be one kernel. */
+export function formCandidate(context: FusionContext, statements: readonly string[]): Candidate | string {
+  if (statements.length > MAX_STATEMENTS)
+    return `more than ${String(MAX_STATEMENTS)} statements in one kernel`;
+  const inside = new Set(statements);
+  const facts = statements.flatMap((name) => context.facts.get(name) ?? []);
+  const leaving = facts.filter((f) => f.stored > 0 || f.readers.some((reader) => !inside.has(reader)));
+  const reduced = new Set(facts.flatMap((f) => f.statement.reduce?.axes ?? []));
+  const [first, ...rest] = leaving;
+  const grid = (first?.statement.axes ?? []).filter(
+    (axis) => !reduced.has(axis) && rest.every((f) => f.statement.axes.includes(axis)),
+  );
+  const problem = findProblem(facts, leaving, new Set(grid), inside);
+  if (problem !== undefined) return problem;
+  const row = new Set(facts.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
+  for (const axis of grid) row.delete(axis);
+  const reads = externalReads(context, facts, inside);
+  const written = leaving.map(
+    (f) => product(f.statement.axes, context.sizes) * storageBytes(f.statement.dtype) * Math.max(1, f.stored),
+  );
+  const limit = context.profile.limits.maxStorageBuffersPerShaderStage;
+  const bindings = reads.count + leaving.reduce((n, f) => n + Math.max(1, f.stored), 0);
+  if (bindings > limit) return `${String(bindings)} storage buffers, the device binds ${String(limit)}`;
+  const rowLength = product(row, context.sizes);
+  const traffic = {
+    readBytes: reads.bytes,
+    sweeps: sweepsOf(context, facts, rowLength),
+    writtenBytes: written.reduce((a, b) => a + b, 0),
+    gridPoints: product(grid, context.sizes),
+    rowLength,
+  };
+  return {
+    statements,
+    gridAxes: grid,
+    rowAxes: [...row],
+    leaving: leaving.map((f) => f.statement.name),
+    timeUs: kernelTime(context.profile, traffic),
+    bytes: traffic.readBytes * traffic.sweeps + traffic.writtenBytes,
+  };
+}
+
+function findProblem(
+  facts: readonly StatementFacts[],
+  leaving: readonly StatementFacts[],
+  grid: ReadonlySet<string>,
+  inside: ReadonlySet<string>,
+): string | undefined {
+  const rowOf = (axes: readonly string[]): string =>
+    axes
+      .filter((a) => !grid.has(a))
+      .sort()
+      .join(",");
+  const spaces = new Set<string>();
+  const all = new Set(facts.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
+  const wholeRow = rowOf([...all]);
+  for (const { statement, otherwise } of facts) {
+    const moved = [...otherwise].find((name) => inside.has(name));
+    if (moved !== undefined) return `${statement.name} reads ${moved} at other positions than its own`;
+    if (statement.reduce === undefined) continue;
+    if (rowOf(statement.axes) !== "") return `${statement.name} reduces part of the row only`;
+    if (statement.axes.length < grid.size)
+      return `${statement.name} would be reduced again for every point of the grid`;
+    spaces.add(rowOf(statement.reduce.axes));
+  }
+  if (spaces.size > 1) return "reductions over different axes";
+  if (spaces.size === 1 && !spaces.has(wholeRow)) return "values over other axes than the reduced ones";
+  for (const { statement } of leaving) {
+    const row = rowOf(statement.axes);
+    if (row !== "" && row !== wholeRow) return `${statement.name} is stored over part of the row`;
+  }
+  return undefined;
+}
+
+function externalReads(
+  context: FusionContext,
+  facts: readonly StatementFacts[],
+  inside: ReadonlySet<string>,
+): { readonly bytes: number; readonly count: number } {
+  const tensors = new Set(facts.flatMap((f) => [...f.tensors]));
+  const values = new Set(
+    facts.flatMap((f) => [...f.identity, ...f.otherwise].filter((name) => !inside.has(name))),
+  );
+  let bytes = 0;
+  for (const name of tensors) {
+    const tensor = context.tensors.get(name);
+    if (tensor !== undefined) bytes += tensorBytes(tensor);
+  }
+  for (const name of values) {
+    const statement = context.facts.get(name)?.statement;
+    if (statement !== undefined)
+      bytes += product(statement.axes, context.sizes) * storageBytes(statement.dtype);
+  }
+  return { bytes, count: tensors.size + values.size };
+}
+
+/** Sweeps over the row: one where it stays on the chip, else one per chain of dependent reductions and one for the rest. */
+function sweepsOf(context: FusionContext, facts: readonly StatementFacts[], rowLength: number): number {
+  if (rowLength * 4 <= context.profile.onChipBytes) return 1;
+  const level = new Map<string, number>();
+  let deepest = 0;
+  for (const { statement, identity } of facts) {
+    let at = 0;
+    for (const name of identity) at = Math.max(at, level.get(name) ?? 0);
+    deepest = Math.max(deepest, at);
+    level.set(statement.name, statement.reduce === undefined ? at : at + 1);
+  }
+  return deepest + 1;
+}

@@ -1,0 +1,215 @@
+/**
+ * Fusion: decides which statements run as one kernel.
+ *
+ * Statements are taken in definition order. Each starts as a group of its own and joins the groups of its producers (the
+ * one that saves most first), then groups that read the same large tensor over the same grid. A merge happens where it is
+ * legal (candidate-group.ts), keeps the graph of groups free of cycles, and does not raise the modelled time.
+ *
+ * Requires: aligned axes; reads inlined (`inlineReads`).
+ * Ensures:  groups in an order in which producers come first; each carries in words why its neighbours did not join.
+ */
+import type { DeviceProfile } from "../../ir/profile.ts";
+import type { FusionGroup, IndexProgram } from "../../ir/index-notation.ts";
+import { elementCount } from "../../ir/dtype.ts";
+import { UnionFind } from "../union-find.ts";
+import {
+  formCandidate,
+  fusionContext,
+  type Candidate,
+  type FusionContext,
+  type StatementFacts,
+} from "./candidate-group.ts";
+import { printBytes } from "./fusion-cost.ts";
+
+/** Groups that a search for cycles may visit before the merge is refused. Bounds the pass to linear time. */
+const SEARCH_LIMIT = 256;
+/** Groups that read the same tensor with which a sideways merge is tried. */
+const SIDEWAYS_TRIES = 3;
+
+export interface FusionOptions {
+  /** false: one kernel per statement, to compare with. */
+  readonly fuse?: boolean;
+}
+
+interface State {
+  readonly context: FusionContext;
+  readonly order: ReadonlyMap<string, number>;
+  readonly groups: UnionFind;
+  readonly candidates: Map<number, Candidate>;
+  readonly reasons: Map<number, string[]>;
+}
+
+export function fuseStatements(
+  program: IndexProgram,
+  profile: DeviceProfile,
+  options: FusionOptions = {},
+): FusionGroup[] {
+  const context = fusionContext(program, profile);
+  const state: State = {
+    context,
+    order: new Map(program.statements.map((s, i) => [s.name, i])),
+    groups: new UnionFind(program.statements.length),
+    candidates: new Map(),
+    reasons: new Map(),
+  };
+  const readersOfTensor = new Map<string, number[]>();
+  program.statements.forEach(({ name }, position) => {
+    const facts = context.facts.get(name);
+    if (facts === undefined) return;
+    const alone = formCandidate(context, [name]);
+    state.candidates.set(position, typeof alone === "string" ? loneCandidate(context, facts) : alone);
+    if (options.fuse === false) return;
+    for (const producer of producersOf(state, facts)) tryMerge(state, position, producer);
+    for (const tensor of facts.tensors) {
+      const shared = elementCount(context.tensors.get(tensor)?.shape ?? []);
+      for (const other of [
+        ...new Set((readersOfTensor.get(tensor) ?? []).map((r) => state.groups.find(r))),
+      ].slice(-SIDEWAYS_TRIES)) {
+        tryMergeSideways(state, position, other, shared);
+      }
+      readersOfTensor.set(tensor, [...(readersOfTensor.get(tensor) ?? []).slice(-SIDEWAYS_TRIES), position]);
+    }
+  });
+  return orderGroups(program, state);
+}
+
+/** A statement is always a kernel by itself; what keeps it from being more is told where a merge is tried. */
+function loneCandidate(context: FusionContext, facts: StatementFacts): Candidate {
+  const { axes, reduce } = facts.statement;
+  const bytes = [...axes].reduce((n, axis) => n * (context.sizes.get(axis) ?? 1), 4);
+  return {
+    statements: [facts.statement.name],
+    gridAxes: axes,
+    rowAxes: reduce?.axes ?? [],
+    leaving: [facts.statement.name],
+    timeUs: context.profile.launchUs,
+    bytes,
+  };
+}
+
+/** Groups of the values that a statement reads, the one with most bytes first. */
+function producersOf(state: State, facts: StatementFacts): number[] {
+  const groups = [...facts.identity].map((name) => state.groups.find(state.order.get(name) ?? 0));
+  const bytes = (group: number): number => state.candidates.get(group)?.bytes ?? 0;
+  return [...new Set(groups)].sort((a, b) => bytes(b) - bytes(a) || a - b);
+}
+
+function tryMerge(state: State, a: number, b: number): void {
+  const [ga, gb] = [state.groups.find(a), state.groups.find(b)];
+  const [ca, cb] = [state.candidates.get(ga), state.candidates.get(gb)];
+  if (ga === gb || ca === undefined || cb === undefined) return;
+  const statements = [...cb.statements, ...ca.statements].sort(
+    (x, y) => (state.order.get(x) ?? 0) - (state.order.get(y) ?? 0),
+  );
+  const merged = formCandidate(state.context, statements);
+  const names = `${last(ca.statements)} with ${last(cb.statements)}`;
+  const refuse = (why: string): void => {
+    note(state, ga, `not fused: ${names}: ${why}`);
+  };
+  if (typeof merged === "string") {
+    refuse(merged);
+    return;
+  }
+  const apart = ca.timeUs + cb.timeUs;
+  if (merged.timeUs > apart * (1 + 1e-9)) {
+    refuse(
+      `one kernel would take ${merged.timeUs.toFixed(1)} us, two take ${apart.toFixed(1)} us by the model`,
+    );
+    return;
+  }
+  if (wouldCycle(state, ga, gb)) {
+    refuse("another kernel stands between them");
+    return;
+  }
+  const root = state.groups.union(ga, gb);
+  const saved = ca.bytes + cb.bytes - merged.bytes;
+  const reasons = [...(state.reasons.get(gb) ?? []), ...(state.reasons.get(ga) ?? [])];
+  reasons.push(`fused: ${names}${saved > 0 ? `, saves ${printBytes(saved)}` : ""}`);
+  state.reasons.set(root, reasons);
+  state.candidates.set(root, merged);
+}
+
+/** Sideways: equal grid axes and a shared read that is most of what both read. Sharing a weight is no reason. */
+function tryMergeSideways(state: State, a: number, b: number, sharedElements: number): void {
+  const [ga, gb] = [state.groups.find(a), state.groups.find(b)];
+  const [ca, cb] = [state.candidates.get(ga), state.candidates.get(gb)];
+  if (ga === gb || ca === undefined || cb === undefined) return;
+  const sameGrid =
+    ca.gridAxes.length === cb.gridAxes.length && ca.gridAxes.every((axis) => cb.gridAxes.includes(axis));
+  if (!sameGrid || sharedElements * 8 < Math.min(ca.bytes, cb.bytes)) return;
+  tryMerge(state, a, b);
+}
+
+const last = (names: readonly string[]): string => names[names.length - 1] ?? "";
+
+function note(state: State, group: number, reason: string): void {
+  const list = state.reasons.get(group);
+  if (list === undefined) state.reasons.set(group, [reason]);
+  else if (list.length < 64) list.push(reason);
+}
+
+/** Groups that a group reads from. */
+function dependencies(state: State, group: number): Set<number> {
+  const out = new Set<number>();
+  for (const name of state.candidates.get(group)?.statements ?? []) {
+    const facts = state.context.facts.get(name);
+    for (const read of [...(facts?.identity ?? []), ...(facts?.otherwise ?? [])]) {
+      const producer = state.groups.find(state.order.get(read) ?? 0);
+      if (producer !== group) out.add(producer);
+    }
+  }
+  return out;
+}
+
+/** Whether a third group stands on a path between the two: then they cannot be one. Gives up (true) on a long search. */
+function wouldCycle(state: State, a: number, b: number): boolean {
+  return reachesThroughOther(state, a, b) || reachesThroughOther(state, b, a);
+}
+
+function reachesThroughOther(state: State, from: number, to: number): boolean {
+  const earliest = state.order.get(state.candidates.get(to)?.statements[0] ?? "") ?? 0;
+  const seen = new Set<number>([from]);
+  const pending = [...dependencies(state, from)].filter((g) => g !== to);
+  while (pending.length > 0) {
+    const group = pending.pop();
+    if (group === undefined || seen.has(group)) continue;
+    seen.add(group);
+    if (seen.size > SEARCH_LIMIT) return true;
+    // A group whose last statement stands before all of `to` cannot depend on it.
+    const latest = state.order.get(last(state.candidates.get(group)?.statements ?? [])) ?? 0;
+    if (latest < earliest) continue;
+    for (const next of dependencies(state, group)) {
+      if (next === to) return true;
+      pending.push(next);
+    }
+  }
+  return false;
+}
+
+/** Topological order of groups, earliest statement first among the ready ones. */
+function orderGroups(program: IndexProgram, state: State): FusionGroup[] {
+  const roots = [...new Set(program.statements.map((_, i) => state.groups.find(i)))];
+  const waiting = new Map(roots.map((root) => [root, dependencies(state, root)]));
+  const dependents = new Map<number, number[]>(roots.map((root) => [root, []]));
+  for (const [root, needs] of waiting) for (const need of needs) dependents.get(need)?.push(root);
+  const ready = roots.filter((root) => waiting.get(root)?.size === 0).reverse();
+  const groups: FusionGroup[] = [];
+  for (let root = ready.pop(); root !== undefined; root = ready.pop()) {
+    const candidate = state.candidates.get(root);
+    if (candidate !== undefined) {
+      const { statements, gridAxes } = candidate;
+      groups.push({
+        name: `k${String(groups.length)}`,
+        statements,
+        gridAxes,
+        reasons: state.reasons.get(root) ?? [],
+      });
+    }
+    for (const next of (dependents.get(root) ?? []).reverse()) {
+      const needs = waiting.get(next);
+      needs?.delete(root);
+      if (needs?.size === 0) ready.push(next);
+    }
+  }
+  return groups;
+}

@@ -1,0 +1,93 @@
+/**
+ * Clones pointwise producers into reads that take their axes otherwise than by name: a transposed, shifted or sliced
+ * read of a computed value is rewritten as the computation at that position. What is read so cannot share a kernel with
+ * its producer, so without this pass the value would be stored first.
+ *
+ * Requires: aligned axes.
+ * Ensures:  same values; non-identity reads remain only of reductions, and of producers too big to clone. Statements
+ *           that nothing reads any more are dropped.
+ *
+ *     y[i,j] = x[8*i + j] * 2                   w[i,j] = x[8*i + j] * 2 + x[i + 8*j] * 2
+ *     w[i,j] = y[i,j] + y[j,i]            =>
+ */
+import { indexSubstitute, type IndexExpr } from "../../ir/index-expr.ts";
+import {
+  axisSizes,
+  mapIndices,
+  mapScalar,
+  visitScalar,
+  type IndexProgram,
+  type ScalarExpr,
+  type Statement,
+} from "../../ir/index-notation.ts";
+import { MAX_READS } from "./choose-statements.ts";
+import { isIdentityRead } from "./collapse-axes.ts";
+
+/** Largest expression, in nodes, that cloning may make: bounds both the work and how deep expressions nest. */
+const MAX_NODES = 64;
+
+export function inlineReads(program: IndexProgram): IndexProgram {
+  const sizes = axisSizes(program);
+  const done = new Map<string, Statement>();
+  let changed = false;
+  for (const statement of program.statements) {
+    const value = inlineInto(statement.value, done, sizes);
+    if (value !== statement.value) changed = true;
+    done.set(statement.name, value === statement.value ? statement : { ...statement, value });
+  }
+  return changed ? dropDead({ ...program, statements: [...done.values()] }) : program;
+}
+
+function inlineInto(
+  value: ScalarExpr,
+  done: ReadonlyMap<string, Statement>,
+  sizes: ReadonlyMap<string, number>,
+): ScalarExpr {
+  let current = value;
+  for (;;) {
+    let budget = MAX_NODES - countNodes(current);
+    const next = mapScalar(current, (e) => {
+      if (e.kind !== "value") return e;
+      const producer = done.get(e.statement);
+      if (producer === undefined || producer.reduce !== undefined || isIdentityRead(e.index, producer.axes))
+        return e;
+      const cost = countNodes(producer.value);
+      if (cost > budget) return e;
+      budget -= cost;
+      const at = new Map(
+        producer.axes.map((axis, i): [string, IndexExpr] => [axis, e.index[i] ?? { offset: 0, terms: [] }]),
+      );
+      return mapIndices(producer.value, (index) => indexSubstitute(index, at, sizes));
+    });
+    if (next === current || countReads(next) > Math.max(MAX_READS, countReads(current))) return current;
+    current = next;
+  }
+}
+
+function countNodes(expr: ScalarExpr): number {
+  let count = 0;
+  visitScalar(expr, () => count++);
+  return count;
+}
+
+function countReads(expr: ScalarExpr): number {
+  const names = new Set<string>();
+  visitScalar(expr, (e) => {
+    if (e.kind === "tensor") names.add(e.tensor);
+    if (e.kind === "value") names.add(e.statement);
+  });
+  return names.size;
+}
+
+/** Drops statements that no store depends on. */
+export function dropDead(program: IndexProgram): IndexProgram {
+  const live = new Set(program.stores.map((s) => s.statement));
+  for (const statement of [...program.statements].reverse()) {
+    if (!live.has(statement.name)) continue;
+    visitScalar(statement.value, (e) => {
+      if (e.kind === "value") live.add(e.statement);
+    });
+  }
+  if (live.size === program.statements.length) return program;
+  return { ...program, statements: program.statements.filter((s) => live.has(s.name)) };
+}

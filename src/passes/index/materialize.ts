@@ -1,0 +1,95 @@
+/**
+ * Gives values that cross groups a place: a temporary tensor, written by the group that computes them and read by its
+ * strides. A value that is an output already is not stored twice: it is read back from there.
+ *
+ * Requires: groups from `fuseStatements`.
+ * Ensures:  within a group every read of a computed value names its own axes; all else are reads of tensors.
+ */
+import type {
+  GroupedProgram,
+  FusionGroup,
+  IndexProgram,
+  ScalarExpr,
+  Statement,
+  Store,
+  StoredTensor,
+} from "../../ir/index-notation.ts";
+import { axisSizes, mapScalar, visitScalar } from "../../ir/index-notation.ts";
+import {
+  indexAdd,
+  indexAxis,
+  indexConst,
+  indexScale,
+  indexSubstitute,
+  type IndexExpr,
+} from "../../ir/index-expr.ts";
+import { isFloat } from "../../ir/dtype.ts";
+
+export function materialize(program: IndexProgram, groups: readonly FusionGroup[]): GroupedProgram {
+  const sizes = axisSizes(program);
+  const groupOf = new Map(groups.flatMap((g) => g.statements.map((s) => [s, g.name] as const)));
+  const byName = new Map(program.statements.map((s) => [s.name, s]));
+  const tensors: StoredTensor[] = [...program.tensors];
+  const stores: Store[] = [...program.stores];
+  const homes = new Map<string, Store>();
+  for (const store of program.stores) {
+    const statement = byName.get(store.statement);
+    // 16-bit outputs are rounded; a reader of the computed value must not see that.
+    const exact = statement !== undefined && (!isFloat(statement.dtype) || statement.dtype === "f32");
+    if (exact && !homes.has(store.statement)) homes.set(store.statement, store);
+  }
+  const homeOf = (statement: Statement): Store => {
+    const known = homes.get(statement.name);
+    if (known !== undefined) return known;
+    const home = {
+      tensor: `tmp_${statement.name}`,
+      statement: statement.name,
+      index: rowMajor(statement.axes, sizes),
+    };
+    const shape = statement.axes.map((axis) => sizes.get(axis) ?? 1);
+    // 16-bit values keep f32 between kernels: rounding belongs to casts and results only.
+    tensors.push({
+      name: home.tensor,
+      dtype: isFloat(statement.dtype) ? "f32" : statement.dtype,
+      shape,
+      role: "temporary",
+    });
+    stores.push(home);
+    homes.set(statement.name, home);
+    return home;
+  };
+  const statements = program.statements.map((statement) => {
+    const value = mapScalar(statement.value, (e): ScalarExpr => {
+      if (e.kind !== "value" || groupOf.get(e.statement) === groupOf.get(statement.name)) return e;
+      const producer = byName.get(e.statement);
+      if (producer === undefined) return e;
+      const home = homeOf(producer);
+      const at = new Map(
+        producer.axes.map((axis, i): [string, IndexExpr] => [axis, e.index[i] ?? indexConst(0)]),
+      );
+      const dtype = isFloat(producer.dtype) ? "f32" : producer.dtype;
+      return { kind: "tensor", dtype, tensor: home.tensor, index: indexSubstitute(home.index, at, sizes) };
+    });
+    return value === statement.value ? statement : { ...statement, value };
+  });
+  return { program: { ...program, tensors, statements, stores }, groups };
+}
+
+const rowMajor = (axes: readonly string[], sizes: ReadonlyMap<string, number>): IndexExpr => {
+  let stride = 1;
+  let index = indexConst(0);
+  for (const axis of [...axes].reverse()) {
+    index = indexAdd(index, indexScale(indexAxis(axis), stride));
+    stride *= sizes.get(axis) ?? 1;
+  }
+  return index;
+};
+
+/** Tensors that a statement reads. */
+export function tensorsRead(statement: Statement): Set<string> {
+  const names = new Set<string>();
+  visitScalar(statement.value, (e) => {
+    if (e.kind === "tensor") names.add(e.tensor);
+  });
+  return names;
+}
