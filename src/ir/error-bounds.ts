@@ -4,7 +4,8 @@
  *
  * A bound is 0 where the class (nan, an infinity, an integer, a truth) or the value is certain, and `Infinity` where
  * nothing can be said: then the element is excluded from comparison. An infinity or nan of the oracle never has another
- * finite bound. The sign of a zero is not promised where it is negative: WGSL lets devices ignore it.
+ * finite bound. The value `-0` stands for a zero of either sign: WGSL lets devices ignore it, so that only zeros as they lie in
+ * memory and those of non-negative values count as positive.
  */
 import { isFloat } from "./dtype.ts";
 import type { DType } from "./dtype.ts";

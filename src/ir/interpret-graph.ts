@@ -34,7 +34,10 @@ export interface InterpretOptions {
 export interface OutputData {
   readonly type: TensorType;
   readonly values: Float64Array;
-  /** Largest absolute deviation allowed per element; `Infinity` where nothing can be said. */
+  /**
+   * Largest absolute deviation allowed per element; `Infinity` where nothing can be said, also about the element's class.
+   * With bounds, a zero of unknown sign is -0 in `values`, so what follows from its sign (1 / 0) may differ and is excluded.
+   */
   readonly bounds: Float64Array | undefined;
 }
 
@@ -122,7 +125,7 @@ function evaluateNode(
 function storedElements(dtype: DType, values: Float64Array, withBounds: boolean): Elements {
   if (!withBounds) return { dtype, values, bounds: undefined, isNonnegative: false };
   const bounds = values.map((x) => boundOfStored(dtype, x));
-  return { dtype, values, bounds, isNonnegative: values.every((x) => x >= 0) };
+  return { dtype, values, bounds, isNonnegative: values.every((x) => x > 0 || Object.is(x, 0)) };
 }
 
 function evaluateIota(node: IotaNode, withBounds: boolean): Elements {

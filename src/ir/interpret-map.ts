@@ -15,7 +15,7 @@ export interface Elements {
   readonly dtype: DType;
   readonly values: Float64Array;
   readonly bounds: Float64Array | undefined;
-  /** No evaluation gives a negative element, however it rounds. Only bounds use it. */
+  /** No evaluation gives a negative element, a negative zero included, however it rounds. Only bounds use it. */
   readonly isNonnegative: boolean;
 }
 
@@ -36,7 +36,15 @@ export function mapElements(fn: ScalarOp, args: readonly Elements[], dtype: DTyp
     selectElements(a, b, c, values, bounds);
   } else throw new RangeError(`${fn} lacks an operand`);
   if (info.result === "same" && isInteger(dtype)) wrapElements(dtype, values);
-  return { dtype, values, bounds, isNonnegative: isNonnegativeResult(fn, args, dtype) };
+  const isNonnegative = isNonnegativeResult(fn, args, dtype);
+  // A selection keeps its zeros; any other computed zero may have got its sign from rounding or reordering.
+  if (bounds !== undefined && isFloat(dtype) && !isNonnegative && fn !== "where") forgetZeroSigns(values);
+  return { dtype, values, bounds, isNonnegative };
+}
+
+/** `-0` stands for a zero whose sign is not promised, as `error-bounds.ts` wants it. */
+export function forgetZeroSigns(values: Float64Array): void {
+  for (let i = 0; i < values.length; i++) if (values[i] === 0) values[i] = -0;
 }
 
 function mapUnary(info: UnaryOpInfo, x: Float64Array, out: Float64Array): void {

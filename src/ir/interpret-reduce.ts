@@ -4,10 +4,11 @@
  * Requires: the reduced dimensions are innermost: row r is elements r * length to (r + 1) * length.
  * Ensures:  sums are compensated, so the oracle's own error does not grow with the row.
  */
-import { isInteger } from "./dtype.ts";
+import { isFloat, isInteger } from "./dtype.ts";
 import type { DType } from "./dtype.ts";
 import { EXCLUDED, settleBound, sumDepth } from "./error-bounds.ts";
 import { F32_MAX, F32_MIN_NORMAL, F32_ULP } from "./error-models.ts";
+import { forgetZeroSigns } from "./interpret-map.ts";
 import type { Elements } from "./interpret-map.ts";
 import { REDUCE_OPS } from "./reduce-ops.ts";
 import type { ReduceOp, ReduceOpInfo } from "./reduce-ops.ts";
@@ -31,15 +32,9 @@ export function reduceRows(fn: ReduceOp, x: Elements, rows: number, length: numb
   for (let r = 0; r < rows; r++) {
     const row: Row = { values: x.values, bounds: x.bounds, start: r * length, end: (r + 1) * length };
     bounds[r] = boundOfRow(fn, dtype, values[r] ?? 0, row);
-    if (fn === "sum" && values[r] === 0 && holdsOnlyNegativeZeros(row)) values[r] = -0;
   }
+  if (isFloat(dtype) && !x.isNonnegative) forgetZeroSigns(values);
   return { dtype, values, bounds, isNonnegative: x.isNonnegative };
-}
-
-/** The sum of negative zeros is one, unless a device starts from 0: as `-0` its sign is not relied on. */
-function holdsOnlyNegativeZeros(row: Row): boolean {
-  for (let i = row.start; i < row.end; i++) if (!Object.is(row.values[i], -0)) return false;
-  return row.end > row.start;
 }
 
 function reduceRow(fn: ReduceOp, dtype: DType, values: Float64Array, start: number, end: number): number {
