@@ -101,6 +101,12 @@ const ROOT_RULES: readonly Rule[] = [
     match: p.div("y", p.broadcast(p.sqrt("x"))),
     build: (m, b, node) => b.mul(m.y, b.broadcast(b.rsqrt(m.x), node.type.shape)),
   },
+  {
+    name: "y / broadcast x -> y * broadcast(1 / x)", // rounds twice, and 1 / x overflows for a subnormal x
+    sound: ["reassociates", "no-nan-inf"],
+    match: p.div("y", p.broadcast("x")),
+    build: (m, b, node) => b.mul(m.y, b.broadcast(b.div(b.constant(1, m.x), m.x), node.type.shape)),
+  },
 ];
 
 export const POWER_AND_ROOT_RULES: readonly Rule[] = [...POWER_RULES, ...ROOT_RULES];

@@ -1,15 +1,14 @@
 /**
  * Algebraic simplification: applies the rule table (`simplify-rules.ts`) until no rule matches any node.
  *
- * Requires: a verified graph; consts on the right of commutative ops (`canonicalize`) only where a rule names `"c"` or a number
- *           inside a non-commutative op: other orders are tried here.
+ * Requires: a verified graph. Patterns match commutative operands in either order, so this may run before or after
+ *           `canonicalize`, but finds more after it (one spelling of views, comparisons with their const on the right).
  * Ensures:  every result has the value that it had, as far as the soundness classes of the rules that were allowed to
  *           run promise it. Linear time: operands are settled before their users, so each node is tried once.
  *
- *     %0 = const 1 : f32[4]
- *     %1 = mul %x, %0            =>     %1 = abs %x
- *     %2 = pow %1, 1             (orphans are left to `dce`)
- *     %3 = abs %2
+ *     %0 = const 2 : f32[4]               %0 = const 2 : f32[4]
+ *     %1 = pow %x, %0              =>     %1 = abs %x
+ *     %2 = sqrt %1                        (orphans, here %0, are left to `dce`)
  */
 import type { Graph, Node, NodeId } from "../../ir/graph.ts";
 import { rewriteNodes } from "../../ir/rewrite-graph.ts";

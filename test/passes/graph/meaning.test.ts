@@ -98,6 +98,18 @@ describe("random graphs", () => {
     });
 });
 
+test("whatever is allowed, a fixpoint comes in a few rounds", () => {
+  const check = fc.property(randomProgram({ maxSteps: 24 }), ({ graph }) => {
+    for (const allow of [[], ["signed-zero", "no-nan-inf", "reassociates"]] as const) {
+      let rounds = 0;
+      const countRound = { name: "count", run: (g: Graph): Graph => (rounds++, g) };
+      runToFixpoint([countRound, ...graphPasses(allow)], graph, { check: true });
+      expect(rounds).toBeLessThanOrEqual(5); // the last one sees that nothing is left; the default limit is 8
+    }
+  });
+  fc.assert(check, { numRuns: 150 });
+});
+
 /** Inputs for all params: `specials` is the share of nan, infinities, zeros and huge numbers. */
 function drawInputs(graph: Graph, seed: number, specials: number): Inputs {
   return new Map(
@@ -110,7 +122,7 @@ function drawInputs(graph: Graph, seed: number, specials: number): Inputs {
 }
 
 describe("inputs of the goldens, with special values", () => {
-  const folders = ["canonicalize", "simplify", "fold-constants", "cse", "dce"];
+  const folders = ["canonicalize", "simplify", "fold-constants", "cse", "dce", "pipeline"];
   for (const golden of folders.flatMap((folder) => listGoldens(`passes/${folder}`)))
     test(golden.path, () => {
       const graph = parseGraph(golden.input);

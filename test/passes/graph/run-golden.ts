@@ -1,7 +1,10 @@
-/** Runs the graph passes that a golden's header names, each verified: `; run: canonicalize, cse`, `; allow: signed-zero`. */
+/**
+ * Runs the graph passes that a golden's header names, each verified: `; run: canonicalize, cse`, `; allow: signed-zero`.
+ * `; run: to-fixpoint` repeats all of them.
+ */
 import { parseGraph } from "../../../src/ir/parse-graph.ts";
 import { printGraph } from "../../../src/ir/print-graph.ts";
-import { runPasses } from "../../../src/ir/run-pass.ts";
+import { runPasses, runToFixpoint } from "../../../src/ir/run-pass.ts";
 import type { GraphPass } from "../../../src/ir/run-pass.ts";
 import { canonicalize } from "../../../src/passes/graph/canonicalize.ts";
 import { cse } from "../../../src/passes/graph/cse.ts";
@@ -42,11 +45,14 @@ export function runGolden(golden: Golden, options: GoldenOptions = {}): string {
     return known;
   });
   const passes = graphPasses(allow, options.onRule);
+  const graph = parseGraph(golden.input);
+  if (listOf(golden, "run").includes("to-fixpoint"))
+    return printGraph(runToFixpoint(passes, graph, { check: true }));
   const wanted = listOf(golden, "run").map((name) => {
     const pass = passes.find((candidate) => candidate.name === name);
     if (pass === undefined) throw new Error(`${golden.path}: unknown pass "${name}"`);
     return pass;
   });
   if (wanted.length === 0) throw new Error(`${golden.path}: the header names no pass`);
-  return printGraph(runPasses(wanted, parseGraph(golden.input), { check: true }));
+  return printGraph(runPasses(wanted, graph, { check: true }));
 }
