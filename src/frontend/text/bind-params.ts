@@ -75,6 +75,8 @@ function chooseShape(
       : resolveShape(type, scope.dimensions, dimEvaluator(scope, lowering, evaluate));
   if (known !== undefined) return known;
   const open = type === undefined ? [] : openNames(type, scope.dimensions);
+  // Nothing is open, so a length was no length, and that is reported.
+  if (type !== undefined && open.length === 0) return undefined;
   const missing = open.length === 0 ? "" : `: ${open.join(", ")} ${open.length === 1 ? "is" : "are"} open`;
   report(
     lowering,
@@ -94,6 +96,7 @@ function bindScalar(
 ): Static | undefined {
   const { name, type, default: expr } = param;
   const dtype = type?.dtype ?? "f32";
+  if (dtype === "f16" || dtype === "bf16") return undefined; // reported by the check
   const options: { dtype: DType; default?: number } = { dtype };
   if (expr !== undefined) {
     const value = evaluate(expr, scope, lowering);

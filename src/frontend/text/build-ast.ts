@@ -72,8 +72,10 @@ function buildOperand(node: CstNode, context: AstContext): OperandItem {
     span: spanOf(token, context.file),
   }));
   let value = buildPrimary(nodesOf(node, "primary")[0], context);
-  for (const index of nodesOf(node, "index"))
+  for (const index of nodesOf(node, "index")) {
     value = limitDepth(buildIndex(value, index, context), context.report);
+    if (value.expr.kind === "error") break; // too deep, and reported
+  }
   return { prefixes, value };
 }
 

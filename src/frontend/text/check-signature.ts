@@ -76,9 +76,9 @@ function checkKernelParam({ name, type, default: value }: ParamDecl, report: Rep
   }
   if (isScalar && (type.dtype === "f16" || type.dtype === "bf16")) {
     report(
-      errorAt("dtype-mismatch", `a scalar parameter cannot be ${type.dtype}`, {
+      errorAt("unsupported-dtype", `a scalar parameter cannot be ${type.dtype}`, {
         span: type.span,
-        help: `write f32: arithmetic with a ${type.dtype} tensor stays ${type.dtype}; a tensor of rank 0 is ${type.dtype}[]`,
+        help: `write f32, which takes on the dtype of the tensor it meets; ${type.dtype}[] is a tensor of rank 0`,
       }),
     );
   }

@@ -112,7 +112,10 @@ function checkExpr(expr: Expr, checking: Checking): void {
       return;
     case "ellipsis":
       checking.report(
-        errorAt("syntax", '"..." stands only in a type, a list or an index', { span: expr.span }),
+        errorAt("syntax", '"..." stands only in a type, a list or an index', {
+          span: expr.span,
+          help: "write the value out",
+        }),
       );
       return;
     case "list":

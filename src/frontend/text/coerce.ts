@@ -16,6 +16,16 @@ const WANTED: Readonly<Record<ParameterKind, string>> = {
   boolean: "true or false",
 };
 
+const EXAMPLE: Readonly<Record<ParameterKind, string>> = {
+  operand: "write its items out",
+  operands: "write a list in square brackets: [a, b]",
+  number: "write a number, or arithmetic of numbers and dimensions",
+  integer: "write a whole number; a negative axis counts from the end",
+  integers: "write a list of whole numbers in square brackets: [0, 1]",
+  axis: "write one axis or a list of axes; negative ones count from the end",
+  boolean: "write true or false",
+};
+
 const wholeNumber = (value: Static): number | undefined =>
   value.kind === "number" && Number.isSafeInteger(value.value) ? value.value : undefined;
 
@@ -76,7 +86,7 @@ export function coerceArgument(
   const elementwise = param.kind === "axis" && value.kind === "tensor" ? ELEMENTWISE.get(name) : undefined;
   const tuple = value.kind === "tuple" ? "take a tuple apart with let (a, b) = ..." : undefined;
   const known =
-    value.kind === "tensor" && param.kind !== "operand"
+    value.kind === "tensor" && param.kind !== "operand" && param.kind !== "operands"
       ? "values of tensors are not known when a kernel is compiled"
       : undefined;
   report(
@@ -85,7 +95,7 @@ export function coerceArgument(
       `${param.name} of ${name} must be ${WANTED[param.kind]}, not ${describeValue(value)}`,
       {
         span,
-        help: elementwise ?? tuple ?? known ?? `write ${param.name}=...`,
+        help: elementwise ?? tuple ?? known ?? EXAMPLE[param.kind],
       },
     ),
   );

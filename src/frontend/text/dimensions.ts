@@ -134,7 +134,7 @@ export function matchShape(
         {
           span: type.span,
           help: hasLeading
-            ? `it needs at least ${String(fixed.length)} dimensions`
+            ? `it needs at least ${String(fixed.length)} dimension${fixed.length === 1 ? "" : "s"}`
             : `it needs ${String(fixed.length)} dimension${fixed.length === 1 ? "" : "s"}; write ... first to take any number`,
         },
       ),
@@ -176,7 +176,7 @@ export function resolveShape(
   const shape: number[] = [];
   for (const dim of type.dims ?? []) {
     if (dim.kind === "ellipsis") {
-      if (dims.leading === undefined) return undefined;
+      if (dims.leading === undefined || shape.length > 0) return undefined;
       shape.push(...dims.leading.shape);
       continue;
     }
@@ -189,8 +189,8 @@ export function resolveShape(
 
 /** Names in a type that are not bound yet, in order, for messages. */
 export function openNames(type: TypeExpr, dims: Dimensions): readonly string[] {
-  return (type.dims ?? []).flatMap((dim) => {
-    if (dim.kind === "ellipsis") return dims.leading === undefined ? ["..."] : [];
+  return (type.dims ?? []).flatMap((dim, k) => {
+    if (dim.kind === "ellipsis") return k === 0 && dims.leading === undefined ? ["..."] : [];
     return dim.kind === "name" && !dims.sizes.has(dim.text) ? [dim.text] : [];
   });
 }

@@ -54,6 +54,8 @@ function callBuiltin(
   for (const param of fn.params) {
     const argument = given.get(param.name);
     if (argument?.value === undefined) continue;
+    // `none` for an optional argument leaves it out; for an axis it is an answer of its own (all of them).
+    if (argument.value.kind === "none" && !param.required && param.kind !== "axis") continue;
     const { span } = argument.expr;
     const coerced = coerceArgument(name, param, argument.value, builder, span, (d) => {
       report(lowering, d);
@@ -87,7 +89,7 @@ function callUser(
       const value =
         argument === undefined ? evaluateDefault(param, scope, lowering, evaluate) : argument.value;
       const fitting = value === undefined ? undefined : matchParam(param, value, scope, lowering);
-      scope.locals.set(param.name.text, { value: fitting, span: param.name.span, isParameter: true });
+      scope.locals.set(param.name.text, { value: fitting, span: param.name.span, isParameter: false });
     }
     const evaluateDim = dimEvaluator(scope, lowering, evaluate);
     matchPending(scope.dimensions, evaluateDim, (d) => {
@@ -124,6 +126,7 @@ export function dimEvaluator(
     const value = evaluate(dim, scope, lowering);
     if (value === undefined) return undefined;
     if (value.kind === "number" && Number.isSafeInteger(value.value) && value.value >= 0) return value.value;
+    if (dim.kind === "number") return undefined; // reported by the check
     const message = `${describeValue(value)} is no length of a dimension`;
     report(
       lowering,

@@ -25,6 +25,7 @@ export interface Local {
   /** Undefined: poisoned by a mistake that has been reported. */
   readonly value: Static | undefined;
   readonly span: Span;
+  /** A parameter of the kernel, whose type is declared; those of functions take what comes. */
   readonly isParameter: boolean;
 }
 
@@ -60,10 +61,10 @@ export const createLowering = (builder: GraphBuilder, floatType: DType): Lowerin
 // Deeper call chains say no more than their innermost links.
 const MOST_CALL_NOTES = 3;
 
-/** Adds a diagnostic; one inside an inlined function also names the calls, and is not repeated for the next call. */
+/** Adds a diagnostic; one inside an inlined function names the calls; the next call does not repeat it. */
 export function report(lowering: Lowering, diagnostic: Diagnostic): void {
   const { span, code, message } = diagnostic;
-  const key = `${code}:${String(span?.file)}:${String(span?.line)}:${String(span?.column)}:${lowering.calls.length === 0 ? message : ""}`;
+  const key = `${code}:${String(span?.file)}:${String(span?.line)}:${String(span?.column)}:${message}`;
   if (lowering.reported.has(key)) return;
   lowering.reported.add(key);
   const through = lowering.calls
@@ -122,25 +123,31 @@ export function attempt<T>(
 /** Thrown to end an instantiation that grows beyond all bounds; caught where it began. */
 export class InstantiationLimit extends Error {}
 
+/** Reports a limit where the kernel started on the way to it, not wherever inside it was reached. */
+function reportLimit(
+  lowering: Lowering,
+  code: Diagnostic["code"],
+  message: string,
+  span: Span,
+  help: string,
+): void {
+  const [outermost] = lowering.calls;
+  const diagnostic = errorAt(code, message, { span: outermost?.span ?? span, help });
+  if (lowering.diagnostics.some((d) => d.code === code && d.span === diagnostic.span)) return;
+  lowering.diagnostics.push(diagnostic);
+}
+
 /** Counts a step and a level; `false`, after a report, when there is no room for another level. */
 export function enterLevel(lowering: Lowering, span: Span): boolean {
   lowering.steps += 1;
   if (lowering.steps > MAX_STEPS) {
-    report(
-      lowering,
-      errorAt("too-large", `inlining takes more than ${String(MAX_STEPS)} steps`, {
-        span,
-        help: "compute a value once with let instead of calling its function again",
-      }),
-    );
+    const help = "compute a value once with let instead of calling its function again";
+    reportLimit(lowering, "too-large", `inlining takes more than ${String(MAX_STEPS)} steps`, span, help);
     throw new InstantiationLimit();
   }
   if (lowering.depth >= MAX_EVALUATION_DEPTH) {
     const message = "calls and expressions nest too deeply to inline";
-    report(
-      lowering,
-      errorAt("nesting-too-deep", message, { span, help: "call fewer functions through one another" }),
-    );
+    reportLimit(lowering, "nesting-too-deep", message, span, "call fewer functions through one another");
     return false;
   }
   lowering.depth += 1;

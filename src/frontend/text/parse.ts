@@ -57,6 +57,7 @@ function readSource(source: string, file: string, start: "module" | "anonymous")
     brackets,
     TOKENS,
     file,
+    start,
   ).filter(({ span }) => !strayLines.has(span?.line));
   return { tree: outcome.tree, diagnostics: [...stray, ...syntax].sort(byPlace) };
 }

@@ -7,9 +7,11 @@ import { EOF, type ILexingError, type IRecognitionException, type IToken, type T
 import { errorAt, type Diagnostic, type Span } from "../../diagnostics/diagnostic.ts";
 import { spanOf } from "./tokens.ts";
 
+const START = '"fn" or "kernel"';
+
 const EXPECTED: ReadonlyMap<string, string> = new Map([
-  ["module", '"fn" or "kernel"'],
-  ["declaration", '"fn" or "kernel"'],
+  ["module", START],
+  ["declaration", START],
   ["type", "a type"],
   ["results", "a result type"],
   ["body", '"=" or "{"'],
@@ -47,9 +49,7 @@ const STRAY_HELP: ReadonlyMap<string, string> = new Map([
 export function describeLexingError(error: ILexingError, source: string, file: string): Diagnostic {
   const text = source.slice(error.offset, error.offset + error.length);
   const first = String.fromCodePoint(text.codePointAt(0) ?? 0);
-  const shown = JSON.stringify(Array.from(text).slice(0, 8).join(""))
-    .slice(1, -1)
-    .replaceAll('\\"', '"');
+  const shown = JSON.stringify(Array.from(text).slice(0, 8).join("")).slice(1, -1).replaceAll('\\"', '"');
   const several = text.length > first.length;
   const span: Span = { file, line: error.line ?? 1, column: error.column ?? 1, length: error.length };
   return errorAt("stray-character", `stray character${several ? "s" : ""} ${shown}`, {
@@ -133,6 +133,8 @@ function suggestMend(
     return `add ${closing ?? ""} to close the ${innermost.image}`;
   }
   if (tokenBefore(error)?.tokenType.name === "NumberLiteral") return "multiplication is written with *";
+  if (expected === "an expression" && tokenType === EOF) return "finish the expression";
+  if (expected === START) return "a file holds functions and kernels, as in fn double(x) = x * 2";
   return undefined;
 }
 
@@ -141,11 +143,10 @@ function describeParsingError(
   brackets: OpenBrackets,
   types: readonly TokenType[],
   file: string,
+  leftover: string,
 ): Diagnostic {
-  // Input left over after the last rule has no rule of its own.
-  const start = error.context.ruleStack[0] === "anonymous" ? "the end" : '"fn" or "kernel"';
   const rule = error.context.ruleStack.at(-1) ?? "";
-  const expected = expectedToken(error, types)?.LABEL ?? EXPECTED.get(rule) ?? start;
+  const expected = expectedToken(error, types)?.LABEL ?? EXPECTED.get(rule) ?? leftover;
   const atEnd = error.token.tokenType === EOF;
   const previousToken = tokenBefore(error);
   // The end of the file has no place of its own; what is missing there is missing behind the last token.
@@ -164,16 +165,19 @@ function describeParsingError(
   });
 }
 
-/** The parser's exceptions as diagnostics. */
+/** The parser's exceptions as diagnostics. `start` is the rule that was parsed: what may follow it differs. */
 export function describeParsingErrors(
   errors: readonly IRecognitionException[],
   brackets: OpenBrackets,
   types: readonly TokenType[],
   file: string,
+  start: "module" | "anonymous",
 ): readonly Diagnostic[] {
   const lines = new Set<number>();
   return errors
-    .map((error) => describeParsingError(error, brackets, types, file))
+    .map((error) =>
+      describeParsingError(error, brackets, types, file, start === "module" ? START : "the end"),
+    )
     .filter(({ span }) => {
       const line = span?.line ?? 0;
       const isNew = !lines.has(line);
