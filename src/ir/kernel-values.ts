@@ -5,10 +5,10 @@
  * Requires: an i32 or u32 value lies in its range, a bool is 0 or 1.
  * Ensures:  so do the results.
  */
-import type { ScalarType } from "./kernel.ts";
+import type { IndexOp, ScalarType } from "./kernel.ts";
+import type { ReduceOp } from "./reduce-ops.ts";
 import { evaluateScalar } from "./scalar-ops.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
-import type { IndexOp } from "./kernel.ts";
 
 /** The conversion of `cast`: floats saturate towards integers (nan gives 0), integers wrap, anything is != 0 as bool. */
 export function convertScalar(value: number, from: ScalarType, to: ScalarType): number {
@@ -53,3 +53,13 @@ export function evaluateIndex(fn: IndexOp, a: number, b: number): number {
 /** One element of an op; `operand` is the type of the last operand. Floats stay in float64. */
 export const evaluateElement = (fn: ScalarOp, operand: ScalarType, args: readonly number[]): number =>
   evaluateScalar(fn, operand, args);
+
+/** The op that merges two partial results of a reduction. */
+export const COMBINE: Readonly<Record<ReduceOp, ScalarOp>> = {
+  sum: "add",
+  prod: "mul",
+  max: "max",
+  min: "min",
+  any: "or",
+  all: "and",
+};

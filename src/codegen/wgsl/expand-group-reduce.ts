@@ -19,11 +19,10 @@
  * reduction's own barrier do; a barrier of its own stands only where control flow (a loop, an `if`) or a lack of
  * workgroup memory leaves no free area.
  */
+import { COMBINE } from "../../ir/kernel-values.ts";
 import { typeOf } from "../../ir/kernel.ts";
 import type { Expr, GroupReduceItem, Kernel, SharedArray, Stmt, ValueType } from "../../ir/kernel.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import type { ReduceOp } from "../../ir/reduce-ops.ts";
-import type { ScalarOp } from "../../ir/scalar-ops.ts";
 import {
   LANE,
   bodyOf,
@@ -36,15 +35,6 @@ import {
 } from "../../ir/walk-kernel.ts";
 
 type GroupReduce = Stmt & { kind: "groupReduce" };
-
-const COMBINE: Record<ReduceOp, ScalarOp> = {
-  sum: "add",
-  prod: "mul",
-  max: "max",
-  min: "min",
-  any: "or",
-  all: "and",
-};
 
 /** Up to so many lanes, reading all slots costs less than a second barrier. Barriers of software adapters are slow. */
 const ONE_LEVEL_LANES = 16;

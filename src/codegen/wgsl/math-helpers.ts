@@ -113,6 +113,8 @@ export const MATH_HELPERS = {
     `let signed = select(magnitude, -magnitude, x < ${d.c(0)});`,
     `return select(signed, ${d.call("nan")}, (a > ${d.c(1)}) | ${d.call("is_nan", "x")});`,
   ]),
+  // lavapipe's atan(nan) is 0.
+  atan: unary(["is_nan"], (d) => [`return select(atan(x), x, ${d.call("is_nan", "x")});`]),
   erf: unary(["is_nan"], (d) => [
     `let a = min(abs(x), ${d.c(4)});`, // 1 - erf(4) is 1.5e-8, under half an ulp of 1
     `let tail = exp(${polynomial(d, "a", LOG_ERFC)} - a * a);`,

@@ -76,7 +76,7 @@ const SPELLINGS: Record<ScalarOp, Spelling> = {
   tan: builtin("tan"),
   asin: builtin("asin"),
   acos: builtin("acos"),
-  atan: builtin("atan"),
+  atan: helper("atan"),
   sinh: helper("sinh"),
   cosh: helper("cosh"),
   tanh: helper("tanh"),
