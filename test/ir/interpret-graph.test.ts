@@ -45,7 +45,13 @@ describe("inputs", () => {
   const graph = parseGraph("func @f(%x: f32[2], scalar %s: f32) -> (x: f32[2]) {\n  return %x\n}");
 
   test("are rounded to their dtype", () => {
-    const results = interpretGraph(graph, new Map<string, InputData>([["x", [0.1, 1e39]], ["s", 1]])); // prettier-ignore
+    const results = interpretGraph(
+      graph,
+      new Map<string, InputData>([
+        ["x", [0.1, 1e39]],
+        ["s", 1],
+      ]),
+    );
     expect([...(results.get("x")?.values ?? [])]).toEqual([Math.fround(0.1), Infinity]);
   });
 
@@ -54,7 +60,13 @@ describe("inputs", () => {
     [new Map<string, InputData>([["x", [1, 2, 3]]]), "x has 3 elements, expected 2", "in row-major order"],
     [new Map<string, InputData>([["x", [1, 2]]]), "no value is given for s", "pass s as f32[]"],
   ])("mistakes are the caller's: %o", (inputs, message, help) => {
-    const scaled: Graph = { ...graph, results: [{ name: "x", node: 0 }, { name: "s", node: 1 }] }; // prettier-ignore
+    const scaled: Graph = {
+      ...graph,
+      results: [
+        { name: "x", node: 0 },
+        { name: "s", node: 1 },
+      ],
+    };
     const attempt = (): unknown => interpretGraph(scaled, inputs);
     expect(attempt).toThrow(TensorweftError);
     expect(attempt).toThrow(message);

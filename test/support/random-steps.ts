@@ -8,10 +8,30 @@ import type { ScalarOp } from "../../src/ir/scalar-ops.ts";
 
 /** Simplest first: shrinking moves towards the front. */
 export const STEP_KINDS = [
-  "binary", "binary", "binary", "unary", "unary", "literal", "literal", "reduce", "reduce",
-  "reshape", "transpose", "broadcast", "slice", "pad", "concat", "compare", "cast", "mean", "iota",
-  "center", "normalize", "softmax", "standardize",
-] as const; // prettier-ignore
+  "binary",
+  "binary",
+  "binary",
+  "unary",
+  "unary",
+  "literal",
+  "literal",
+  "reduce",
+  "reduce",
+  "reshape",
+  "transpose",
+  "broadcast",
+  "slice",
+  "pad",
+  "concat",
+  "compare",
+  "cast",
+  "mean",
+  "iota",
+  "center",
+  "normalize",
+  "softmax",
+  "standardize",
+] as const;
 export interface Step {
   readonly kind: (typeof STEP_KINDS)[number];
   readonly a: number;
@@ -32,10 +52,38 @@ interface Context extends StepLimits {
 }
 
 const FLOAT_OPS: readonly ScalarOp[] = [
-  "neg", "abs", "sqrt", "rsqrt", "exp", "log", "tanh", "sign", "floor", "ceil", "round", "trunc", "exp2", "expm1", "log2",
-  "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erf", "isnan",
-  "isinf", "isfinite",
-]; // prettier-ignore
+  "neg",
+  "abs",
+  "sqrt",
+  "rsqrt",
+  "exp",
+  "log",
+  "tanh",
+  "sign",
+  "floor",
+  "ceil",
+  "round",
+  "trunc",
+  "exp2",
+  "expm1",
+  "log2",
+  "log1p",
+  "sin",
+  "cos",
+  "tan",
+  "asin",
+  "acos",
+  "atan",
+  "sinh",
+  "cosh",
+  "asinh",
+  "acosh",
+  "atanh",
+  "erf",
+  "isnan",
+  "isinf",
+  "isfinite",
+];
 const INTEGER_OPS: readonly ScalarOp[] = ["neg", "abs", "sign"];
 const FLOAT_PAIRS: readonly ScalarOp[] = ["add", "sub", "mul", "div", "max", "min", "pow", "atan2"];
 const INTEGER_PAIRS: readonly ScalarOp[] = ["add", "sub", "mul", "max", "min"];
