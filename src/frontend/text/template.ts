@@ -92,7 +92,7 @@ export function lowerFunction(
   if (types.length > params.length) {
     fail(
       "wrong-arity",
-      `${name.text} takes ${String(params.length)} tensors but ${String(types.length)} are given`,
+      `${name.text} takes ${String(params.length)} tensor${params.length === 1 ? "" : "s"} but ${String(types.length)} are given`,
       {
         span: name.span,
         help: "pass one type for each parameter",

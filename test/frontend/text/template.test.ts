@@ -74,7 +74,7 @@ test("mistakes of types come with the instantiation", () => {
   const { graph, diagnostics } = lowerFunction(weft`(x, w) => x * w`, [f32(2), f32(3)]);
   expect(graph).toBeUndefined();
   expect(diagnostics.map(({ code }) => code)).toEqual(["shape-mismatch"]);
-  expect(() => lowerFunction(weft`(x) => x`, [f32(2), f32(3)])).toThrow(/takes 1 tensors but 2 are given/);
+  expect(() => lowerFunction(weft`(x) => x`, [f32(2), f32(3)])).toThrow(/takes 1 tensor but 2 are given/);
 });
 
 test("a tag knows the functions that it was made with; text from elsewhere parses as well", () => {
