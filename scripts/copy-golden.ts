@@ -100,9 +100,9 @@ function copyGroup(source: string, group: string): void {
   }
   mkdirSync(join(TARGET, group), { recursive: true });
   const { format, data, source: origin } = manifest;
-  const head = JSON.stringify({ format, group, data, source: origin }).slice(0, -1);
-  const lines = cases.map((reduced) => JSON.stringify(reduced)).join(",\n");
-  writeFileSync(join(TARGET, group, "manifest.json"), `${head},"cases":[\n${lines}\n]}\n`);
+  // One JSON value a line, the head first: a change of one case is a change of one line.
+  const lines = [{ format, group, data, source: origin }, ...cases].map((value) => JSON.stringify(value));
+  writeFileSync(join(TARGET, group, "manifest.jsonl"), `${lines.join("\n")}\n`);
   writeTensors(join(TARGET, group, "data.safetensors"), kept);
   console.log(`${group}: ${cases.length} cases, ${kept.size} tensors`);
 }

@@ -1,5 +1,6 @@
 /**
- * Reads the PyTorch golden vectors under test/data/golden (made by scripts/copy-golden.ts; format golden/1).
+ * Reads the PyTorch golden vectors under test/data/golden (made by scripts/copy-golden.ts; format golden/1, one
+ * case a line).
  *
  * Ensures: what is not as the format says throws with the name of the case or tensor; nothing is skipped silently.
  */
@@ -108,8 +109,11 @@ function readCase(json: Json, tensors: ReadonlyMap<string, GoldenTensor>): Golde
 
 /** The cases of one group, in order. */
 export function readGoldenGroup(group: string): readonly GoldenCase[] {
-  const manifest = toObject(JSON.parse(readFileSync(new URL(`${group}/manifest.json`, ROOT), "utf8")), group);
+  const lines = readFileSync(new URL(`${group}/manifest.jsonl`, ROOT), "utf8")
+    .trim()
+    .split("\n");
+  const [head, ...cases] = lines.map((line) => toObject(JSON.parse(line), group));
+  if (head?.["format"] !== "golden/1") throw new TypeError(`group ${group} is of another format`);
   const tensors = readTensors(new URL(`${group}/data.safetensors`, ROOT));
-  if (!Array.isArray(manifest["cases"])) throw new TypeError(`group ${group} has no cases`);
-  return manifest["cases"].map((json) => readCase(toObject(json, group), tensors));
+  return cases.map((json) => readCase(json, tensors));
 }
