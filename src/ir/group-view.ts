@@ -159,7 +159,7 @@ function findAccesses(
     const guarded = new Set<unknown>();
     visitScalar(s.value, (e) => {
       if (e.kind !== "guard") return;
-      visitScalar(e.value, (inner) => guarded.add(inner));
+      for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
     });
     visitScalar(s.value, (e) => {
       if (e.kind !== "tensor") return;

@@ -47,7 +47,7 @@ export type ScalarExpr =
       readonly args: readonly ScalarExpr[];
     }
   | { readonly kind: "cast"; readonly dtype: DType; readonly arg: ScalarExpr }
-  /** `value` where all bounds hold, else `otherwise`. Reads inside `value` are in range only where the bounds hold. */
+  /** `value` where all bounds hold, else `otherwise`. Reads on either side are in range only where that side is taken. */
   | {
       readonly kind: "guard";
       readonly dtype: DType;

@@ -205,32 +205,20 @@ function readRead(reader: Reader, name: string): ScalarExpr {
 
 function readGuard(reader: Reader): ScalarExpr {
   const { cursor } = reader;
-  const bounds: Bound[] = [];
-  // A bound is told from the value by its `in`: index expressions are words, numbers, `+`, `*` and brackets.
-  while (isBound(cursor)) {
+  const bounds = parseList(cursor, "[", "]", (): Bound => {
     const index = readIndex(cursor);
     cursor.expect("in");
     const low = expectInteger(cursor);
     cursor.expect(":");
-    bounds.push({ index, low, high: expectInteger(cursor) });
-    cursor.expect(",");
-  }
+    return { index, low, high: expectInteger(cursor) };
+  });
+  cursor.expect(",");
   const value = readSum(reader);
   cursor.expect("else");
   const otherwise = readSum(reader);
   cursor.expect(")");
   return { kind: "guard", dtype: value.dtype, bounds, value, otherwise };
 }
-
-const isBound = (cursor: TextCursor): boolean =>
-  cursor.looksLike((at) => {
-    for (let i = 0; at(i).kind !== "end"; i++) {
-      const { text } = at(i);
-      if (text === "in") return true;
-      if (text === "," || text === "[" || text === "else" || text === ":") return false;
-    }
-    return false;
-  });
 
 /** `6*i + 3*((4*i + j) / 3 mod 8) + 2` */
 function readIndex(cursor: TextCursor): IndexExpr {

@@ -63,7 +63,7 @@ export function printScalarExpr(e: ScalarExpr): string {
     }
     case "guard": {
       const bounds = e.bounds.map((b) => `${printIndex(b.index)} in ${String(b.low)}:${String(b.high)}`);
-      return `guard(${[...bounds, printScalarExpr(e.value)].join(", ")} else ${printScalarExpr(e.otherwise)})`;
+      return `guard([${bounds.join(", ")}], ${printScalarExpr(e.value)} else ${printScalarExpr(e.otherwise)})`;
     }
   }
 }

@@ -75,7 +75,11 @@ function verifyStatement(check: Check, statement: Statement): void {
   const allowed = new Set(own);
   const guarded = new Set<ScalarExpr>();
   visitScalar(statement.value, (e) => {
-    if (e.kind === "guard") visitScalar(e.value, (inner) => guarded.add(inner));
+    if (e.kind !== "guard") {
+      verifyExpr(check, where, e, allowed, guarded.has(e));
+      return;
+    }
+    for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
     verifyExpr(check, where, e, allowed, guarded.has(e));
   });
 }

@@ -36,13 +36,16 @@ export interface Emitter {
   readonly filling: Set<string>;
 }
 
-/** Fresh names `hint0`, `hint1`, ... counted per hint. */
-export function namer(): (hint: string) => string {
+/** Fresh names `hint0`, `hint1`, ... counted per hint; names that bindings and scalars have are left out. */
+export function namer(reserved: ReadonlySet<string>): (hint: string) => string {
   const counts = new Map<string, number>();
   return (hint) => {
-    const n = counts.get(hint) ?? 0;
-    counts.set(hint, n + 1);
-    return `${hint}${String(n)}`;
+    for (;;) {
+      const n = counts.get(hint) ?? 0;
+      counts.set(hint, n + 1);
+      const name = `${hint}${String(n)}`;
+      if (!reserved.has(name)) return name;
+    }
   };
 }
 

@@ -29,7 +29,7 @@ export function lowerGroup(
   const emitter: Emitter = {
     view,
     schedule,
-    fresh: namer(),
+    fresh: namer(new Set([...bindings, ...view.scalars].map((b) => b.name))),
     widths: new Map(bindings.map((b) => [b.name, b.width])),
     caches: chooseCaches(view, schedule),
     filled: new Set(),
@@ -87,7 +87,7 @@ function enterGrid(emitter: Emitter, grid: Scope, points: number): Position {
   if (rows === 1 && lanes > 1) lane = { kind: "lane" };
   else if (lanes === 1 && rows > 1) row = { kind: "lane" };
   else if (lanes > 1) {
-    const [laneName, rowName] = ["lane", "row"];
+    const [laneName, rowName] = [emitter.fresh("lane"), emitter.fresh("row")];
     const inner = schedule.laneAxis === "row";
     grid.out.push({
       kind: "delinearize",

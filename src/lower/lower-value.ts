@@ -41,7 +41,7 @@ export function lowerValue(emitter: Emitter, scope: Scope, expr: ScalarExpr, cla
       const condition = bind(emitter, scope, "inside", lowerBounds(emitter, scope, expr.bounds));
       const [yes, no] = [
         lowerValue(emitter, scope, expr.value, true),
-        lowerValue(emitter, scope, expr.otherwise, clamp),
+        lowerValue(emitter, scope, expr.otherwise, true),
       ];
       const width = widest([yes, no]);
       return op("where", { scalar, width }, widen(condition, width), widen(yes, width), widen(no, width));
@@ -98,10 +98,10 @@ function load(
     return bind(emitter, scope, "c", { kind: "register", type, array: cache, index: scope.cacheAt });
   }
   const bindingWidth = emitter.widths.get(tensor) ?? 1;
-  const last = elementCount(stored.shape) - 1;
+  const count = elementCount(stored.shape);
   const loadAt = (position: Expr, t: ValueType): Expr => {
     const name = emitter.fresh("v");
-    const safe = clamp ? index("min", position, u32(last)) : position;
+    const safe = clamp ? index("min", position, u32(count - t.width)) : position;
     scope.out.push({ kind: "load", name, type: t, buffer: tensor, index: safe });
     return nameOf(name, t);
   };

@@ -1,0 +1,116 @@
+/**
+ * Agreement of every stage with the oracle: the graph after each pass, index notation after each pass, the kernels under
+ * the kernel interpreter, and a device. Texts are parsed back on the way, so printers and parsers are held to it too.
+ */
+import { compileGraph, type Compiled, type CompileOptions } from "../../src/compile.ts";
+import { elementCount } from "../../src/ir/dtype.ts";
+import type { Graph } from "../../src/ir/graph.ts";
+import { interpretGraph, type OutputData } from "../../src/ir/interpret-graph.ts";
+import { interpretIndexProgram } from "../../src/ir/interpret-index.ts";
+import { interpretKernel } from "../../src/ir/interpret-kernel.ts";
+import { parseGraph } from "../../src/ir/parse-graph.ts";
+import { parseIndexProgram } from "../../src/ir/parse-index.ts";
+import { printGraph } from "../../src/ir/print-graph.ts";
+import { printIndexProgram } from "../../src/ir/print-index.ts";
+import type { Device, Tensor } from "../../src/runtime/device.ts";
+import { compareToOracle } from "./compare-to-oracle.ts";
+import type { RandomProgram } from "./random-graph.ts";
+
+export interface ProgramCheck {
+  /** What disagreed, empty when all is well. */
+  readonly failures: readonly string[];
+  /** Elements that were compared on the last stage, and those that the oracle says nothing about. */
+  readonly compared: number;
+  readonly excluded: number;
+  readonly kernels: number;
+}
+
+export interface ProgramCheckOptions extends Omit<CompileOptions, "check" | "dump"> {
+  /** Also run on this device; the profile should be its own. */
+  readonly device?: Device | undefined;
+  /** Also run under the kernel interpreter (slow). Default true. */
+  readonly interpretKernels?: boolean;
+}
+
+export async function checkProgram(program: RandomProgram, options: ProgramCheckOptions): Promise<ProgramCheck> {
+  const { graph, inputs } = program;
+  const oracle = interpretGraph(graph, inputs, { bounds: true });
+  const tally = { failures: [] as string[], compared: 0, excluded: 0, kernels: 0 };
+  const stages: { name: string; text: string }[] = [];
+  let compiled: Compiled;
+  try {
+    compiled = compileGraph(graph, { ...options, check: true, dump: (name, text) => stages.push({ name, text }) });
+  } catch (error) {
+    return { ...tally, failures: [`compile: ${String(error)}`] };
+  }
+  for (const { name, text } of stages) {
+    const results = text.startsWith("func") ? runGraphText(name, text, inputs, tally.failures) : runIndexText(name, text, graph, inputs, tally.failures);
+    judge(name, results, oracle, tally);
+  }
+  if (options.interpretKernels !== false) judge("kernels", runKernels(compiled, graph, inputs), oracle, tally);
+  if (options.device !== undefined) {
+    tally.compared = tally.excluded = 0;
+    judge("device", await runOnDevice(options.device, compiled, graph, inputs), oracle, tally);
+  }
+  return { ...tally, kernels: compiled.kernels.length };
+}
+
+type Results = ReadonlyMap<string, ArrayLike<number>>;
+
+function judge(stage: string, results: Results, oracle: ReadonlyMap<string, OutputData>, tally: { failures: string[]; compared: number; excluded: number }): void {
+  for (const [name, expected] of oracle) {
+    const actual = results.get(name);
+    if (actual === undefined) {
+      tally.failures.push(`${stage}: no result ${name}`);
+      continue;
+    }
+    const { mismatches, excluded } = compareToOracle(actual, expected);
+    tally.compared += expected.values.length;
+    tally.excluded += excluded * expected.values.length;
+    for (const m of mismatches.slice(0, 4)) {
+      tally.failures.push(`${stage}: ${name}[${String(m.index)}] is ${String(m.got)}, expected ${String(m.want)} within ${String(m.bound)}`);
+    }
+  }
+}
+
+type Inputs = ReadonlyMap<string, Float64Array>;
+
+function runGraphText(name: string, text: string, inputs: Inputs, failures: string[]): Results {
+  const graph = parseGraph(text);
+  if (printGraph(graph) !== text) failures.push(`${name}: text does not parse back to itself`);
+  return new Map([...interpretGraph(graph, inputs)].map(([result, { values }]) => [result, values]));
+}
+
+function runIndexText(name: string, text: string, graph: Graph, inputs: Inputs, failures: string[]): Results {
+  const index = parseIndexProgram(text);
+  if (printIndexProgram(index) !== text) failures.push(`${name}: text does not parse back to itself:\n${text}\n${printIndexProgram(index)}`);
+  return byResultName(graph, interpretIndexProgram(index, inputs));
+}
+
+const byResultName = (graph: Graph, tensors: ReadonlyMap<string, ArrayLike<number>>): Results =>
+  new Map(graph.results.map((r, i) => [r.name, tensors.get(`out${String(i)}`) ?? []]));
+
+function runKernels(compiled: Compiled, graph: Graph, inputs: Inputs): Results {
+  const buffers = new Map<string, Float64Array>();
+  for (const tensor of compiled.grouped.program.tensors) {
+    const given = inputs.get(tensor.name);
+    buffers.set(tensor.name, given === undefined ? new Float64Array(elementCount(tensor.shape)) : Float64Array.from(given));
+  }
+  const scalars = new Map(compiled.plan.scalars.map((s) => [s.name, inputs.get(s.name)?.[0] ?? s.default ?? 0]));
+  for (const { kernel } of compiled.kernels) interpretKernel(kernel, buffers, scalars);
+  return byResultName(graph, buffers);
+}
+
+async function runOnDevice(device: Device, compiled: Compiled, graph: Graph, inputs: Inputs): Promise<Results> {
+  const given = (name: string): Float64Array => inputs.get(name) ?? new Float64Array(1);
+  const tensors = compiled.plan.inputs.map((t) => device.tensor([...given(t.name)], t.shape, { dtype: t.dtype }));
+  const scalars = Object.fromEntries(compiled.plan.scalars.map((s) => [s.name, given(s.name)[0] ?? 0]));
+  let results: Tensor[] = [];
+  try {
+    results = device.load({ plan: compiled.plan, graph }).run(tensors, scalars);
+    const data = await Promise.all(results.map((r) => r.read()));
+    return new Map(graph.results.map((r, i) => [r.name, data[i] ?? []]));
+  } finally {
+    for (const tensor of [...tensors, ...results]) tensor.dispose();
+  }
+}
