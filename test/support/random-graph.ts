@@ -70,7 +70,8 @@ export function randomProgram(options: RandomGraphOptions = {}): fc.Arbitrary<Ra
         .constantFrom(...RANKS)
         .chain((rank) => fc.array(length, { minLength: rank, maxLength: rank })),
       params: fc.array(fc.record({ dtype, variant: number }), { minLength: 1, maxLength: 3 }),
-      steps: fc.array(step, { minLength: 1, maxLength: options.maxSteps ?? 12 }),
+      // fast-check's own idea of a small array would leave `maxSteps` without effect.
+      steps: fc.array(step, { minLength: 1, maxLength: options.maxSteps ?? 12, size: "max" }),
       results: fc.array(number, { maxLength: 2 }),
       seed: number,
     })
