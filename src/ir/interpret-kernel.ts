@@ -10,9 +10,10 @@
  *           barriers that some lanes miss, registers read before they are set.
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
-import { convertScalar, evaluateElement, evaluateIndex, COMBINE } from "./kernel-values.ts";
+import { evaluateElement, evaluateIndex, COMBINE } from "./kernel-values.ts";
 import { openBuffer, openShared, representScalar } from "./kernel-memory.ts";
 import type { Place, SharedMemory, StorageBuffer } from "./kernel-memory.ts";
+import { castValue } from "./round.ts";
 import { typeOf } from "./kernel.ts";
 import type { Expr, Kernel, Stmt, ValueType } from "./kernel.ts";
 
@@ -287,7 +288,7 @@ function evaluate(expr: Expr, workgroup: Workgroup, mask: Mask): Float64Array {
     }
     case "cast": {
       const from = typeOf(expr.arg).scalar;
-      return evaluate(expr.arg, workgroup, mask).map((x) => convertScalar(x, from, scalar));
+      return evaluate(expr.arg, workgroup, mask).map((x) => castValue(from, scalar, x));
     }
     case "splat": {
       const arg = evaluate(expr.arg, workgroup, mask);

@@ -10,26 +10,6 @@ import type { ReduceOp } from "./reduce-ops.ts";
 import { evaluateScalar } from "./scalar-ops.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
 
-/** The conversion of `cast`: floats saturate towards integers (nan gives 0), integers wrap, anything is != 0 as bool. */
-export function convertScalar(value: number, from: ScalarType, to: ScalarType): number {
-  switch (to) {
-    case "f32":
-      return Math.fround(value);
-    case "bool":
-      return value !== 0 ? 1 : 0;
-    case "i32":
-      return from === "f32" ? saturate(value, -(2 ** 31), 2 ** 31 - 1) : value | 0;
-    case "u32":
-      return from === "f32" ? saturate(value, 0, 2 ** 32 - 1) : value >>> 0;
-    default:
-      return to satisfies never;
-  }
-}
-
-/** + 0: integers have no -0. */
-const saturate = (value: number, least: number, most: number): number =>
-  Number.isNaN(value) ? 0 : Math.min(Math.max(Math.trunc(value), least), most) + 0;
-
 /** u32 arithmetic of indices; division by zero is excluded by the verifier. */
 export function evaluateIndex(fn: IndexOp, a: number, b: number): number {
   switch (fn) {

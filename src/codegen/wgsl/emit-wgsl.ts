@@ -20,7 +20,6 @@ export interface KernelPass {
 export const LEGALIZE_PASSES: readonly KernelPass[] = [
   { name: "unroll-loops", run: unrollLoops }, // first: reductions of one expanded body can take scratch in turns
   { name: "expand-group-reduce", run: expandGroupReduce },
-  { name: "unroll-reductions", run: unrollLoops }, // again: the loops over slots that the pass before made
   { name: "expand-delinearize", run: expandDelinearize },
   { name: "fold-constants", run: foldConstants }, // last: the passes before substitute constants
 ];

@@ -1,7 +1,7 @@
 /**
  * Spells group reductions as workgroup memory and barriers.
  *
- * Requires: a verified kernel; loops marked `unroll` may still be there, and are unrolled afterwards.
+ * Requires: a verified kernel.
  * Ensures:  no `groupReduce` is left; all lanes of a row combine the same numbers in the same order, so they agree in
  *           every bit, and so do runs. All items of one statement share its barriers.
  *
@@ -20,7 +20,7 @@
  * workgroup memory leaves no free area.
  */
 import { COMBINE } from "../../ir/kernel-values.ts";
-import { typeOf } from "../../ir/kernel.ts";
+import { U32, typeOf } from "../../ir/kernel.ts";
 import type { Expr, GroupReduceItem, Kernel, SharedArray, Stmt, ValueType } from "../../ir/kernel.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import {
@@ -39,7 +39,7 @@ type GroupReduce = Stmt & { kind: "groupReduce" };
 /** Up to so many lanes, reading all slots costs less than a second barrier. Barriers of software adapters are slow. */
 const ONE_LEVEL_LANES = 16;
 const ONE_LEVEL_LANES_SOFTWARE = 64;
-/** Longer chains of loads stay loops. */
+/** More loads than these stay a loop. */
 const UNROLL_LIMIT = 16;
 
 interface Expansion {
@@ -203,31 +203,34 @@ function combineSlots(
   out: Stmt[],
 ): Expr {
   const type: ValueType = array.type;
-  const fresh = (suffix: string): string => takeName(expansion.taken, `${item.result}_${suffix}`);
-  const load = (name: string, j: Expr): Stmt => ({
+  const nameFresh = (suffix: string): Expr & { kind: "name" } => ({
+    kind: "name",
+    type,
+    name: takeName(expansion.taken, `${item.result}_${suffix}`),
+  });
+  const load = (into: string, j: Expr): Stmt => ({
     kind: "sharedLoad",
-    name,
+    name: into,
     array: array.name,
     index: slotOf(j),
   });
-  const total: Expr = { kind: "name", type, name: fresh(label) };
-  const first: Expr = { kind: "name", type, name: fresh(`${label}_0`) };
-  const counter: Expr = { kind: "name", type: { scalar: "u32", width: 1 }, name: fresh(`${label}_k`) };
-  const next: Expr = { kind: "name", type, name: fresh(`${label}_x`) };
-  const combined: Expr = { kind: "op", fn: COMBINE[item.fn], type, args: [total, next] };
+  const combine = (a: Expr, b: Expr): Expr => ({ kind: "op", fn: COMBINE[item.fn], type, args: [a, b] });
+  if (count <= UNROLL_LIMIT) {
+    const slots = Array.from({ length: count }, (_, j) => nameFresh(`${label}_${String(j)}`));
+    slots.forEach((slot, j) => out.push(load(slot.name, u32(j))));
+    return slots.reduce<Expr>((total, slot, j) => (j === 0 ? slot : combine(total, slot)), u32(0));
+  }
+  const [first, total, next] = [nameFresh(`${label}_0`), nameFresh(label), nameFresh(`${label}_next`)];
+  const counter = takeName(expansion.taken, `${item.result}_${label}_k`);
+  const k: Expr = { kind: "name", type: U32, name: counter };
+  const body: Stmt[] = [
+    load(next.name, makeIndex("add", k, u32(1))),
+    { kind: "assign", name: total.name, value: combine(total, next) },
+  ];
   out.push(
     load(first.name, u32(0)),
     { kind: "var", name: total.name, value: first },
-    {
-      kind: "for",
-      counter: counter.name,
-      trips: count - 1,
-      unroll: count - 1 <= UNROLL_LIMIT,
-      body: [
-        load(next.name, makeIndex("add", counter, u32(1))),
-        { kind: "assign", name: total.name, value: combined },
-      ],
-    },
+    { kind: "for", counter, trips: count - 1, unroll: false, body },
   );
   return total;
 }

@@ -7,7 +7,8 @@
  * Requires: a verified kernel.
  * Ensures:  no `op`, `cast` or `component` has only constants as operands; vectors of one constant are constants.
  */
-import { convertScalar, evaluateElement } from "../../ir/kernel-values.ts";
+import { evaluateElement } from "../../ir/kernel-values.ts";
+import { castValue } from "../../ir/round.ts";
 import { typeOf } from "../../ir/kernel.ts";
 import type { Expr, Kernel, ScalarType, ValueType } from "../../ir/kernel.ts";
 import { makeIndex, rewriteExpr, rewriteExprsOf, rewriteStmts } from "../../ir/walk-kernel.ts";
@@ -45,7 +46,7 @@ function fold(expr: Expr): Expr {
       if (elements === undefined) return expr;
       return makeConstant(
         expr.type,
-        elements.map((value) => convertScalar(value, from, expr.type.scalar)),
+        elements.map((value) => castValue(from, expr.type.scalar, value)),
       );
     }
     case "splat":

@@ -1,0 +1,110 @@
+import { expect, test } from "vitest";
+import { emitWgsl, legalize } from "../../../src/codegen/wgsl/emit-wgsl.ts";
+import { interpretKernel } from "../../../src/ir/interpret-kernel.ts";
+import type { Kernel } from "../../../src/ir/kernel.ts";
+import { parseKernel } from "../../../src/ir/parse-kernel.ts";
+import { findProfile } from "../../../src/ir/profile.ts";
+import { verifyKernel } from "../../../src/ir/verify-kernel.ts";
+import { describeGpu } from "../../support/gpu.ts";
+import { runWgsl } from "../../support/run-wgsl.ts";
+
+interface Case {
+  readonly size: number;
+  readonly lanes: number;
+  readonly order: "inner" | "outer";
+  readonly type: "f32" | "i32";
+  readonly width: 1 | 2 | 4;
+}
+
+/** Reductions before, in and after a loop and an `if`, two items at once, all of which share scratch. */
+function reductions({ size, lanes, order, type, width }: Case): Kernel {
+  const value = width === 1 ? type : `${type}x${String(width)}`;
+  const elements = 2 * size * width;
+  const at = `(((workgroup * ${String(size)}) + lane) * ${String(width)})`;
+  const reduce = `group.reduce lanes=${String(lanes)} ${order} tree`;
+  return parseKernel(`kernel @reductions size=${String(size)} count=2 grid=[2,1,1] {
+    binding %x: ${type}[${String(elements)}] width=${String(width)} read
+    binding %y: ${type}[${String(elements)}] width=${String(width)} read_write
+    load %v: ${value} = %x[${at}]
+    ${reduce} (%sum = sum %v, %top = max %v)
+    var %acc = sub(%sum, %top)
+    for %k in 3 {
+      ${reduce} (%again = sum sub(%v, %top))
+      %acc = add(%acc, %again)
+    }
+    if lt(workgroup, 1) {
+      ${reduce} (%low = min add(%acc, %v))
+      %acc = add(%acc, %low)
+    }
+    ${reduce} (%last = sum add(%acc, %v))
+    ${reduce} (%most = max sub(%last, %v))
+    store %y[${at}] = %most
+  }`);
+}
+
+const CASES: readonly Case[] = [
+  { size: 1, lanes: 1, order: "inner", type: "f32", width: 1 },
+  { size: 64, lanes: 1, order: "inner", type: "f32", width: 1 },
+  { size: 64, lanes: 4, order: "inner", type: "f32", width: 4 },
+  { size: 64, lanes: 4, order: "outer", type: "i32", width: 1 },
+  { size: 96, lanes: 3, order: "outer", type: "f32", width: 2 },
+  { size: 128, lanes: 64, order: "inner", type: "i32", width: 4 },
+  { size: 256, lanes: 32, order: "outer", type: "f32", width: 1 },
+  { size: 256, lanes: 256, order: "inner", type: "f32", width: 4 },
+  { size: 37, lanes: 37, order: "inner", type: "f32", width: 1 },
+  { size: 240, lanes: 60, order: "outer", type: "f32", width: 2 },
+  { size: 512, lanes: 512, order: "inner", type: "f32", width: 1 },
+  { size: 1024, lanes: 1024, order: "inner", type: "f32", width: 1 },
+  { size: 1024, lanes: 128, order: "outer", type: "f32", width: 2 },
+];
+const cases = CASES.map((c) => [Object.values(c).join(" "), c] as const);
+
+/** Small integers: sums are exact in any order. */
+const inputOf = (kernel: Kernel): number[] =>
+  Array.from({ length: kernel.bindings[0]?.elements ?? 0 }, (_, i) => ((i * 7919) % 7) - 3);
+
+function interpret(kernel: Kernel): number[] {
+  const buffers = new Map([["x", Float64Array.from(inputOf(kernel))]]);
+  interpretKernel(kernel, buffers);
+  return [...(buffers.get("y") ?? [])];
+}
+
+for (const name of ["nvidia", "default", "swiftshader"]) {
+  const profile = findProfile(name);
+  if (profile === undefined) throw new Error(`no profile ${name}`);
+  test.each(cases)(`for ${name} the expansion means the same: %s`, (_, c) => {
+    const kernel = reductions(c);
+    expect(verifyKernel(kernel)).toEqual([]);
+    const expanded = legalize(kernel, profile);
+    expect(verifyKernel(expanded)).toEqual([]);
+    expect(interpret(expanded)).toEqual(interpret(kernel)); // the interpreter throws on races
+  });
+}
+
+describeGpu("expanded reductions on the device", (gpu) => {
+  const profile = findProfile("default");
+  if (profile === undefined) throw new Error("the default profile is missing");
+  // Barriers of software adapters are slow; the interpreter has run the large ones above.
+  const small = cases.filter(([, { size, width }]) => size * width <= 512);
+  test.each(small)("%s", async (_, c) => {
+    const { device } = gpu();
+    const kernel = reductions(c);
+    const limits = {
+      ...profile.limits,
+      maxComputeWorkgroupStorageSize: device.limits.maxComputeWorkgroupStorageSize,
+    };
+    const { wgsl } = emitWgsl(kernel, { ...profile, limits });
+    const { y } = await runWgsl(device, kernel, wgsl, { x: inputOf(kernel) });
+    expect(y).toEqual(interpret(kernel));
+  });
+});
+
+test("a lack of workgroup memory costs barriers, not correctness", () => {
+  const profile = findProfile("default");
+  if (profile === undefined) throw new Error("the default profile is missing");
+  const limits = { ...profile.limits, maxComputeWorkgroupStorageSize: 8192 };
+  const kernel = reductions({ size: 256, lanes: 256, order: "inner", type: "f32", width: 4 });
+  const expanded = legalize(kernel, { ...profile, limits });
+  expect(expanded.shared.reduce((bytes, { type, length }) => bytes + 4 * type.width * length, 0)).toBe(8192);
+  expect(interpret(expanded)).toEqual(interpret(kernel));
+});
