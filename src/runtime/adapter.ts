@@ -1,9 +1,10 @@
 /**
  * Finding WebGPU: `navigator.gpu` in browsers (and runtimes that have it), else the npm package `webgpu` (Dawn).
  *
- * Whoever keeps a GPUDevice of Dawn must keep the GPU object as well: once the garbage collector takes the object that
- * `create` returned, the next use of the device crashes the process. `FoundGpu.gpu` is therefore passed on, never dropped.
- * It is not kept in this module: it would outlive all devices, and tests could not start from a clean state.
+ * Dawn's GPU object must outlive all that came from it and every operation still under way on it, or the process
+ * crashes: its tick runs on a pointer to the instance. No object of ours lives long enough (a pipeline may be compiling
+ * for a device that nobody holds any more), so the GPU object is kept on `globalThis`, for the process, as browsers keep
+ * `navigator.gpu`. This is the one piece of global state of the runtime. The process still ends by itself.
  */
 import { deriveProfile, OPTIONAL_FEATURES } from "./device-profile.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
@@ -40,14 +41,33 @@ export async function findGpu(dawnOptions: readonly string[] = []): Promise<Foun
   try {
     // A variable keeps bundlers from following a package that only Node uses.
     const name = "webgpu";
-    const dawn = (await import(/* @vite-ignore */ name)) as { readonly create: (options: string[]) => GPU };
-    return { gpu: dawn.create([...dawnOptions]), reason: null };
+    const dawn = (await import(/* @vite-ignore */ name)) as DawnModule;
+    return { gpu: instanceOf(dawn, dawnOptions), reason: null };
   } catch (error) {
     return {
       gpu: null,
       reason: `the npm package "webgpu" does not load (${String(error)}): npm install webgpu`,
     };
   }
+}
+
+interface DawnModule {
+  readonly create: (options: string[]) => GPU;
+}
+
+/** `Symbol.for`, so that two copies of this package share instances. */
+const INSTANCES = Symbol.for("tensorweft.dawn-instances");
+
+/** The instance of Dawn with these options, made on first use and kept for the process. */
+function instanceOf(dawn: DawnModule, options: readonly string[]): GPU {
+  const holder = globalThis as { [INSTANCES]?: Map<string, GPU> | undefined };
+  const instances = (holder[INSTANCES] ??= new Map<string, GPU>());
+  const key = options.join("\n");
+  const known = instances.get(key);
+  if (known !== undefined) return known;
+  const created = dawn.create([...options]);
+  instances.set(key, created);
+  return created;
 }
 
 /** The adapter that `openDevice` takes, or why there is none. */

@@ -56,15 +56,13 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Devic
 async function openGpu(options: OpenDeviceOptions): Promise<WebGpuDevice | TensorweftError> {
   const found = await findAdapter({}, options.dawnOptions);
   if (found.adapter === null) return noAdapter(found.reason);
-  const { gpu, adapter } = found;
+  const { adapter } = found;
   let gpuDevice: GPUDevice;
   try {
     gpuDevice = await requestFullDevice(adapter);
   } catch (error) {
     return noAdapter(`the adapter "${adapter.info.description}" gives no device (${String(error)})`);
   }
-  // The entry point must live as long as the device (see adapter.ts); what waits for the loss refers to it until then.
-  void gpuDevice.lost.then(() => gpu);
   return new WebGpuDevice(gpuDevice, adapter.info, {
     isShared: false,
     maxPooledBytes: options.maxPooledBytes,

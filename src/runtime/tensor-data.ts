@@ -215,7 +215,8 @@ export function fromGpuBytes(dtype: DType, count: number, bytes: ArrayBuffer): S
       return new Float32Array(bytes, 0, count);
     case "f16":
     case "bf16":
-      return new Uint16Array(bytes, 0, count);
+      // Without the padding, which users would see through `.buffer`.
+      return new Uint16Array(count % 2 === 0 ? bytes : bytes.slice(0, count * 2));
     case "i32":
       return new Int32Array(bytes, 0, count);
     case "u32":
