@@ -1,0 +1,96 @@
+/**
+ * Why a program runs as it does: kernels, traffic, coalescing, occupancy, and the reasons of fusion. Works without any
+ * device. All figures are derived by walking the kernels, never from the plan.
+ */
+import type { Compiled } from "./compile.ts";
+import { analyzeKernel } from "./ir/analyze-kernel.ts";
+import { countFloor } from "./ir/count-floor.ts";
+import type { PlanTensor } from "./ir/plan.ts";
+import { printGraph } from "./ir/print-graph.ts";
+import { printGroups, printIndexProgram } from "./ir/print-index.ts";
+import { printKernel } from "./ir/print-kernel.ts";
+import type { DeviceProfile } from "./ir/profile.ts";
+import type { KernelSchedule } from "./ir/schedule.ts";
+
+export interface ExplainedKernel {
+  readonly name: string;
+  readonly gridAxes: readonly string[];
+  readonly workgroups: readonly [number, number, number];
+  readonly workgroupSize: number;
+  readonly schedule: KernelSchedule;
+  /** Distinct elements per access site, in bytes: a tensor that three phases sweep counts three times. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** 32-byte sectors touched by subgroup-wide accesses over the least that the same bytes need; 1 = coalesced. */
+  readonly sectors: number;
+  /** Workgroups over the profile's useful workgroups. */
+  readonly occupancy: number;
+  readonly reasons: readonly string[];
+}
+
+/** The contract of `weft explain --json`. */
+export interface Explanation {
+  readonly kernels: readonly ExplainedKernel[];
+  /** All that a call submits: kernels, fills and copies. */
+  readonly dispatches: number;
+  readonly bytes: { readonly moved: number; readonly floor: number };
+  readonly inputs: readonly PlanTensor[];
+  readonly outputs: readonly PlanTensor[];
+  readonly wgsl: readonly string[];
+}
+
+export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Explanation {
+  const kernels = compiled.kernels.map(({ group, schedule, kernel }): ExplainedKernel => {
+    const { bytesRead, bytesWritten, sectors } = analyzeKernel(kernel, profile);
+    return {
+      name: kernel.name,
+      gridAxes: group.gridAxes,
+      workgroups: kernel.workgroups,
+      workgroupSize: kernel.workgroupSize,
+      schedule,
+      bytesRead,
+      bytesWritten,
+      sectors,
+      occupancy: kernel.workgroupCount / profile.usefulWorkgroups,
+      reasons: group.reasons,
+    };
+  });
+  const copied = compiled.plan.steps.reduce(
+    (bytes, step) => bytes + (step.kind === "copy" ? 2 * step.bytes : 0),
+    0,
+  );
+  return {
+    kernels,
+    dispatches: compiled.plan.steps.length,
+    bytes: {
+      moved: kernels.reduce((bytes, k) => bytes + k.bytesRead + k.bytesWritten, copied),
+      floor: countFloor(compiled.index),
+    },
+    inputs: compiled.plan.inputs,
+    outputs: compiled.plan.outputs,
+    wgsl: compiled.kernels.map((k) => k.emitted.wgsl),
+  };
+}
+
+export const STAGE_NAMES = ["graph", "index", "groups", "kernel", "wgsl", "plan"] as const;
+export type StageName = (typeof STAGE_NAMES)[number] | "all";
+
+/** The text of one artefact, or of all of them under headings. */
+export function renderStage(compiled: Compiled, stage: StageName): string {
+  switch (stage) {
+    case "graph":
+      return printGraph(compiled.graph);
+    case "index":
+      return printIndexProgram(compiled.index);
+    case "groups":
+      return printGroups(compiled.grouped);
+    case "kernel":
+      return compiled.kernels.map((k) => printKernel(k.kernel)).join("\n");
+    case "wgsl":
+      return compiled.kernels.map((k) => k.emitted.wgsl).join("\n");
+    case "plan":
+      return `${JSON.stringify(compiled.plan, null, 2)}\n`;
+    case "all":
+      return STAGE_NAMES.map((name) => `;; ${name}\n${renderStage(compiled, name)}`).join("\n");
+  }
+}

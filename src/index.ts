@@ -1,0 +1,49 @@
+/** The package's main entry: tracing, the library of norms, devices, and the compiler for those who want to look inside. */
+export { jit, type CallArgument, type CompileArgument, type Jitted, type JitOptions } from "./jit.ts";
+export { scalar, type ScalarArgument } from "./frontend/trace/arguments.ts";
+export {
+  trace,
+  f32,
+  f16,
+  bf16,
+  i32,
+  u32,
+  bool,
+  type TraceOptions,
+  type TraceResult,
+} from "./frontend/trace/trace.ts";
+export { TracedTensor, type TracedOperand } from "./frontend/trace/traced-tensor.ts";
+export * from "./frontend/trace/functions.ts";
+export * from "./frontend/trace/library-functions.ts";
+export { listAdapters, type AdapterSummary } from "./runtime/adapter.ts";
+export { openDevice, type OpenDeviceOptions } from "./runtime/open-device.ts";
+export type {
+  Backend,
+  Device,
+  DeviceCounters,
+  LoadedProgram,
+  MemoryInfo,
+  Program,
+  Tensor,
+  TensorData,
+  TensorOptions,
+  TypedArray,
+} from "./runtime/device.ts";
+export {
+  TensorweftError,
+  CompilerBug,
+  type Diagnostic,
+  type DiagnosticCode,
+  type Span,
+} from "./diagnostics/diagnostic.ts";
+export { renderDiagnostics } from "./diagnostics/render.ts";
+export { compileGraph, type Compiled, type CompileOptions } from "./compile.ts";
+export { explainCompiled, renderStage, type Explanation, type StageName } from "./explain.ts";
+export { findProfile, PROFILE_NAMES, type DeviceProfile } from "./ir/profile.ts";
+export { printGraph } from "./ir/print-graph.ts";
+export { parseGraph } from "./ir/parse-graph.ts";
+export { interpretGraph } from "./ir/interpret-graph.ts";
+export type { Graph } from "./ir/graph.ts";
+export type { DType, TensorType } from "./ir/dtype.ts";
+export type { Plan } from "./ir/plan.ts";
+export type { KernelSchedule } from "./ir/schedule.ts";

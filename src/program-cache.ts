@@ -1,0 +1,89 @@
+/**
+ * Compiled programs of one function, found again by what they depend on: the device, and a key that holds shapes, dtypes
+ * and static arguments. The second call with equal keys costs a look-up.
+ */
+import { compileGraph, optimizeGraph } from "./compile.ts";
+import { fail } from "./diagnostics/diagnostic.ts";
+import type { Graph } from "./ir/graph.ts";
+import type { Device, LoadedProgram, Tensor } from "./runtime/device.ts";
+
+export interface CallCounters {
+  /** How often the function was run on types to get its graph, and the graph compiled. */
+  readonly traces: number;
+  readonly calls: number;
+}
+
+export interface ProgramCacheOptions {
+  /** Verify every artefact after every pass. */
+  readonly debug?: boolean | undefined;
+  readonly dump?: ((stage: string, text: string) => void) | undefined;
+}
+
+export interface CachedProgram<T> {
+  readonly program: LoadedProgram;
+  /** What the caller keeps beside the program: the structure of its results, say. */
+  readonly extra: T;
+}
+
+export class ProgramCache<T> {
+  readonly #options: ProgramCacheOptions;
+  readonly #devices = new WeakMap<Device, Map<string, CachedProgram<T>>>();
+  readonly #counters = { traces: 0, calls: 0 };
+
+  constructor(options: ProgramCacheOptions = {}) {
+    this.#options = options;
+  }
+
+  get counters(): CallCounters {
+    return { ...this.#counters };
+  }
+
+  countCall(): void {
+    this.#counters.calls++;
+  }
+
+  /** The program for the key on the device; made from `lower` the first time. */
+  find(
+    device: Device,
+    key: string,
+    lower: () => { readonly graph: Graph; readonly extra: T },
+  ): CachedProgram<T> {
+    const programs = this.#devices.get(device) ?? new Map<string, CachedProgram<T>>();
+    this.#devices.set(device, programs);
+    const known = programs.get(key);
+    if (known !== undefined) return known;
+    this.#counters.traces++;
+    const { graph, extra } = lower();
+    const made = { program: loadGraph(device, graph, this.#options), extra };
+    programs.set(key, made);
+    return made;
+  }
+}
+
+/** Compiles a graph for the device's backend and loads it. */
+export function loadGraph(device: Device, graph: Graph, options: ProgramCacheOptions = {}): LoadedProgram {
+  const { debug: check, dump } = options;
+  if (device.backend === "cpu") return device.load({ graph: optimizeGraph(graph, { check, dump }) });
+  return device.load({ plan: compileGraph(graph, { profile: device.profile, check, dump }).plan });
+}
+
+/** The one device of all tensors among the arguments. */
+export function deviceOf(tensors: readonly Tensor[], fallback: Device | undefined, name: string): Device {
+  const device = tensors[0]?.device ?? fallback;
+  if (device === undefined) {
+    return fail("wrong-argument", `${name} is called without a tensor, so there is no device to run on`, {
+      help: "pass a tensor, or name the device: jit(f, { device })",
+    });
+  }
+  const stranger = tensors.find((tensor) => tensor.device !== device);
+  if (stranger !== undefined) {
+    return fail(
+      "wrong-device",
+      `${name} is called with tensors of two devices: ${stranger.label} is on another one`,
+      {
+        help: "read() it and make a tensor of the data on this device",
+      },
+    );
+  }
+  return device;
+}
