@@ -115,7 +115,13 @@ const SIGN_RULES: readonly Rule[] = [
     match: p.neg(p.sub("x", "y")),
     build: (m, b) => b.sub(m.y, m.x),
   },
-  { name: "|-x| -> |x|", sound: "exact", match: p.abs(p.neg("x")), build: (m, b) => b.abs(m.x) },
+  {
+    name: "|-x| -> |x|", // -x of a u32 wraps, and |-x| is then no longer |x|
+    sound: "exact",
+    match: p.abs(p.neg("x")),
+    when: (m, t) => t.type(m.x).dtype !== "u32",
+    build: (m, b) => b.abs(m.x),
+  },
   { name: "||x|| -> |x|", sound: "exact", match: p.abs(p.abs("x")), build: (m, b) => b.abs(m.x) },
   { name: "|x| -> x (x >= 0)", sound: "exact", match: p.abs("x"), when: nonNegative, build: (m) => m.x },
   {
