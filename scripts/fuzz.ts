@@ -9,7 +9,8 @@ import { openDevice } from "../src/runtime/open-device.ts";
 import { checkProgram } from "../test/support/check-program.ts";
 import { randomProgram } from "../test/support/random-graph.ts";
 
-const [graphs = "20000", seedText = String(Date.now() % 2 ** 31), profileName = "device"] = process.argv.slice(2);
+const [graphs = "20000", seedText = String(Date.now() % 2 ** 31), profileName = "device"] =
+  process.argv.slice(2);
 const seed = Number(seedText);
 console.log(`${graphs} graphs, seed ${String(seed)}, profile ${profileName}`);
 const device = profileName === "device" ? await openDevice({ backend: "webgpu" }) : undefined;
@@ -17,15 +18,18 @@ const profile = device?.profile ?? findProfile(profileName);
 if (profile === undefined) throw new Error(`no profile ${profileName}`);
 const totals = { programs: 0, kernels: 0, compared: 0, excluded: 0 };
 const outcome = await fc.check(
-  fc.asyncProperty(randomProgram({ dtypes: ["f32", "f32", "f32", "f32", "i32", "u32", "bool"] }), async (program) => {
-    const result = await checkProgram(program, { profile, device });
-    totals.programs++;
-    totals.kernels += result.kernels;
-    totals.compared += result.compared;
-    totals.excluded += result.excluded;
-    if (totals.programs % 500 === 0) console.log(`${String(totals.programs)} programs`);
-    if (result.failures.length > 0) throw new Error(result.failures.slice(0, 6).join("\n"));
-  }),
+  fc.asyncProperty(
+    randomProgram({ dtypes: ["f32", "f32", "f32", "f32", "i32", "u32", "bool"] }),
+    async (program) => {
+      const result = await checkProgram(program, { profile, device });
+      totals.programs++;
+      totals.kernels += result.kernels;
+      totals.compared += result.compared;
+      totals.excluded += result.excluded;
+      if (totals.programs % 500 === 0) console.log(`${String(totals.programs)} programs`);
+      if (result.failures.length > 0) throw new Error(result.failures.slice(0, 6).join("\n"));
+    },
+  ),
   { numRuns: Number(graphs), seed, endOnFailure: false },
 );
 console.log(JSON.stringify(totals));
