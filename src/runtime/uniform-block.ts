@@ -13,8 +13,8 @@ export interface UniformBlock {
   readonly layout: readonly ScalarParam[];
   /** Position of each scalar of the block among those of the program. */
   readonly sources: readonly number[];
-  /** What the buffer holds. */
-  written: Uint8Array<ArrayBuffer> | null;
+  /** The values that the buffer holds. */
+  written: readonly number[] | null;
 }
 
 export const blockKey = (layout: readonly ScalarParam[]): string =>
@@ -37,13 +37,10 @@ export function createBlock(
 
 /** Writes the values of a call, unless they are what the buffer already holds. */
 export function writeBlock(core: GpuCore, block: UniformBlock, values: readonly number[]): void {
-  const bytes = packBlock(
-    block.layout,
-    block.sources.map((source) => values[source] ?? Number.NaN),
-  );
-  if (block.written !== null && bytes.every((byte, index) => byte === block.written?.[index])) return;
-  core.write(block.buffer, bytes);
-  block.written = bytes;
+  const wanted = block.sources.map((source) => values[source] ?? Number.NaN);
+  if (wanted.every((value, index) => Object.is(value, block.written?.[index]))) return;
+  core.write(block.buffer, packBlock(block.layout, wanted));
+  block.written = wanted;
 }
 
 export function packBlock(
