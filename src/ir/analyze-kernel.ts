@@ -1,0 +1,221 @@
+/**
+ * What a kernel moves, derived from its statements: bytes per binding, and how well accesses fill memory sectors.
+ *
+ * Bytes of a binding are the sum, over the load (store) statements that name it, of the distinct elements that the
+ * statement touches over the whole grid and its loops. So a tensor swept in three phases counts three times, the pieces of
+ * a row count once together, and a weight row that all workgroups share counts once: caches hold it.
+ *
+ * `sectors` is the number of 32-byte sectors that the lanes of a subgroup touch in one access, over the least that the
+ * same bytes need, weighted by bytes (1: coalesced). Sampled: first, middle and last workgroup and iteration. What one
+ * invocation touches again in its next iteration counts again.
+ *
+ * Requires: a verified kernel, before or after legalisation.
+ * Ensures:  exact bytes unless `estimated`: then some index depends on data, or is neither affine nor small enough to be
+ *           enumerated, and its statement counts what it can touch at most.
+ */
+import { areRelated, boundName, countValues, openAffineReader, variableOf } from "./affine-index.ts";
+import type { Affine, Variable } from "./affine-index.ts";
+import { storageBytes } from "./dtype.ts";
+import { collectSites, openIndexCompiler } from "./kernel-sites.ts";
+import type { IndexFunction, Point, Site } from "./kernel-sites.ts";
+import type { Expr, Kernel } from "./kernel.ts";
+import type { DeviceProfile } from "./profile.ts";
+
+export interface BindingTraffic {
+  readonly name: string;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly sectors: number;
+}
+
+export interface KernelAnalysis {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly sectors: number;
+  readonly perBinding: readonly BindingTraffic[];
+  readonly estimated: boolean;
+}
+
+const SECTOR_BYTES = 32;
+const MOST_EVALUATIONS = 4_000_000;
+const DEFAULT_SUBGROUP = 32;
+/** Loops further in than these are sampled at their first iteration only. */
+const SAMPLED_LOOPS = 3;
+
+interface SiteTraffic {
+  readonly site: Site;
+  readonly bytes: number;
+  readonly sectors: number;
+  readonly exact: boolean;
+}
+
+export function analyzeKernel(kernel: Kernel, profile: DeviceProfile): KernelAnalysis {
+  const { sites, definitions } = collectSites(kernel);
+  const read = openAffineReader(kernel, definitions);
+  const compile = openIndexCompiler(definitions);
+  const lanes = Math.min(kernel.workgroupSize, profile.subgroups?.[1] ?? DEFAULT_SUBGROUP);
+  const traffic = sites.map((site): SiteTraffic => {
+    const index = compile(site.index);
+    const conditions = site.conditions.map(compile);
+    const { elements, exact } = countElements(kernel, site, read, index, conditions);
+    const bytes = elements * storageBytes(site.binding.dtype);
+    const sectors = index === undefined ? 1 : sampleSectors(kernel, site, index, conditions, lanes);
+    return { site, bytes, sectors, exact };
+  });
+  const perBinding = kernel.bindings.map(({ name }): BindingTraffic => {
+    const own = traffic.filter(({ site }) => site.binding.name === name);
+    return {
+      name,
+      bytesRead: sumBytes(own.filter(({ site }) => !site.isStore)),
+      bytesWritten: sumBytes(own.filter(({ site }) => site.isStore)),
+      sectors: weighSectors(own),
+    };
+  });
+  return {
+    bytesRead: perBinding.reduce((sum, { bytesRead }) => sum + bytesRead, 0),
+    bytesWritten: perBinding.reduce((sum, { bytesWritten }) => sum + bytesWritten, 0),
+    sectors: weighSectors(traffic),
+    perBinding,
+    estimated: traffic.some(({ exact }) => !exact),
+  };
+}
+
+const sumBytes = (traffic: readonly SiteTraffic[]): number =>
+  traffic.reduce((sum, { bytes }) => sum + bytes, 0);
+
+function weighSectors(traffic: readonly SiteTraffic[]): number {
+  const bytes = sumBytes(traffic);
+  return bytes === 0 ? 1 : traffic.reduce((sum, one) => sum + one.sectors * one.bytes, 0) / bytes;
+}
+
+type Conditions = readonly (IndexFunction | undefined)[];
+
+function countElements(
+  kernel: Kernel,
+  site: Site,
+  read: (expr: Expr) => Affine | undefined,
+  index: IndexFunction | undefined,
+  conditions: Conditions,
+): { readonly elements: number; readonly exact: boolean } {
+  const { elements: most, width } = site.binding;
+  const form = read(site.index);
+  const ranges = form === undefined ? undefined : narrowRanges(site, form, read);
+  if (form !== undefined && ranges !== undefined) {
+    const count = countValues(form, width, (variable) => ranges.get(variable.key) ?? variable.range);
+    if (count !== undefined) return { elements: Math.min(count, most), exact: true };
+  }
+  const total =
+    kernel.workgroupCount * kernel.workgroupSize * site.loops.reduce((n, { trips }) => n * trips, 1);
+  const isKnown = index !== undefined && conditions.every((condition) => condition !== undefined);
+  if (index === undefined || !isKnown || total > MOST_EVALUATIONS)
+    return { elements: Math.min(most, total * width), exact: false };
+  return { elements: enumerateElements(kernel, site, index, conditions), exact: true };
+}
+
+/** Ranges of variables under the conditions around a site; undefined where a condition is not understood. */
+function narrowRanges(
+  site: Site,
+  form: Affine,
+  read: (expr: Expr) => Affine | undefined,
+): ReadonlyMap<string, number> | undefined {
+  const ranges = new Map<string, number>();
+  for (const condition of site.conditions.flatMap(splitConjunction)) {
+    const bound = readBound(condition, read);
+    if (bound === undefined) return undefined;
+    const { variable, below } = bound;
+    const sharing = [...form.terms.keys()].filter((term) => areRelated(term, variable));
+    if (sharing.some(({ key }) => key === variable.key)) {
+      if (sharing.length > 1) return undefined;
+      ranges.set(variable.key, Math.min(ranges.get(variable.key) ?? variable.range, below));
+    } else if (!sharing.every(({ keeps }) => keeps.has(boundName(variable, below)))) return undefined;
+  }
+  return ranges;
+}
+
+const splitConjunction = (condition: Expr): readonly Expr[] =>
+  condition.kind === "op" && condition.fn === "and" ? condition.args.flatMap(splitConjunction) : [condition];
+
+/** `variable < below`; `variable == n` leaves one value, which is as good as the first. */
+function readBound(
+  condition: Expr,
+  read: (expr: Expr) => Affine | undefined,
+): { readonly variable: Variable; readonly below: number } | undefined {
+  if (condition.kind !== "op" || (condition.fn !== "lt" && condition.fn !== "eq")) return undefined;
+  const [left, right] = condition.args;
+  const variable = left === undefined ? undefined : variableOf(read(left));
+  if (variable === undefined || right?.kind !== "const") return undefined;
+  if (condition.fn === "lt") return { variable, below: right.value };
+  return { variable, below: right.value < variable.range ? 1 : 0 };
+}
+
+const holds = (conditions: Conditions, point: Point): boolean =>
+  conditions.every((condition) => condition === undefined || condition(point) !== 0);
+
+function enumerateElements(kernel: Kernel, site: Site, index: IndexFunction, conditions: Conditions): number {
+  const seen = new Uint8Array(site.binding.elements);
+  const point: Point = { workgroup: 0, lane: 0, counters: new Map() };
+  let count = 0;
+  const visit = (): void => {
+    if (!holds(conditions, point)) return;
+    const first = index(point);
+    for (let i = first; i < first + site.binding.width; i++) {
+      count += seen[i] === 0 ? 1 : 0;
+      seen[i] = 1;
+    }
+  };
+  const loop = (depth: number): void => {
+    const around = site.loops[depth];
+    if (around === undefined) visit();
+    else
+      for (let k = 0; k < around.trips; k++) {
+        point.counters.set(around.counter, k);
+        loop(depth + 1);
+      }
+  };
+  for (point.workgroup = 0; point.workgroup < kernel.workgroupCount; point.workgroup++)
+    for (point.lane = 0; point.lane < kernel.workgroupSize; point.lane++) loop(0);
+  return count;
+}
+
+/** First, middle and last of `count`, each once. */
+const samplesOf = (count: number): readonly number[] => [...new Set([0, count >> 1, count - 1])];
+
+function sampleSectors(
+  kernel: Kernel,
+  site: Site,
+  index: IndexFunction,
+  conditions: Conditions,
+  lanes: number,
+): number {
+  let touched = 0;
+  let needed = 0;
+  const point: Point = { workgroup: 0, lane: 0, counters: new Map() };
+  const elementBytes = storageBytes(site.binding.dtype);
+  const visitSubgroup = (first: number): void => {
+    const accesses = new Set<number>();
+    for (point.lane = first; point.lane < Math.min(first + lanes, kernel.workgroupSize); point.lane++)
+      if (holds(conditions, point)) accesses.add(index(point));
+    const sectors = new Set<number>();
+    for (const start of accesses)
+      for (let i = start; i < start + site.binding.width; i++)
+        sectors.add(Math.floor((i * elementBytes) / SECTOR_BYTES));
+    touched += sectors.size;
+    needed += Math.ceil((accesses.size * site.binding.width * elementBytes) / SECTOR_BYTES);
+  };
+  const loop = (depth: number): void => {
+    const around = site.loops[depth];
+    if (around === undefined) {
+      for (let first = 0; first < kernel.workgroupSize; first += lanes) visitSubgroup(first);
+      return;
+    }
+    for (const k of depth < SAMPLED_LOOPS ? samplesOf(around.trips) : [0]) {
+      point.counters.set(around.counter, k);
+      loop(depth + 1);
+    }
+  };
+  for (const workgroup of samplesOf(kernel.workgroupCount)) {
+    point.workgroup = workgroup;
+    loop(0);
+  }
+  return needed === 0 ? 1 : touched / needed;
+}
