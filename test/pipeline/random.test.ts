@@ -1,0 +1,85 @@
+/**
+ * Random programs through every stage, each held to the oracle: graph passes, index passes, kernels under the kernel
+ * interpreter for devices of different kinds, and the device at hand. `TENSORWEFT_SEED=n` repeats a run.
+ */
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { printGraph } from "../../src/ir/print-graph.ts";
+import { findProfile } from "../../src/ir/profile.ts";
+import type { DeviceProfile, ProfileName } from "../../src/ir/profile.ts";
+import type { Device } from "../../src/runtime/device.ts";
+import { openDevice } from "../../src/runtime/open-device.ts";
+import { checkProgram } from "../support/check-program.ts";
+import type { ProgramCheckOptions } from "../support/check-program.ts";
+import { describeGpu } from "../support/gpu.ts";
+import { randomProgram } from "../support/random-graph.ts";
+import type { RandomProgram } from "../support/random-graph.ts";
+
+const SEED = Number(process.env["TENSORWEFT_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+const PROGRAMS = 500;
+/** Bounds say nothing about an element after a cancellation or near a jump: that must stay the exception. */
+const COMPARED = 0.8;
+
+/** Inputs with their names, for a failure that can be run again by hand. */
+const printInputs = ({ inputs }: RandomProgram): string =>
+  [...inputs].map(([name, values]) => `${name}: ${values.slice(0, 32).join(" ")}`).join("\n");
+
+async function checkRandomPrograms(count: number, options: ProgramCheckOptions): Promise<void> {
+  let compared = 0;
+  let excluded = 0;
+  console.log(`${String(count)} random programs, TENSORWEFT_SEED=${String(SEED)}`);
+  await fc.assert(
+    fc.asyncProperty(
+      randomProgram({ dtypes: ["f32", "f32", "f32", "f32", "i32", "u32", "bool"] }),
+      async (program) => {
+        const result = await checkProgram(program, options);
+        compared += result.compared;
+        excluded += result.excluded;
+        expect(result.failures, `${printGraph(program.graph)}${printInputs(program)}`).toEqual([]);
+      },
+    ),
+    { numRuns: count, seed: SEED },
+  );
+  expect(1 - excluded / compared).toBeGreaterThan(COMPARED);
+}
+
+function profileOf(name: ProfileName): DeviceProfile {
+  const profile = findProfile(name);
+  if (profile === undefined) throw new Error(`there is no profile ${name}`);
+  return profile;
+}
+
+describe("random programs under the kernel interpreter", () => {
+  test("default", () => checkRandomPrograms(PROGRAMS, { profile: profileOf("default") }), 120_000);
+  // More lanes and bindings; other trade-offs between merging and recomputing.
+  test("nvidia", () => checkRandomPrograms(PROGRAMS / 4, { profile: profileOf("nvidia") }), 120_000);
+  // One invocation per row: other loops than with shared rows.
+  test(
+    "swiftshader",
+    () => checkRandomPrograms(PROGRAMS / 4, { profile: profileOf("swiftshader") }),
+    120_000,
+  );
+  test(
+    "without fusion",
+    () => checkRandomPrograms(PROGRAMS / 4, { profile: profileOf("default"), fuse: false }),
+    120_000,
+  );
+});
+
+describeGpu("random programs on WebGPU", () => {
+  let opened: Device | undefined;
+  beforeAll(async () => {
+    // Tests of this suite skip where there is no adapter; opening must not fail before they can.
+    opened = await openDevice({ backend: "webgpu" }).catch(() => undefined);
+  });
+  afterAll(() => opened?.dispose());
+
+  test("as the adapter's profile has it", async () => {
+    if (opened === undefined) throw new Error("there is an adapter, but openDevice failed");
+    await checkRandomPrograms(PROGRAMS, {
+      profile: opened.profile,
+      device: opened,
+      interpretKernels: false,
+    });
+  }, 180_000);
+});
