@@ -43,6 +43,7 @@ export interface SafetensorsTensor {
 }
 
 const LENGTH_BYTES = 8;
+const OTHER_KIND = "check that it is a safetensors file, downloaded whole";
 
 /** Bytes in memory as a source. */
 export const accessBytes = (bytes: Uint8Array): RandomAccess => ({
@@ -64,15 +65,24 @@ async function readExactly(
 /** Reads and checks the header. `file` is what messages call the file. */
 export async function openSafetensors(source: RandomAccess, file: string): Promise<SafetensorsFile> {
   const { byteLength } = source;
-  if (byteLength < LENGTH_BYTES) refuse(file, `it has ${byteLength} bytes, and a header alone takes more`);
+  if (byteLength < LENGTH_BYTES)
+    refuse(file, `it has ${byteLength} bytes, and a header alone takes more`, OTHER_KIND);
   const start = await readExactly(source, 0, LENGTH_BYTES, file);
   const view = new DataView(start.buffer, start.byteOffset, LENGTH_BYTES);
   const headerBytes = view.getBigUint64(0, true);
   if (headerBytes > BigInt(MAX_HEADER_BYTES))
-    refuse(file, `its header claims ${headerBytes.toString()} bytes, and ${MAX_HEADER_BYTES} are allowed`);
+    refuse(
+      file,
+      `its header claims ${headerBytes.toString()} bytes, and ${MAX_HEADER_BYTES} are allowed`,
+      OTHER_KIND,
+    );
   const dataStart = LENGTH_BYTES + Number(headerBytes);
   if (dataStart > byteLength)
-    refuse(file, `its header claims ${headerBytes.toString()} bytes, but the file ends after ${byteLength}`);
+    refuse(
+      file,
+      `its header claims ${headerBytes.toString()} bytes, but the file ends after ${byteLength}`,
+      OTHER_KIND,
+    );
   const header = await readExactly(source, LENGTH_BYTES, Number(headerBytes), file);
   return { ...parseHeader(header, byteLength - dataStart, file), file, source, dataStart };
 }

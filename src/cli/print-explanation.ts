@@ -1,0 +1,70 @@
+/** An explanation as a report to read: traffic against its floor, a table of kernels, why each was fused as it was. */
+import type { ExplainedKernel, Explanation } from "../explain.ts";
+import { printType } from "../ir/dtype.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+import { type Column, printBytes, printTable } from "./print-table.ts";
+
+const COLUMNS: readonly Column[] = [
+  { title: "kernel" },
+  { title: "grid" },
+  { title: "workgroups", align: "right" },
+  { title: "size", align: "right" },
+  { title: "reads", align: "right" },
+  { title: "writes", align: "right" },
+  { title: "sectors", align: "right" },
+  { title: "occupancy", align: "right" },
+];
+
+const count = (n: number, word: string, plural = `${word}s`): string => `${n} ${n === 1 ? word : plural}`;
+
+/** Trailing ones of a grid say nothing. */
+const printGrid = ([x, y, z]: ExplainedKernel["workgroups"]): string =>
+  z > 1 ? `${x}x${y}x${z}` : y > 1 ? `${x}x${y}` : String(x);
+
+const printRow = (kernel: ExplainedKernel): readonly string[] => [
+  kernel.name,
+  kernel.gridAxes.length === 0 ? "-" : kernel.gridAxes.join(","),
+  printGrid(kernel.workgroups),
+  String(kernel.workgroupSize),
+  printBytes(kernel.bytesRead),
+  printBytes(kernel.bytesWritten),
+  kernel.sectors.toFixed(2),
+  kernel.occupancy.toFixed(2),
+];
+
+function printSchedule({ schedule }: ExplainedKernel): string {
+  const { threadsPerRow, rowsPerWorkgroup, vectorWidth, residency, reduction } = schedule;
+  return [
+    `${count(threadsPerRow, "thread")} per row`,
+    `${count(rowsPerWorkgroup, "row")} per workgroup`,
+    vectorWidth === 1 ? "scalars" : `vectors of ${vectorWidth}`,
+    `residency ${residency}`,
+    `${reduction} reduction`,
+  ].join(", ");
+}
+
+function printTraffic({ moved, floor }: Explanation["bytes"]): string {
+  const times = floor === 0 ? "" : `, ${(moved / floor).toFixed(2)} times the floor of ${printBytes(floor)}`;
+  return `${printBytes(moved)} moved${times}`;
+}
+
+/** The report, without a trailing line break. */
+export function printExplanation(name: string, explanation: Explanation, profile: DeviceProfile): string {
+  const { kernels, dispatches, bytes, inputs, outputs } = explanation;
+  const list = (tensors: Explanation["inputs"]): string =>
+    tensors.map((tensor) => `${tensor.name} ${printType(tensor)}`).join(", ");
+  return [
+    `${name} for ${profile.name}: ${count(dispatches, "dispatch", "dispatches")}, ${printTraffic(bytes)}`,
+    `  in   ${inputs.length === 0 ? "-" : list(inputs)}`,
+    `  out  ${list(outputs)}`,
+    "",
+    ...printTable(COLUMNS, kernels.map(printRow)),
+    "",
+    "sectors: 32-byte sectors touched over the least (1 = coalesced); occupancy: workgroups over those that fill the device",
+    ...kernels.flatMap((kernel) => [
+      "",
+      `${kernel.name}: ${printSchedule(kernel)}`,
+      ...kernel.reasons.map((reason) => `  ${reason}`),
+    ]),
+  ].join("\n");
+}

@@ -1,0 +1,142 @@
+/** The commands, their options and their help. What a command needs is loaded when it runs: `weft --help` stays quick. */
+import { Command, Option } from "commander";
+import { DTYPES, isFloat } from "../ir/dtype.ts";
+import { PROFILE_NAMES } from "../ir/profile.ts";
+import { STAGES } from "./explain-stages.ts";
+import type { ExplainOptions } from "./explain-command.ts";
+import {
+  collectBindings,
+  collectDims,
+  collectFiles,
+  collectScalars,
+  collectShapes,
+} from "./parse-options.ts";
+import type { RunOptions } from "./run-command.ts";
+import type { Session } from "./terminal.ts";
+
+const HELP_WIDTH = 100;
+
+const examples = (lines: readonly string[]): string =>
+  `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+
+/** The command line of one session. Mistakes in it throw `CommanderError` after they were printed. */
+export function createProgram(session: Session): Command {
+  const { terminal } = session;
+  const program = new Command("weft")
+    .description("Compile tensor expressions to WebGPU kernels, run them, and see why they are fast or slow.")
+    .exitOverride()
+    .showHelpAfterError("(weft --help lists the commands)")
+    .configureOutput({
+      writeOut: terminal.write,
+      writeErr: terminal.writeError,
+      getOutHelpWidth: () => HELP_WIDTH,
+      getErrHelpWidth: () => HELP_WIDTH,
+    })
+    .addHelpText(
+      "after",
+      examples([
+        "weft run norms.weft --in model.safetensors --bind v=conv.weight_v,g=conv.weight_g --out w.safetensors",
+        "weft explain norms.weft --kernel weight_norm --shape v=512,512,3 --shape g=512,1,1",
+        "weft help run",
+      ]),
+    );
+  addRun(program, session);
+  addExplain(program, session);
+  addCheck(program, session);
+  addDevices(program, session);
+  return program;
+}
+
+const kernelOption = (): Option =>
+  new Option("-k, --kernel <name>", "the kernel to take (may be left out where the file has one)");
+const dtypeOption = (): Option =>
+  new Option("--dtype <dtype>", "stands for f32 where the program declares f32").choices(
+    DTYPES.filter(isFloat),
+  );
+
+/** A command whose mistakes point at its own help. */
+const addCommand = (program: Command, name: string): Command =>
+  program.command(name).showHelpAfterError(`(weft ${name} --help shows its options)`);
+
+function addRun(program: Command, session: Session): void {
+  addCommand(program, "run")
+    .description("run a kernel on tensors of safetensors files")
+    .argument("<file>", "a .weft file")
+    .addOption(kernelOption())
+    .requiredOption("-i, --in <file>", "safetensors file with inputs; may be repeated", collectFiles)
+    .option(
+      "-b, --bind <param=tensor,...>",
+      "which tensor each parameter takes (default: the one of its name)",
+      collectBindings,
+    )
+    .option("-o, --out <file>", "safetensors file to write the results to; it appears whole or not at all")
+    .option("-s, --set <name=number,...>", "values of scalar parameters", collectScalars)
+    .addOption(dtypeOption())
+    .addOption(
+      new Option("-d, --device <device>", "where to run").choices(["auto", "webgpu", "cpu"]).default("auto"),
+    )
+    .addHelpText(
+      "after",
+      examples([
+        "weft run norms.weft --in model.safetensors",
+        "weft run norms.weft --kernel weight_norm --in model.safetensors \\",
+        "    --bind v=encoder.weight_v,g=encoder.weight_g --set eps=1e-5 --out result.safetensors",
+      ]),
+    )
+    .action(async (file: string, options: RunOptions) => {
+      const { runKernel } = await import("./run-command.ts");
+      await runKernel(file, options, session);
+    });
+}
+
+function addExplain(program: Command, session: Session): void {
+  addCommand(program, "explain")
+    .description("show what a kernel compiles to and why; opens no device")
+    .argument("<file>", "a .weft file")
+    .addOption(kernelOption())
+    .option(
+      "--shape <param=lengths>",
+      "shape of a tensor parameter, v=512,512,3; may be repeated",
+      collectShapes,
+    )
+    .option("--dim <name=length,...>", "length of a named dimension; may be repeated", collectDims)
+    .addOption(dtypeOption())
+    .addOption(new Option("--stage <stage>", "print one stage as text").choices(STAGES))
+    .addOption(
+      new Option("--profile <name>", "device to compile for").choices(PROFILE_NAMES).default("default"),
+    )
+    .option("--json", "print the explanation as JSON")
+    .addHelpText(
+      "after",
+      examples([
+        "weft explain norms.weft --kernel weight_norm --shape v=512,512,3 --shape g=512,1,1",
+        "weft explain norms.weft --kernel weight_norm --dim O=512,I=512,K=3 --stage wgsl",
+        "weft explain norms.weft --kernel weight_norm --dim O=512,I=512,K=3 --profile nvidia --json",
+      ]),
+    )
+    .action(async (file: string, options: ExplainOptions) => {
+      const { explainKernel } = await import("./explain-command.ts");
+      await explainKernel(file, options, session);
+    });
+}
+
+function addCheck(program: Command, session: Session): void {
+  addCommand(program, "check")
+    .description("report the mistakes of a program")
+    .argument("<file>", "a .weft file")
+    .addHelpText("after", examples(["weft check norms.weft"]))
+    .action(async (file: string) => {
+      const { checkProgram } = await import("./check-command.ts");
+      await checkProgram(file, session);
+    });
+}
+
+function addDevices(program: Command, { terminal }: Session): void {
+  addCommand(program, "devices")
+    .description("list the adapters, their limits and features, and the profile chosen for each")
+    .addHelpText("after", examples(["weft devices"]))
+    .action(async () => {
+      const { showDevices } = await import("./devices-command.ts");
+      await showDevices(terminal);
+    });
+}
