@@ -21,7 +21,15 @@
  */
 import { COMBINE } from "../../ir/kernel-values.ts";
 import { U32, typeOf } from "../../ir/kernel.ts";
-import type { Expr, GroupReduceItem, Kernel, SharedArray, Stmt, ValueType } from "../../ir/kernel.ts";
+import type {
+  Expr,
+  GroupReduceItem,
+  Kernel,
+  LaneDigit,
+  SharedArray,
+  Stmt,
+  ValueType,
+} from "../../ir/kernel.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import {
   LANE,
@@ -113,14 +121,15 @@ function expandOne(stmt: GroupReduce, expansion: Expansion): readonly Stmt[] {
   const radix = stmt.lanes <= expansion.oneLevelLanes ? 1 : chooseRadix(stmt.lanes);
   const left = stmt.lanes / radix;
   for (const [item, array] of arrays)
-    out.push({ kind: "sharedStore", array: array.name, index: LANE, value: item.value });
+    out.push({ kind: "sharedStore", array: array.name, index: slots.own, value: item.value });
   out.push({ kind: "barrier" });
   if (radix > 1) {
     const first: Stmt[] = [];
     for (const [item, array] of arrays) {
-      const slotOf = (j: Expr): Expr => makeIndex("add", LANE, makeIndex("mul", j, u32(left * slots.stride)));
+      const slotOf = (j: Expr): Expr =>
+        makeIndex("add", slots.own, makeIndex("mul", j, u32(left * slots.stride)));
       const total = combineSlots(item, array, radix, slotOf, "part", expansion, first);
-      first.push({ kind: "sharedStore", array: array.name, index: LANE, value: total }); // nobody else reads that slot
+      first.push({ kind: "sharedStore", array: array.name, index: slots.own, value: total }); // nobody else reads that slot
     }
     out.push({ kind: "if", condition: slots.isAmongFirst(left), body: first }, { kind: "barrier" });
   }
@@ -155,6 +164,8 @@ function takeScratch(
 }
 
 interface Slots {
+  /** Slot that this lane writes. */
+  readonly own: Expr;
   /** Slot of the row's first lane. */
   readonly base: Expr;
   /** Slots from one lane of a row to the next. */
@@ -171,17 +182,50 @@ function describeSlots(stmt: GroupReduce, workgroupSize: number): Slots {
     type: { scalar: "bool", width: 1 },
     args: [a, u32(b)],
   });
-  if (rows === 1) return { base: u32(0), stride: 1, isAmongFirst: (count) => lessThan(LANE, count) };
+  if (rows === 1)
+    return { own: LANE, base: u32(0), stride: 1, isAmongFirst: (count) => lessThan(LANE, count) };
+  if (typeof stmt.order !== "string") return mixedSlots(stmt.order, stmt.lanes, lessThan);
   if (stmt.order === "outer")
     return {
+      own: LANE,
       base: makeIndex("mod", LANE, u32(rows)),
       stride: rows,
       isAmongFirst: (count) => lessThan(LANE, count * rows),
     };
   return {
+    own: LANE,
     base: makeIndex("mul", makeIndex("div", LANE, u32(stmt.lanes)), u32(stmt.lanes)),
     stride: 1,
     isAmongFirst: (count) => lessThan(makeIndex("mod", LANE, u32(stmt.lanes)), count),
+  };
+}
+
+/** Rows side by side, the lanes of each together: what the digits say of row and place in it is put in that order. */
+function mixedSlots(
+  digits: readonly LaneDigit[],
+  lanes: number,
+  lessThan: (a: Expr, b: number) => Expr,
+): Slots {
+  let [row, place]: [Expr, Expr] = [u32(0), u32(0)];
+  let rest: Expr = LANE;
+  let [rowStride, placeStride] = [1, 1];
+  for (const [d, { size, shared }] of [...digits].reverse().entries()) {
+    const digit = d === digits.length - 1 ? rest : makeIndex("mod", rest, u32(size));
+    rest = makeIndex("div", rest, u32(size));
+    if (shared) {
+      place = makeIndex("add", place, makeIndex("mul", digit, u32(placeStride)));
+      placeStride *= size;
+    } else {
+      row = makeIndex("add", row, makeIndex("mul", digit, u32(rowStride)));
+      rowStride *= size;
+    }
+  }
+  const base = makeIndex("mul", row, u32(lanes));
+  return {
+    own: makeIndex("add", base, place),
+    base,
+    stride: 1,
+    isAmongFirst: (count) => lessThan(place, count),
   };
 }
 

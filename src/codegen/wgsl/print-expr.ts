@@ -9,14 +9,14 @@ import { CompilerBug } from "../../diagnostics/diagnostic.ts";
 import { typeOf } from "../../ir/kernel.ts";
 import type { Expr, IndexOp } from "../../ir/kernel.ts";
 import { spellConstant } from "./spell-constant.ts";
-import type { NonfiniteName } from "./spell-constant.ts";
+import type { BitsName } from "./spell-constant.ts";
 import { spellCast, spellOp, typeName } from "./spell-ops.ts";
 import type { HelperUses } from "./helpers.ts";
 
 /** What a text needs around it; filled while it is printed. */
 export interface TextNeeds {
   readonly helpers: HelperUses;
-  readonly nonfinite: Set<NonfiniteName>;
+  readonly bits: Set<BitsName>;
 }
 
 const OPERATORS: Record<Exclude<IndexOp, "min">, string> = {
@@ -33,7 +33,7 @@ export function printExpr(expr: Expr, needs: TextNeeds): string {
   switch (expr.kind) {
     case "const": {
       const { text, needs: bits } = spellConstant(expr.type.scalar, expr.value);
-      if (bits !== undefined) needs.nonfinite.add(bits);
+      if (bits !== undefined) needs.bits.add(bits);
       return expr.type.width === 1 && !text.startsWith("-") ? text : `${typeName(expr.type)}(${text})`;
     }
     case "name":

@@ -10,18 +10,18 @@ import type { Kernel, Stmt } from "../../ir/kernel.ts";
 import { printHelpers } from "./helpers.ts";
 import { printExpr, stripParentheses } from "./print-expr.ts";
 import type { TextNeeds } from "./print-expr.ts";
-import { NONFINITE_BITS } from "./spell-constant.ts";
+import { CONSTANT_BITS } from "./spell-constant.ts";
 import { typeName } from "./spell-ops.ts";
 import { printLoad, printStore, spellBindingType } from "./spell-storage.ts";
 
 export const ENTRY_POINT = "main";
 
 export function printWgsl(kernel: Kernel): string {
-  const needs: TextNeeds = { helpers: new Set(), nonfinite: new Set() };
+  const needs: TextNeeds = { helpers: new Set(), bits: new Set() };
   const lines: string[] = [];
   printBody(kernel, kernel.body, "  ", needs, lines);
-  const bits = Object.entries(NONFINITE_BITS)
-    .filter(([name]) => [...needs.nonfinite].some((used) => used === name))
+  const bits = Object.entries(CONSTANT_BITS)
+    .filter(([name]) => [...needs.bits].some((used) => used === name))
     .map(([name, value]) => `  var ${name} = ${value};`);
   const main = [
     `@compute @workgroup_size(${String(kernel.workgroupSize)})`,

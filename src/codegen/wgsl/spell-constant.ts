@@ -1,20 +1,21 @@
 /**
  * Constants as WGSL literals that every compiler accepts.
  *
- * Ensures: a finite f32 reads back as the same value, -0 included. Nan and infinities have no literal: they are spelled
- *          as a bitcast of a variable that `NONFINITE_BITS` names, because a bitcast of a literal is a constant expression,
- *          and one that gives nan or infinity is an error (https://www.w3.org/TR/WGSL/#floating-point-evaluation).
+ * Ensures: an f32 is exactly the value. Nan, infinities and -0 have no literal that works everywhere: they are spelled as
+ *          a bitcast of a variable that `CONSTANT_BITS` names. The bitcast of a literal is a constant expression, and one
+ *          that gives nan or infinity is an error (https://www.w3.org/TR/WGSL/#floating-point-evaluation).
  */
 import type { ScalarType } from "../../ir/kernel.ts";
 import { printNumber } from "../../ir/number-text.ts";
 
-export type NonfiniteName = "tw_nan_bits" | "tw_inf_bits" | "tw_neg_inf_bits";
+export type BitsName = "tw_nan_bits" | "tw_inf_bits" | "tw_neg_inf_bits" | "tw_neg_zero_bits";
 
 /** Function-scope variables that hold the bits, in the order in which they are declared. */
-export const NONFINITE_BITS: Readonly<Record<NonfiniteName, string>> = {
+export const CONSTANT_BITS: Readonly<Record<BitsName, string>> = {
   tw_nan_bits: "0x7fc00000u",
   tw_inf_bits: "0x7f800000u",
   tw_neg_inf_bits: "0xff800000u",
+  tw_neg_zero_bits: "0x80000000u",
 };
 
 /** Decimal digits round up past the largest f32 only up here; beyond, the hexadecimal form is exact. */
@@ -24,7 +25,7 @@ const DECIMAL_LIMIT = 3.4e38;
 export function spellConstant(
   scalar: ScalarType,
   value: number,
-): { readonly text: string; readonly needs: NonfiniteName | undefined } {
+): { readonly text: string; readonly needs: BitsName | undefined } {
   switch (scalar) {
     case "bool":
       return { text: value !== 0 ? "true" : "false", needs: undefined };
@@ -34,7 +35,7 @@ export function spellConstant(
       // 2147483648i would be out of range before the minus is read.
       return { text: value === -(2 ** 31) ? "i32(-2147483648)" : `${String(value)}i`, needs: undefined };
     case "f32": {
-      const needs = nonfiniteName(value);
+      const needs = bitsName(value);
       return {
         text: needs === undefined ? spellFinite(Math.fround(value)) : `bitcast<f32>(${needs})`,
         needs,
@@ -58,8 +59,9 @@ function spellHex(value: number): string {
   return `${value < 0 ? "-" : ""}0x1.${fraction.toString(16).padStart(6, "0")}p+127f`;
 }
 
-function nonfiniteName(value: number): NonfiniteName | undefined {
+function bitsName(value: number): BitsName | undefined {
   if (Number.isNaN(value)) return "tw_nan_bits";
+  if (Object.is(value, -0)) return "tw_neg_zero_bits"; // Dawn turns the constant -0.0 into +0
   const rounded = Math.fround(value);
   if (Number.isFinite(rounded)) return undefined;
   return rounded > 0 ? "tw_inf_bits" : "tw_neg_inf_bits";
