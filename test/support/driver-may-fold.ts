@@ -1,39 +1,32 @@
 /**
- * Whether a driver may compute a graph as if nan and infinity did not exist, and come to another number by it.
- *
- * WGSL lets an implementation assume that no operand or result is nan or infinite (section "Floating point evaluation"),
- * and SwiftShader's SPIR-V optimiser does: x * 0 becomes 0, (s - x) + x becomes s. Where x is infinite, the oracle has nan.
- * docs/numerics.md lists the patterns and says why the compiler does not fight them.
+ * What a driver may do to float arithmetic by the letter of WGSL, and SwiftShader's SPIR-V optimiser does: assume that
+ * nothing is nan or infinite (x * 0 becomes 0, (s - x) + x becomes s), and merge constants ((x - 3) + c becomes
+ * x + (c - 3)). docs/numerics.md lists the patterns and says why the compiler does not fight them.
  *
  * Ensures: false means that no such pattern is in the graph, seen through views, casts between floats and reductions,
- *          so a nan or infinity that the oracle expects has to come out. True promises nothing.
+ *          so the device has to agree with the oracle. True promises nothing.
  */
 import { isFloat } from "../../src/ir/dtype.ts";
 import { nodeAt } from "../../src/ir/graph.ts";
 import type { Graph, MapNode, NodeId } from "../../src/ir/graph.ts";
 
-/** Operands of one tree of sums or products at most; a tree with more is taken to fold. */
+/** Operands of one tree of sums or products at most; a tree with more is taken to be changed. */
 const MAX_LEAVES = 64;
 
-export function driverMayFold(graph: Graph): boolean {
-  return graph.nodes.some((node) => node.op === "map" && isFloat(node.type.dtype) && mayFoldAt(graph, node));
-}
+/** Whether a nan or infinity that the oracle expects may come out as a number. */
+export const driverMayFold = (graph: Graph): boolean =>
+  floatMaps(graph).some((node) => hasZeroFactor(graph, node) || treeAt(graph, node)?.cancels === true);
 
-function mayFoldAt(graph: Graph, node: MapNode): boolean {
-  switch (node.fn) {
-    case "add":
-    case "sub":
-      return cancels(graph, node, ["add", "sub", "neg"], "sum"); // x - x, (s - x) + x, x - (x + y)
-    case "mul":
-    case "div":
-      // x * 0, 0 / x, x / x, (x / y) * y, (x * y) / x
-      return (
-        node.args.some((arg) => isZero(graph, arg)) || cancels(graph, node, ["mul", "div", "neg"], "prod")
-      );
-    default:
-      return false;
-  }
-}
+/** Whether constants of a sum or product may be merged, which rounds relative to them and not to the result. */
+export const driverMayMergeConstants = (graph: Graph): boolean =>
+  floatMaps(graph).some((node) => (treeAt(graph, node)?.constants ?? 0) > 1);
+
+const floatMaps = (graph: Graph): readonly MapNode[] =>
+  graph.nodes.filter((node): node is MapNode => node.op === "map" && isFloat(node.type.dtype));
+
+/** x * 0, 0 / x */
+const hasZeroFactor = (graph: Graph, node: MapNode): boolean =>
+  (node.fn === "mul" || node.fn === "div") && node.args.some((arg) => isZero(graph, arg));
 
 /** The node that a chain of views shows: the same numbers, maybe fewer, more often or elsewhere. */
 function source(graph: Graph, id: NodeId): NodeId {
@@ -54,32 +47,40 @@ function isZero(graph: Graph, id: NodeId): boolean {
   return node.op === "concat" && node.args.some((arg) => isZero(graph, arg));
 }
 
-/** Whether an operand occurs on both sides of a tree of sums (or products): once added and once subtracted. */
-function cancels(
-  graph: Graph,
-  root: MapNode,
-  through: readonly MapNode["fn"][],
-  reduction: "sum" | "prod",
-): boolean {
-  const sides: readonly [Set<NodeId>, Set<NodeId>] = [new Set(), new Set()];
+interface TreeFacts {
+  /** Some operand is added and subtracted, or multiplied by and divided by: x - x, (s - x) + x, (x * y) / x. */
+  readonly cancels: boolean;
+  readonly constants: number;
+}
+
+/** The tree of sums (or of products) that ends in `root`; undefined for other ops. */
+function treeAt(graph: Graph, root: MapNode): TreeFacts | undefined {
+  const sums = root.fn === "add" || root.fn === "sub";
+  if (!sums && root.fn !== "mul" && root.fn !== "div") return undefined;
+  const inverse = sums ? "sub" : "div";
+  const through: readonly MapNode["fn"][] = [sums ? "add" : "mul", inverse, "neg"];
+  const seen: readonly [Set<NodeId>, Set<NodeId>] = [new Set(), new Set()];
   const pending: { readonly id: NodeId; readonly side: 0 | 1 }[] = [];
   const push = (node: MapNode, side: 0 | 1): void => {
-    const inverse = node.fn === "sub" || node.fn === "div" || (node.fn === "neg" && reduction === "sum");
+    const other = side === 0 ? 1 : 0;
     node.args.forEach((id, i) => {
-      const isLast = i === node.args.length - 1;
-      pending.push({ id, side: inverse && isLast ? (side === 0 ? 1 : 0) : side });
+      const isInverse = (node.fn === inverse && i === 1) || (sums && node.fn === "neg");
+      pending.push({ id, side: isInverse ? other : side });
     });
   };
   push(root, 0);
+  let cancels = false;
+  let constants = 0;
   for (let leaf = pending.pop(), count = 0; leaf !== undefined; leaf = pending.pop(), count++) {
-    if (count > MAX_LEAVES) return true;
+    if (count > MAX_LEAVES) return { cancels: true, constants: 2 };
+    const { side } = leaf;
     const at = source(graph, leaf.id);
     const node = nodeAt(graph, at);
-    if (sides[leaf.side === 0 ? 1 : 0].has(at)) return true;
-    sides[leaf.side].add(at);
-    // A tree may also cancel as a whole: its inner nodes are leaves as well as trees.
-    if (node.op === "map" && through.includes(node.fn)) push(node, leaf.side);
-    if (node.op === "reduce" && node.fn === reduction) pending.push({ id: node.arg, side: leaf.side });
+    cancels ||= seen[side === 0 ? 1 : 0].has(at);
+    seen[side].add(at); // inner nodes, too: a tree may cancel another as a whole
+    if (node.op === "const") constants++;
+    if (node.op === "map" && through.includes(node.fn)) push(node, side);
+    if (node.op === "reduce" && node.fn === (sums ? "sum" : "prod")) pending.push({ id: node.arg, side });
   }
-  return false;
+  return { cancels, constants };
 }
