@@ -15,7 +15,7 @@ import { openBuffer, openShared, representScalar } from "./kernel-memory.ts";
 import type { Place, SharedMemory, StorageBuffer } from "./kernel-memory.ts";
 import { castValue } from "./round.ts";
 import { typeOf } from "./kernel.ts";
-import type { Expr, Kernel, Stmt, ValueType } from "./kernel.ts";
+import type { Expr, Kernel, LaneOrder, Stmt, ValueType } from "./kernel.ts";
 
 interface Registers {
   readonly type: ValueType;
@@ -235,8 +235,7 @@ function reduceRows(
   const { width, scalar } = type;
   const size = partial.length / width;
   const rows = size / stmt.lanes;
-  const laneOf = (row: number, t: number): number =>
-    stmt.order === "inner" ? row * stmt.lanes + t : t * rows + row;
+  const laneOf = laneFinder(stmt.order, stmt.lanes, rows);
   const out = new Float64Array(partial.length);
   for (let row = 0; row < rows; row++)
     for (let c = 0; c < width; c++) {
@@ -246,6 +245,22 @@ function reduceRows(
       for (let t = 0; t < stmt.lanes; t++) out[laneOf(row, t) * width + c] = total;
     }
   return out;
+}
+
+/** The lane that is the t-th of a row. */
+function laneFinder(order: LaneOrder, lanes: number, rows: number): (row: number, t: number) => number {
+  if (order === "inner") return (row, t) => row * lanes + t;
+  if (order === "outer") return (row, t) => t * rows + row;
+  return (row, t) => {
+    let [restRow, restLane, lane, stride] = [row, t, 0, 1];
+    for (const { size, shared } of [...order].reverse()) {
+      lane += stride * ((shared ? restLane : restRow) % size);
+      if (shared) restLane = Math.floor(restLane / size);
+      else restRow = Math.floor(restRow / size);
+      stride *= size;
+    }
+    return lane;
+  };
 }
 
 /** The expression in every lane. The result may be a variable's own array: callers copy before they write. */

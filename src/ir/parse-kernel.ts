@@ -15,6 +15,7 @@ import type {
   Stmt,
   ValueType,
   Width,
+  LaneOrder,
 } from "./kernel.ts";
 import { openKernelExprs } from "./parse-kernel-expr.ts";
 import type { KernelExprs } from "./parse-kernel-expr.ts";
@@ -214,10 +215,17 @@ function parseDelinearize(cursor: TextCursor, exprs: KernelExprs): Stmt {
   return { kind: "delinearize", names, sizes, from };
 }
 
+function parseOrder(cursor: TextCursor): LaneOrder {
+  if (cursor.peek().text === "[")
+    return parseList(cursor, "[", "]", () => ({ size: expectInteger(cursor), shared: cursor.accept("*") }));
+  if (cursor.accept("outer")) return "outer";
+  cursor.expect("inner");
+  return "inner";
+}
+
 function parseGroupReduce(cursor: TextCursor, exprs: KernelExprs): Stmt {
   const lanes = takeAttribute(cursor, "lanes");
-  const order = cursor.accept("outer") ? "outer" : "inner";
-  if (order === "inner") cursor.expect("inner");
+  const order = parseOrder(cursor);
   const method = cursor.accept("subgroup") ? "subgroup" : "tree";
   if (method === "tree") cursor.expect("tree");
   const items = parseList(cursor, "(", ")", (): GroupReduceItem => {

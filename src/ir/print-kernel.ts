@@ -4,7 +4,7 @@
  * Requires: nothing: a broken kernel prints too, so that a report shows it.
  * Ensures:  equal kernels print equal text; lines are as long as the statement is, blocks are indented by two spaces.
  */
-import type { Expr, IndexOp, Kernel, Stmt } from "./kernel.ts";
+import type { Expr, IndexOp, Kernel, Stmt, LaneOrder } from "./kernel.ts";
 import { printNumber } from "./number-text.ts";
 import { printName } from "./print-graph.ts";
 import { printValueType } from "./verify-kernel-expr.ts";
@@ -82,12 +82,18 @@ export function printKernelStmt(stmt: Exclude<Stmt, { kind: "for" | "if" }>): st
       return "barrier";
     case "groupReduce": {
       const items = stmt.items.map(({ fn, value, result }) => `${nameOf(result)} = ${fn} ${print(value)}`);
-      return `group.reduce lanes=${String(stmt.lanes)} ${stmt.order} ${stmt.method} (${items.join(", ")})`;
+      return `group.reduce lanes=${String(stmt.lanes)} ${printOrder(stmt.order)} ${stmt.method} (${items.join(", ")})`;
     }
     default:
       return stmt satisfies never;
   }
 }
+
+/** `[10*,8,3*]`: digits of the lane index, those that lanes of a row differ in with a star. */
+const printOrder = (order: LaneOrder): string =>
+  typeof order === "string"
+    ? order
+    : `[${order.map(({ size, shared }) => `${String(size)}${shared ? "*" : ""}`).join(",")}]`;
 
 export function printKernelExpr(expr: Expr): string {
   const printAll = (list: readonly Expr[]): string => list.map(printKernelExpr).join(", ");

@@ -10,7 +10,7 @@
  *
  * Missing: bounds of indices that are not constant, and races (the interpreter finds both for the inputs it is run on).
  */
-import type { Kernel, ScalarType, Stmt, ValueType } from "./kernel.ts";
+import type { Kernel, ScalarType, Stmt, ValueType, LaneDigit } from "./kernel.ts";
 import { typeOf } from "./kernel.ts";
 import { REDUCE_OPS } from "./reduce-ops.ts";
 import { checkExpr, checkIndex, isUniform, printValueType, sameType } from "./verify-kernel-expr.ts";
@@ -252,6 +252,14 @@ function checkGroupReduce(stmt: Stmt & { kind: "groupReduce" }, scope: KernelSco
     scope.problems.push(
       `${String(stmt.lanes)} lanes do not divide workgroups of ${String(scope.kernel.workgroupSize)}`,
     );
+  if (typeof stmt.order !== "string") {
+    const count = (digits: readonly LaneDigit[]): number => digits.reduce((n, { size }) => n * size, 1);
+    if (
+      count(stmt.order) !== scope.kernel.workgroupSize ||
+      count(stmt.order.filter((d) => d.shared)) !== stmt.lanes
+    )
+      scope.problems.push("the digits of a group reduction do not give its lanes and the workgroup size");
+  }
   for (const { fn, value } of stmt.items) {
     checkExpr(value, scope);
     const scalar: ScalarType = typeOf(value).scalar;

@@ -11,7 +11,8 @@ import { runWgsl } from "../../support/run-wgsl.ts";
 interface Case {
   readonly size: number;
   readonly lanes: number;
-  readonly order: "inner" | "outer";
+  /** As in the text: "inner", "outer", or digits of the lane index. */
+  readonly order: string;
   readonly type: "f32" | "i32";
   readonly width: 1 | 2 | 4;
 }
@@ -56,6 +57,9 @@ const CASES: readonly Case[] = [
   { size: 512, lanes: 512, order: "inner", type: "f32", width: 1 },
   { size: 1024, lanes: 1024, order: "inner", type: "f32", width: 1 },
   { size: 1024, lanes: 128, order: "outer", type: "f32", width: 2 },
+  { size: 60, lanes: 15, order: "[5*,4,3*]", type: "f32", width: 1 },
+  { size: 128, lanes: 64, order: "[8*,2,8*]", type: "i32", width: 2 },
+  { size: 96, lanes: 6, order: "[4,3*,4,2*]", type: "f32", width: 1 },
 ];
 const cases = CASES.map((c) => [Object.values(c).join(" "), c] as const);
 
