@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lower: ["ir", "diagnostics"],
   codegen: ["ir", "diagnostics"],
   runtime: ["ir", "diagnostics"],
-  cli: [".", "ir", "diagnostics", "formats"],
+  bench: [".", "ir", "diagnostics", "runtime"],
+  cli: [".", "ir", "diagnostics", "formats", "bench"],
   ".": [
     "diagnostics",
     "ir",

@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { DTYPES, isFloat } from "../ir/dtype.ts";
 import { PROFILE_NAMES } from "../ir/profile.ts";
+import { addBench } from "./bench-options.ts";
 import { STAGES } from "./explain-stages.ts";
 import type { ExplainOptions } from "./explain-command.ts";
 import {
@@ -43,6 +44,7 @@ export function createProgram(session: Session): Command {
   addRun(program, session);
   addExplain(program, session);
   addCheck(program, session);
+  addBench(program, session);
   addDevices(program, session);
   return program;
 }
