@@ -33,10 +33,9 @@ const printRow = (kernel: ExplainedKernel): readonly string[] => [
 ];
 
 function printSchedule({ schedule }: ExplainedKernel): string {
-  const { threadsPerRow, rowsPerWorkgroup, vectorWidth, residency, reduction } = schedule;
+  const { lanes, vectorWidth, residency, reduction } = schedule;
   return [
-    `${count(threadsPerRow, "thread")} per row`,
-    `${count(rowsPerWorkgroup, "row")} per workgroup`,
+    lanes.length === 0 ? "one lane" : `lanes ${lanes.map((l) => `${l.axis}=${l.lanes}`).join(" ")}`,
     vectorWidth === 1 ? "scalars" : `vectors of ${vectorWidth}`,
     `residency ${residency}`,
     `${reduction} reduction`,

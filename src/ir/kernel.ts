@@ -51,6 +51,14 @@ export interface GroupReduceItem {
   readonly result: string;
 }
 
+/** One digit of the lane index, slowest first; the product of the sizes is the workgroup size. */
+export interface LaneDigit {
+  readonly size: number;
+  /** Lanes of one row differ in it. */
+  readonly shared: boolean;
+}
+export type LaneOrder = "inner" | "outer" | readonly LaneDigit[];
+
 export type Stmt =
   | { readonly kind: "let"; readonly name: string; readonly value: Expr }
   | { readonly kind: "var"; readonly name: string; readonly value: Expr }
@@ -89,14 +97,15 @@ export type Stmt =
   | { readonly kind: "barrier" }
   /**
    * Combines values over the `lanes` invocations that share a row. With `order` "inner" a row's lanes are neighbours
-   * (lane = row * lanes + t), with "outer" they are `workgroupSize / lanes` apart (lane = t * rows + row). Only in
+   * (lane = row * lanes + t), with "outer" they are `workgroupSize / lanes` apart (lane = t * rows + row); else the lane
+   * index is a number in mixed radix, and lanes share a row that agree in all digits that are not `shared`. Only in
    * uniform control flow. `method` says how it is expanded by `codegen`.
    */
   | {
       readonly kind: "groupReduce";
       readonly items: readonly GroupReduceItem[];
       readonly lanes: number;
-      readonly order: "inner" | "outer";
+      readonly order: LaneOrder;
       readonly method: "tree" | "subgroup";
     };
 

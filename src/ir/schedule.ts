@@ -4,13 +4,18 @@
  */
 import type { Width } from "./kernel.ts";
 
+/** Invocations along an axis. */
+export interface LaneAxis {
+  readonly axis: string;
+  readonly lanes: number;
+}
+
 export interface KernelSchedule {
-  /** Invocations that share one grid point (a power of two); 1 = a row is one invocation's serial loop. */
-  readonly threadsPerRow: number;
-  /** Grid points that a workgroup computes side by side. */
-  readonly rowsPerWorkgroup: number;
-  /** Which lanes are neighbours: those of one row (the row is contiguous) or those of neighbouring grid points. */
-  readonly laneAxis: "row" | "grid";
+  /**
+   * The invocations of a workgroup as digits of the lane index, slowest first; the product is the workgroup size. Lanes
+   * along a grid axis take neighbouring grid points; lanes along a row axis share the row.
+   */
+  readonly lanes: readonly LaneAxis[];
   /** Elements per memory access, along `vectorAxis`. */
   readonly vectorWidth: Width;
   /** Name of the contiguous axis that vectors run along, or null for width 1. */
@@ -19,10 +24,12 @@ export interface KernelSchedule {
   readonly residency: "registers" | "reload";
   /** How lanes of a row combine their partial results. */
   readonly reduction: "serial" | "tree" | "subgroup";
-  /** Order of grid axes, slowest first. */
+  /** Order of grid axes among the workgroups, slowest first. */
   readonly gridAxes: readonly string[];
-  /** Order of row axes, slowest first. */
+  /** Order in which the loops over row axes nest, outermost first. */
   readonly rowAxes: readonly string[];
-  /** How many of `rowAxes`, from the front, every thread walks in plain loops; the rest are shared by the threads. */
-  readonly serialAxes: number;
 }
+
+/** Lanes along an axis, 1 where none are. */
+export const lanesAlong = (schedule: KernelSchedule, axis: string): number =>
+  schedule.lanes.find((l) => l.axis === axis)?.lanes ?? 1;

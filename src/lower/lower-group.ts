@@ -10,12 +10,12 @@ import { coefficientOf } from "../ir/index-expr.ts";
 import { viewGroup, type GroupView } from "../ir/group-view.ts";
 import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
-import { BOOL } from "../ir/kernel.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
-import type { KernelSchedule } from "../ir/schedule.ts";
+import { lanesAlong, type KernelSchedule } from "../ir/schedule.ts";
 import { bind, namer, readKey, type Emitter, type Scope } from "./emitter.ts";
-import { computeType, index, less, nameOf, op, u32 } from "./kernel-expr.ts";
-import { and, lowerPhase, writeStore, type Position } from "./lower-phase.ts";
+import { computeType } from "./kernel-expr.ts";
+import { and, countWorkgroups, enterGrid, unitsOf, workgroupSizeOf, type Position } from "./enter-grid.ts";
+import { lowerPhase, writeStore } from "./lower-phase.ts";
 import { lowerValue } from "./lower-value.ts";
 
 export function lowerGroup(
@@ -35,9 +35,9 @@ export function lowerGroup(
     filled: new Set(),
     filling: new Set(),
   };
-  const grid: Scope = { out: [], axes: new Map(), values: new Map(), parent: undefined, cacheAt: undefined };
-  const points = gridPoints(view, schedule);
-  const position = enterGrid(emitter, grid, points);
+  const axes = new Map<string, Expr>();
+  const grid: Scope = { out: [], axes, values: new Map(), parent: undefined, cacheAt: undefined };
+  const position = enterGrid(emitter, grid, axes);
   declareCaches(emitter, grid);
   const deepest = Math.max(0, ...view.levels.values());
   for (let level = 0; level <= deepest; level++) {
@@ -50,10 +50,10 @@ export function lowerGroup(
     for (const phase of view.phases) if (phase.level === level) lowerPhase(emitter, grid, phase, position);
   }
   storeGridValues(emitter, grid, position);
-  const count = Math.ceil(points / schedule.rowsPerWorkgroup);
+  const count = countWorkgroups(view, schedule);
   return {
     name: group.name,
-    workgroupSize: schedule.threadsPerRow * schedule.rowsPerWorkgroup,
+    workgroupSize: workgroupSizeOf(schedule),
     workgroupCount: count,
     workgroups: foldGrid(count, limits.maxComputeWorkgroupsPerDimension),
     bindings,
@@ -68,58 +68,6 @@ function foldGrid(count: number, most: number): readonly [number, number, number
   if (count <= most) return [count, 1, 1];
   const rows = Math.ceil(count / most);
   return [Math.ceil(count / rows), rows, 1];
-}
-
-function gridPoints(view: GroupView, schedule: KernelSchedule): number {
-  return schedule.gridAxes.reduce(
-    (n, axis) =>
-      (n * (view.sizes.get(axis) ?? 1)) / (axis === schedule.vectorAxis ? schedule.vectorWidth : 1),
-    1,
-  );
-}
-
-/** Splits lane and workgroup into grid coordinates and the place in the row. */
-function enterGrid(emitter: Emitter, grid: Scope, points: number): Position {
-  const { schedule, view } = emitter;
-  const { threadsPerRow: lanes, rowsPerWorkgroup: rows } = schedule;
-  let lane: Expr = u32(0);
-  let row: Expr = u32(0);
-  if (rows === 1 && lanes > 1) lane = { kind: "lane" };
-  else if (lanes === 1 && rows > 1) row = { kind: "lane" };
-  else if (lanes > 1) {
-    const [laneName, rowName] = [emitter.fresh("lane"), emitter.fresh("row")];
-    const inner = schedule.laneAxis === "row";
-    grid.out.push({
-      kind: "delinearize",
-      names: inner ? [rowName, laneName] : [laneName, rowName],
-      sizes: inner ? [rows, lanes] : [lanes, rows],
-      from: { kind: "lane" },
-    });
-    [lane, row] = [nameOf(laneName), nameOf(rowName)];
-  }
-  if (lane.kind === "lane") lane = bind(emitter, grid, "lane", lane);
-  if (schedule.gridAxes.length === 0) return { lane, inRange: rows === 1 ? undefined : less(row, u32(1)) };
-  const raw = index("add", index("mul", { kind: "workgroup" }, u32(rows)), row);
-  const uneven = points % rows !== 0;
-  const first = bind(emitter, grid, "point", raw);
-  const inRange = uneven ? less(first, u32(points)) : undefined;
-  const point = uneven ? bind(emitter, grid, "point", index("min", first, u32(points - 1))) : first;
-  const axes = grid.axes as Map<string, Expr>;
-  const names = schedule.gridAxes.map((axis) => emitter.fresh(`${axis}_`));
-  const sizes = schedule.gridAxes.map(
-    (axis) => (view.sizes.get(axis) ?? 1) / (axis === schedule.vectorAxis ? schedule.vectorWidth : 1),
-  );
-  if (names.length > 1) grid.out.push({ kind: "delinearize", names, sizes, from: point });
-  schedule.gridAxes.forEach((axis, i) => {
-    const unit = names.length > 1 ? nameOf(names[i] ?? "") : point;
-    axes.set(
-      axis,
-      axis === schedule.vectorAxis
-        ? bind(emitter, grid, "p", index("mul", unit, u32(schedule.vectorWidth)))
-        : unit,
-    );
-  });
-  return { lane, inRange };
 }
 
 /** Vector bindings where every access of the kernel to that tensor is a whole, aligned vector. */
@@ -168,9 +116,10 @@ function chooseCaches(view: GroupView, schedule: KernelSchedule): Map<string, st
 
 function declareCaches(emitter: Emitter, grid: Scope): void {
   const { view, schedule } = emitter;
-  const steps = schedule.rowAxes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 1);
-  const inRow = schedule.vectorAxis !== null && schedule.rowAxes.includes(schedule.vectorAxis);
-  const length = Math.ceil(steps / (inRow ? schedule.vectorWidth : 1) / schedule.threadsPerRow);
+  const length = schedule.rowAxes.reduce(
+    (n, axis) => n * Math.ceil(unitsOf(view, schedule, axis) / lanesAlong(schedule, axis)),
+    1,
+  );
   for (const [key, name] of emitter.caches) {
     const access = view.accesses.find((a) => readKey(a.tensor.name, a.index) === key);
     if (access === undefined) continue;
@@ -186,8 +135,7 @@ function declareCaches(emitter: Emitter, grid: Scope): void {
 
 /** Values over the grid alone are written once per point. */
 function storeGridValues(emitter: Emitter, grid: Scope, position: Position): void {
-  const { view, schedule } = emitter;
-  const first = schedule.threadsPerRow === 1 ? undefined : op("eq", BOOL, position.lane, u32(0));
+  const { view } = emitter;
   for (const store of view.stores) {
     const axes = view.statements.get(store.statement)?.axes ?? [];
     if (
@@ -195,6 +143,6 @@ function storeGridValues(emitter: Emitter, grid: Scope, position: Position): voi
       view.statements.get(store.statement)?.reduce === undefined
     )
       continue;
-    writeStore(emitter, grid, store, and(first, position.inRange));
+    writeStore(emitter, grid, store, and(position.isFirst, position.inRange));
   }
 }

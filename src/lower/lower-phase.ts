@@ -3,21 +3,15 @@ import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { Phase } from "../ir/group-view.ts";
 import type { Statement, Store } from "../ir/index-notation.ts";
 import type { Expr, GroupReduceItem, ScalarType, Stmt, Width } from "../ir/kernel.ts";
-import { BOOL, typeOf } from "../ir/kernel.ts";
+import { typeOf } from "../ir/kernel.ts";
 import { REDUCE_OPS, type ReduceOp } from "../ir/reduce-ops.ts";
 import type { ScalarOp } from "../ir/scalar-ops.ts";
+import { laneOrder, unitsOf, type Position } from "./enter-grid.ts";
+import { lanesAlong } from "../ir/schedule.ts";
 import { bind, isVectorIndex, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
 import { component, computeType, constant, index, nameOf, op, u32, widen } from "./kernel-expr.ts";
 import { foldComponents, lowerValue, readValue } from "./lower-value.ts";
 import { accumulatorName, walkRow, type Accumulator } from "./walk-row.ts";
-
-/** Where an invocation stands: filled in by `lowerGroup`. */
-export interface Position {
-  /** Position among the lanes of a row. */
-  readonly lane: Expr;
-  /** Present when the last workgroup has more rows than there are: stores happen only where it holds. */
-  readonly inRange: Expr | undefined;
-}
 
 const COMBINE: Readonly<Record<ReduceOp, ScalarOp>> = {
   sum: "add",
@@ -45,22 +39,17 @@ export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position
   const { schedule, view, fresh } = emitter;
   const accumulators = phase.reductions.map((r) => accumulatorFor(emitter, r));
   for (const a of accumulators) grid.out.push({ kind: "var", name: a.name, value: a.identity });
-  const serial = schedule.rowAxes.slice(0, schedule.serialAxes);
-  const shared = schedule.rowAxes.slice(schedule.serialAxes);
-  const units = (axis: string): number =>
-    (view.sizes.get(axis) ?? 1) / (axis === schedule.vectorAxis ? schedule.vectorWidth : 1);
-  const steps = shared.reduce((n, axis) => n * units(axis), 1);
-  const lanes = schedule.threadsPerRow;
   const cached = schedule.residency === "registers" && emitter.caches.size > 0;
   const loops = walkRow(
     {
-      trips: [...serial.map(units), Math.floor(steps / lanes)],
+      axes: schedule.rowAxes.map((axis) => {
+        const [units, lanes] = [unitsOf(view, schedule, axis), lanesAlong(schedule, axis)];
+        return { trips: Math.floor(units / lanes), tailLanes: units % lanes, lane: position.laneAlong(axis) };
+      }),
       unroll: cached,
-      tailLanes: steps % lanes,
-      lane: position.lane,
       fresh,
-      body: (at, accs) => {
-        const scope = rowScope(emitter, grid, at, { serial, shared, units, lane: position.lane, cached });
+      body: (steps, accs) => {
+        const scope = rowScope(emitter, grid, steps, position, cached);
         writeStep(emitter, scope, phase, accs, position);
         return scope.out;
       },
@@ -87,48 +76,33 @@ function accumulatorFor(emitter: Emitter, statement: Statement): Accumulator {
   };
 }
 
-interface RowShape {
-  readonly serial: readonly string[];
-  readonly shared: readonly string[];
-  readonly units: (axis: string) => number;
-  readonly lane: Expr;
-  readonly cached: boolean;
-}
-
-/** The scope of one step: coordinates of all row axes from the loop counters and the lane. */
-function rowScope(emitter: Emitter, grid: Scope, at: readonly Expr[], shape: RowShape): Scope {
-  const { schedule, fresh } = emitter;
+/** The scope of one step: coordinates of all row axes from the step numbers and the lane. */
+function rowScope(
+  emitter: Emitter,
+  grid: Scope,
+  steps: readonly Expr[],
+  position: Position,
+  cached: boolean,
+): Scope {
+  const { schedule, view } = emitter;
   const axes = new Map<string, Expr>();
+  let place: Expr = u32(0);
+  schedule.rowAxes.forEach((axis, i) => {
+    const perLane = Math.ceil(unitsOf(view, schedule, axis) / lanesAlong(schedule, axis));
+    place = index("add", index("mul", place, u32(perLane)), steps[i] ?? u32(0));
+  });
   const scope: Scope = {
     out: [],
     axes,
     values: new Map(),
     parent: grid,
-    cacheAt: shape.cached ? at[at.length - 1] : undefined,
+    cacheAt: cached ? place : undefined,
   };
-  shape.serial.forEach((axis, i) => {
-    axes.set(axis, at[i] ?? u32(0));
-  });
-  const step = at[at.length - 1] ?? u32(0);
-  const position = index("add", index("mul", step, u32(schedule.threadsPerRow)), shape.lane);
-  const place = (axis: string, unit: Expr): void => {
-    axes.set(
-      axis,
-      axis === schedule.vectorAxis
-        ? bind(emitter, scope, "p", index("mul", unit, u32(schedule.vectorWidth)))
-        : unit,
-    );
-  };
-  const [only] = shape.shared;
-  if (only !== undefined && shape.shared.length === 1) {
-    place(only, bind(emitter, scope, "p", position));
-    return scope;
-  }
-  if (shape.shared.length === 0) return scope;
-  const names = shape.shared.map((axis) => fresh(`${axis}_`));
-  scope.out.push({ kind: "delinearize", names, sizes: shape.shared.map(shape.units), from: position });
-  shape.shared.forEach((axis, i) => {
-    place(axis, nameOf(names[i] ?? ""));
+  schedule.rowAxes.forEach((axis, i) => {
+    const step = steps[i] ?? u32(0);
+    const unit = index("add", index("mul", step, u32(lanesAlong(schedule, axis))), position.laneAlong(axis));
+    const at = axis === schedule.vectorAxis ? index("mul", unit, u32(schedule.vectorWidth)) : unit;
+    axes.set(axis, bind(emitter, scope, axis, at));
   });
   return scope;
 }
@@ -166,12 +140,13 @@ function combineLanes(
   const { schedule } = emitter;
   const inRow = schedule.vectorAxis !== null && schedule.rowAxes.includes(schedule.vectorAxis);
   const items: GroupReduceItem[] = [];
+  const { lanes, order } = laneOrder(schedule);
   phase.reductions.forEach((statement, i) => {
     const accumulator = accumulators[i];
     if (accumulator === undefined || statement.reduce === undefined) return;
     const whole = accumulatorName(accumulator);
     const value = bind(emitter, grid, "r", inRow ? foldComponents(whole, accumulator.combine) : whole);
-    if (schedule.threadsPerRow === 1) {
+    if (lanes === 1) {
       grid.values.set(statement.name, value);
       return;
     }
@@ -183,8 +158,8 @@ function combineLanes(
   grid.out.push({
     kind: "groupReduce",
     items,
-    lanes: schedule.threadsPerRow,
-    order: schedule.laneAxis === "row" ? "inner" : "outer",
+    lanes,
+    order,
     method: schedule.reduction === "subgroup" ? "subgroup" : "tree",
   });
 }
@@ -213,6 +188,3 @@ export function writeStore(emitter: Emitter, scope: Scope, store: Store, conditi
   }
   if (condition !== undefined) scope.out.push({ kind: "if", condition, body: target });
 }
-
-export const and = (a: Expr | undefined, b: Expr | undefined): Expr | undefined =>
-  a === undefined ? b : b === undefined ? a : op("and", BOOL, a, b);

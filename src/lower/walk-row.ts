@@ -1,5 +1,5 @@
 /**
- * The loops of one walk over a row: serial axes first, then the steps that the lanes of a row share, then a masked tail.
+ * The loops of one walk over a row, one per axis, outermost first; where lanes share an axis unevenly, a masked tail follows.
  *
  * Long sums are added in blocks: a loop of more than `BLOCK` trips is split in two, and a loop whose body already adds up
  * many terms gives each iteration an accumulator of its own. So the error of a sum grows with the logarithm of its length
@@ -7,7 +7,7 @@
  */
 import type { Expr, Stmt } from "../ir/kernel.ts";
 import { typeOf } from "../ir/kernel.ts";
-import { index, nameOf, u32 } from "./kernel-expr.ts";
+import { index, less, nameOf, u32 } from "./kernel-expr.ts";
 
 export const BLOCK = 128;
 /** From so many additions inside an iteration on, the iteration gets its own accumulator. */
@@ -21,17 +21,22 @@ export interface Accumulator {
   readonly exact: boolean;
 }
 
-export interface Walk {
-  /** Trip counts of the serial axes, then that of the shared steps. */
-  readonly trips: readonly number[];
-  readonly unroll: boolean;
-  /** Lanes that take one step more than the last trip count says; 0 for none. */
+/** One loop of the walk: `lanes` invocations take neighbouring units in each step. */
+export interface WalkAxis {
+  /** Whole steps, in which every lane takes part. */
+  readonly trips: number;
+  /** Lanes that take one step more; 0 for none. */
   readonly tailLanes: number;
-  /** The lane's position among those that share the row. */
+  /** The lane's position along the axis. */
   readonly lane: Expr;
+}
+
+export interface Walk {
+  readonly axes: readonly WalkAxis[];
+  readonly unroll: boolean;
   readonly fresh: (hint: string) => string;
-  /** The statements of one step. Coordinates: one per serial axis, then the step. */
-  readonly body: (coordinates: readonly Expr[], accumulators: readonly Accumulator[]) => Stmt[];
+  /** The statements of one point; `steps` has one step number per axis. */
+  readonly body: (steps: readonly Expr[], accumulators: readonly Accumulator[]) => Stmt[];
 }
 
 export const accumulatorName = (a: Accumulator): Expr => nameOf(a.name, typeOf(a.identity));
@@ -46,9 +51,10 @@ function walkFrom(
   at: readonly Expr[],
   accumulators: readonly Accumulator[],
 ): Stmt[] {
-  const trips = walk.trips[depth];
-  if (trips === undefined) return walk.body(at, accumulators);
-  const inside = walk.trips.slice(depth + 1).reduce((n, t) => n * t, 1);
+  const axis = walk.axes[depth];
+  if (axis === undefined) return walk.body(at, accumulators);
+  const { trips, tailLanes, lane } = axis;
+  const inside = walk.axes.slice(depth + 1).reduce((n, a) => n * (a.trips + Math.min(1, a.tailLanes)), 1);
   const out: Stmt[] = [];
   for (const piece of splitTrips(trips, walk.unroll || accumulators.every((a) => a.exact))) {
     const inner = (base: Expr, accs: readonly Accumulator[]): Stmt[] =>
@@ -67,15 +73,9 @@ function walkFrom(
       }),
     );
   }
-  if (depth === walk.trips.length - 1 && walk.tailLanes > 0) {
-    const body = walk.body([...at, u32(trips)], accumulators);
-    const condition: Expr = {
-      kind: "op",
-      fn: "lt",
-      type: { scalar: "bool", width: 1 },
-      args: [walk.lane, u32(walk.tailLanes)],
-    };
-    out.push({ kind: "if", condition, body });
+  if (tailLanes > 0) {
+    const body = walkFrom(walk, depth + 1, [...at, u32(trips)], accumulators);
+    out.push({ kind: "if", condition: less(lane, u32(tailLanes)), body });
   }
   return out;
 }

@@ -1,157 +1,198 @@
 /**
  * Chooses how a fusion group runs on a device. All judgement about lanes, vectors and residency is here; lowering obeys.
  *
- * The contiguous axis of most bytes decides which lanes are neighbours: an axis of the row (lanes walk a row together) or of
- * the grid (lanes take neighbouring grid points: columns, and groups without a row). Then the device decides how many
- * lanes share a row: software devices pay thousands of cycles for a barrier, so there one invocation takes a whole row
- * (measured on SwiftShader, 4096x1024: 37 ms against 544 ms with 64 lanes and 2,200 ms with 256).
+ * Lanes are dealt out along the axes from the fastest in memory to the slowest, so that neighbouring lanes touch neighbouring
+ * elements whether the contiguous axis is the row's (lanes share a row), the grid's (columns, pointwise groups) or
+ * both (a short kernel axis of a convolution weight, then channels). Software devices pay thousands of cycles for a
+ * barrier: there a row is one lane's (measured on SwiftShader, 4096x1024: 37 ms against 544 ms with 64 lanes and 2,200 ms
+ * with 256).
  */
-import { coefficientOf, isAxisTerm } from "../ir/index-expr.ts";
-import { elementCount } from "../ir/dtype.ts";
-import { irregularAxes, type Access, type GroupView } from "../ir/group-view.ts";
+import type { GroupView } from "../ir/group-view.ts";
 import type { Width } from "../ir/kernel.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import type { KernelSchedule } from "../ir/schedule.ts";
+import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
+import { chooseWidth, findMemoryOrder, type MemoryOrder } from "./memory-order.ts";
 
 /** Registers (f32) per invocation that cached rows may take. FIELD.md 4.2: more only after timing. */
 const REGISTER_BUDGET = 64;
-/** vec4 accesses per invocation and sweep that the choice of lanes aims at. */
+/** Accesses per lane and sweep that the choice of lanes aims at. */
 const ACCESSES_PER_LANE = 4;
+/** Lanes of a workgroup on hardware. */
+const WORKGROUP_LANES = 256;
+/** Fewer lanes than these leave most of a compute unit idle: more grid points join the workgroup. */
+const FEWEST_LANES = 128;
+/** Elements that neighbouring lanes should cover without a gap: two sectors of 32 bytes at least, four at best. */
+const GOOD_RUN = 32;
+/** Elements of one 32-byte sector. */
+const SECTOR = 8;
+const SOFTWARE_LANES = 16;
 /** A software device shares a row among lanes only when there are too few rows to keep its cores busy. */
 const SOFTWARE_SHARED_ROW = 16384;
 
 export function chooseSchedule(view: GroupView, profile: DeviceProfile): KernelSchedule {
-  const contiguous = contiguousAxis(view);
-  const gridAxes = orderAxes(view, view.gridAxes, contiguous);
-  const rowAxes = orderAxes(view, view.rowAxes, contiguous);
-  const laneAxis = contiguous !== null && rowAxes.includes(contiguous) ? "row" : "grid";
-  const vectorWidth = contiguous === null ? 1 : chooseWidth(view, contiguous);
-  const vectorAxis = vectorWidth === 1 ? null : contiguous;
-  const points = product(view, gridAxes) / (laneAxis === "grid" ? vectorWidth : 1);
-  const steps = product(view, rowAxes) / (laneAxis === "row" ? vectorWidth : 1);
-  const lanes = rowAxes.length === 0 ? 1 : chooseLanes(view, profile, laneAxis, points, steps);
-  const rowsPerWorkgroup = chooseRows(profile, lanes, points);
-  const residency = fitsRegisters(view, lanes, steps, vectorWidth, profile) ? "registers" : "reload";
+  const order = findMemoryOrder(view);
+  const widest = order.contiguous === null ? 1 : chooseWidth(view, order.contiguous);
+  const vectorWidth =
+    order.contiguous !== null && view.gridAxes.includes(order.contiguous)
+      ? narrowForGrid(view, profile, widest)
+      : widest;
+  const vectorAxis = vectorWidth === 1 ? null : order.contiguous;
+  const units = (axis: string): number =>
+    (view.sizes.get(axis) ?? 1) / (axis === vectorAxis ? vectorWidth : 1);
+  const dealt = profile.software
+    ? dealSoftware(view, profile, order, units)
+    : dealHardware(view, profile, order, units, vectorWidth);
+  const lanes = dealt.filter((l) => l.lanes > 1).reverse();
+  const slowestFirst = (axes: readonly string[]): string[] =>
+    order.axes.filter((axis) => axes.includes(axis)).reverse();
+  const shared = lanes.some((l) => view.rowAxes.includes(l.axis));
   return {
-    threadsPerRow: lanes,
-    rowsPerWorkgroup,
-    laneAxis,
+    lanes,
     vectorWidth,
     vectorAxis,
-    residency,
-    reduction: lanes === 1 ? "serial" : "tree",
-    gridAxes,
-    rowAxes,
-    serialAxes:
-      residency === "registers"
-        ? 0
-        : serialAxes(view, rowAxes, lanes * (laneAxis === "row" ? vectorWidth : 1)),
+    residency: fitsRegisters(view, lanes, units, vectorWidth, profile) ? "registers" : "reload",
+    reduction: shared ? "tree" : "serial",
+    gridAxes: slowestFirst(view.gridAxes),
+    rowAxes: slowestFirst(view.rowAxes),
   };
 }
 
-const product = (view: GroupView, axes: readonly string[]): number =>
-  axes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 1);
-
-/** The axis with stride 1 in most bytes of the group's accesses; ties go to writes, which cannot be cached away. */
-function contiguousAxis(view: GroupView): string | null {
-  const weight = new Map<string, number>();
-  for (const access of view.accesses) {
-    const term = access.index.terms.find((t) => isAxisTerm(t) && t.coefficient === 1);
-    if (term === undefined || !isAxisTerm(term)) continue;
-    const elements = access.index.terms.reduce(
-      (n, t) => n * (isAxisTerm(t) ? (view.sizes.get(t.axis) ?? 1) : 1),
-      1,
-    );
-    weight.set(term.axis, (weight.get(term.axis) ?? 0) + elements * (access.write ? 1.01 : 1));
-  }
-  let best: string | null = null;
-  for (const [axis, w] of weight) if (best === null || w > (weight.get(best) ?? 0)) best = axis;
-  return best;
-}
-
-/** Slowest first: by falling stride in the largest access that has the axis; the contiguous axis last. */
-function orderAxes(view: GroupView, axes: readonly string[], contiguous: string | null): string[] {
-  const bySize = [...view.accesses].sort(
-    (a, b) => elementCount(b.tensor.shape) - elementCount(a.tensor.shape),
-  );
-  const strideOf = (axis: string): number => {
-    if (axis === contiguous) return 0;
-    const access = bySize.find((a) => coefficientOf(a.index, axis) !== 0);
-    return access === undefined ? Infinity : coefficientOf(access.index, axis);
-  };
-  return [...axes].sort((a, b) => strideOf(b) - strideOf(a));
-}
-
-/** Widest vectors such that every access along the axis is aligned, broadcast, or at worst gathered from few. */
-function chooseWidth(view: GroupView, axis: string): Width {
-  if (irregularAxes(view).has(axis)) return 1;
-  const size = view.sizes.get(axis) ?? 1;
-  const fits = (width: 2 | 4): boolean =>
-    size % width === 0 &&
-    view.accesses.every((a) => coefficientOf(a.index, axis) === 0 || isAligned(a, axis, width));
-  return fits(4) ? 4 : fits(2) ? 2 : 1;
-}
-
-const isAligned = (access: Access, axis: string, width: number): boolean =>
-  coefficientOf(access.index, axis) === 1 &&
-  access.index.offset % width === 0 &&
-  access.index.terms.every((t) => (isAxisTerm(t) && t.axis === axis) || t.coefficient % width === 0);
+const product = (axes: readonly string[], units: (axis: string) => number): number =>
+  axes.reduce((n, axis) => n * units(axis), 1);
 
 const powerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, n)));
 
-function chooseLanes(
-  view: GroupView,
-  profile: DeviceProfile,
-  laneAxis: "row" | "grid",
-  points: number,
-  steps: number,
-): number {
-  const most = Math.min(256, profile.limits.maxComputeInvocationsPerWorkgroup);
-  if (profile.software) {
-    const few = points < profile.usefulWorkgroups && steps >= SOFTWARE_SHARED_ROW;
-    return few && view.phases.some((p) => p.reductions.length > 0) ? 16 : 1;
-  }
-  // Short rows still get neighbours enough to fill whole sectors.
-  if (laneAxis === "row")
-    return Math.min(most, Math.max(powerOfTwo(steps / ACCESSES_PER_LANE), Math.min(8, powerOfTwo(steps))));
-  // Columns: enough lanes share a column to fill the device, but neighbours in the grid keep whole cache lines.
-  const wanted = (profile.usefulWorkgroups * 256) / Math.max(1, points);
-  return Math.max(1, Math.min(most / 8, powerOfTwo(wanted), powerOfTwo(steps / ACCESSES_PER_LANE)));
+/** Vectors along the grid cost parallelism: each lane takes several points. They stay as wide as keeps the device full. */
+function narrowForGrid(view: GroupView, profile: DeviceProfile, widest: Width): Width {
+  const points = product(view.gridAxes, (axis) => view.sizes.get(axis) ?? 1);
+  const rowLanes = view.rowAxes.length === 0 ? 1 : WORKGROUP_LANES / GOOD_RUN;
+  const wanted = profile.usefulWorkgroups * (profile.software ? SOFTWARE_LANES : WORKGROUP_LANES / rowLanes);
+  const fits = (width: Width): boolean => width <= widest && points / width >= wanted;
+  return fits(4) ? 4 : fits(2) ? 2 : view.rowAxes.length === 0 ? widest : 1;
 }
 
-function chooseRows(profile: DeviceProfile, lanes: number, points: number): number {
-  const size = profile.software ? 16 : Math.min(256, profile.limits.maxComputeInvocationsPerWorkgroup);
-  const wanted = Math.max(1, Math.floor(size / lanes));
-  // No more rows side by side than still leave a workgroup for every core.
-  const spread = powerOfTwo(Math.ceil(points / profile.usefulWorkgroups));
-  return Math.max(1, Math.min(wanted, Math.max(spread, Math.floor(32 / lanes)), powerOfTwo(points)));
+/** Lanes along each axis, fastest axis first. */
+function dealHardware(
+  view: GroupView,
+  profile: DeviceProfile,
+  order: MemoryOrder,
+  units: (axis: string) => number,
+  width: number,
+): LaneAxis[] {
+  const most = Math.min(WORKGROUP_LANES, profile.limits.maxComputeInvocationsPerWorkgroup);
+  const points = product(view.gridAxes, units);
+  const steps = product(view.rowAxes, units);
+  const rowLanes =
+    view.rowAxes.length === 0
+      ? 1
+      : Math.min(most, Math.max(powerOfTwo(steps / ACCESSES_PER_LANE), Math.min(8, powerOfTwo(steps))));
+  const dealt = new Map<string, number>();
+  const total = (axes: readonly string[]): number => axes.reduce((n, axis) => n * (dealt.get(axis) ?? 1), 1);
+  let run = width;
+  for (const axis of order.axes) {
+    const free = Math.floor(most / total(order.axes));
+    if (free < 2) break;
+    const isRow = view.rowAxes.includes(axis);
+    const wanted = isRow
+      ? Math.floor(rowLanes / total(view.rowAxes))
+      : view.rowAxes.length === 0
+        ? most
+        : run < GOOD_RUN
+          ? neighboursFor(run, points / total(view.gridAxes), profile)
+          : 1;
+    const lanes = fitLanes(units(axis), Math.min(wanted, free));
+    dealt.set(axis, lanes);
+    run *= lanes;
+  }
+  fillWorkgroup(view, profile, order, units, dealt, most);
+  return order.axes.map((axis) => ({ axis, lanes: dealt.get(axis) ?? 1 }));
+}
+
+/** Grid points side by side so that `run` elements of each make whole sectors, more where the device stays full. */
+function neighboursFor(run: number, points: number, profile: DeviceProfile): number {
+  let lanes = 1;
+  while ((run * lanes) % SECTOR !== 0 && lanes < SECTOR) lanes++;
+  const step = lanes;
+  while (run * lanes < GOOD_RUN && points / (lanes + step) >= profile.usefulWorkgroups) lanes += step;
+  return lanes;
+}
+
+/** At most `wanted` lanes: all units where they are few, else a number that leaves no or little rest. */
+function fitLanes(units: number, wanted: number): number {
+  if (units <= wanted) return units;
+  if (wanted <= 1) return 1;
+  for (let lanes = wanted; lanes * 4 >= wanted * 3; lanes--) if (units % lanes === 0) return lanes;
+  return wanted;
+}
+
+/** Small rows leave a workgroup half empty: more grid points fill it, as long as every core still gets one. */
+function fillWorkgroup(
+  view: GroupView,
+  profile: DeviceProfile,
+  order: MemoryOrder,
+  units: (axis: string) => number,
+  dealt: Map<string, number>,
+  most: number,
+): void {
+  const lanesNow = (): number => order.axes.reduce((n, axis) => n * (dealt.get(axis) ?? 1), 1);
+  const blocks = (): number =>
+    view.gridAxes.reduce((n, axis) => n * Math.ceil(units(axis) / (dealt.get(axis) ?? 1)), 1);
+  for (const axis of order.axes) {
+    if (!view.gridAxes.includes(axis)) continue;
+    for (;;) {
+      const now = dealt.get(axis) ?? 1;
+      const fits = lanesNow() * 2 <= most && now * 2 <= units(axis) && lanesNow() < FEWEST_LANES;
+      if (!fits || blocks() < 2 * profile.usefulWorkgroups) break;
+      dealt.set(axis, now * 2);
+    }
+  }
+}
+
+/** One lane per row, unless rows are too few for the cores and long enough to pay for a barrier. */
+function dealSoftware(
+  view: GroupView,
+  profile: DeviceProfile,
+  order: MemoryOrder,
+  units: (axis: string) => number,
+): LaneAxis[] {
+  const points = product(view.gridAxes, units);
+  const steps = product(view.rowAxes, units);
+  const reduces = view.phases.some((p) => p.reductions.length > 0);
+  const dealt: LaneAxis[] = [];
+  let free = SOFTWARE_LANES;
+  if (reduces && points < profile.usefulWorkgroups && steps >= SOFTWARE_SHARED_ROW) {
+    for (const axis of order.axes) {
+      const lanes = view.rowAxes.includes(axis) ? fitLanes(units(axis), free) : 1;
+      free = Math.floor(free / lanes);
+      dealt.push({ axis, lanes });
+    }
+    return dealt;
+  }
+  free = Math.min(free, Math.max(1, powerOfTwo(Math.floor(points / profile.usefulWorkgroups))));
+  for (const axis of order.axes) {
+    const lanes = view.gridAxes.includes(axis) ? fitLanes(units(axis), free) : 1;
+    free = Math.floor(free / lanes);
+    dealt.push({ axis, lanes });
+  }
+  return dealt;
 }
 
 /** Whether what several phases read fits the registers of the lanes that share a row. */
 function fitsRegisters(
   view: GroupView,
-  lanes: number,
-  steps: number,
+  lanes: readonly LaneAxis[],
+  units: (axis: string) => number,
   width: number,
   profile: DeviceProfile,
 ): boolean {
-  const shared = new Set<string>();
-  for (const a of view.accesses) {
-    if (!a.write && a.phases.length > 0 && view.phases.length > 1) shared.add(a.tensor.name);
-  }
-  if (shared.size === 0 || (profile.software && lanes === 1)) return false;
-  const perLane = Math.ceil(steps / lanes) * width * shared.size;
-  return perLane <= REGISTER_BUDGET;
-}
-
-/** Leading row axes that every lane walks serially: as many as leave the rest long enough to share. */
-function serialAxes(view: GroupView, rowAxes: readonly string[], lanes: number): number {
-  let length = 1;
-  let shared = 0;
-  for (const axis of [...rowAxes].reverse()) {
-    if (shared > 0 && length >= lanes) break;
-    length *= view.sizes.get(axis) ?? 1;
-    shared++;
-  }
-  return rowAxes.length - shared;
+  const shared = new Set(
+    view.accesses.filter((a) => !a.write && a.phases.length > 0).map((a) => a.tensor.name),
+  );
+  if (view.phases.length < 2 || shared.size === 0) return false;
+  const along = (axis: string): number => lanes.find((l) => l.axis === axis)?.lanes ?? 1;
+  const steps = view.rowAxes.reduce((n, axis) => n * Math.ceil(units(axis) / along(axis)), 1);
+  const isShared = view.rowAxes.some((axis) => along(axis) > 1);
+  // One lane per row reads its row again from the caches of a CPU: unrolling it would only make the text long.
+  if (profile.software && !isShared) return false;
+  return steps * width * shared.size <= REGISTER_BUDGET;
 }

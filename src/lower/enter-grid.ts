@@ -1,0 +1,101 @@
+/** Where an invocation stands: coordinates of its grid point from the workgroup index and the digits of its lane index. */
+import { BOOL, type Expr, type LaneOrder } from "../ir/kernel.ts";
+import type { GroupView } from "../ir/group-view.ts";
+import { lanesAlong, type KernelSchedule } from "../ir/schedule.ts";
+import { bind, type Emitter, type Scope } from "./emitter.ts";
+import { index, less, nameOf, op, u32 } from "./kernel-expr.ts";
+
+export interface Position {
+  /** The lane's place along an axis; 0 where no lanes are. */
+  readonly laneAlong: (axis: string) => Expr;
+  /** Present when the grid does not fill the last workgroups: stores happen only where it holds. */
+  readonly inRange: Expr | undefined;
+  /** True in one lane of each row; absent where a row is one lane's. */
+  readonly isFirst: Expr | undefined;
+}
+
+/** Accesses along an axis: elements over vector width. */
+export const unitsOf = (view: GroupView, schedule: KernelSchedule, axis: string): number =>
+  (view.sizes.get(axis) ?? 1) / (axis === schedule.vectorAxis ? schedule.vectorWidth : 1);
+
+const blocksOf = (view: GroupView, schedule: KernelSchedule, axis: string): number =>
+  Math.ceil(unitsOf(view, schedule, axis) / lanesAlong(schedule, axis));
+
+/** Workgroups that the schedule makes of the grid. */
+export const countWorkgroups = (view: GroupView, schedule: KernelSchedule): number =>
+  schedule.gridAxes.reduce((n, axis) => n * blocksOf(view, schedule, axis), 1);
+
+export const workgroupSizeOf = (schedule: KernelSchedule): number =>
+  schedule.lanes.reduce((n, l) => n * l.lanes, 1);
+
+export const and = (a: Expr | undefined, b: Expr | undefined): Expr | undefined =>
+  a === undefined ? b : b === undefined ? a : op("and", BOOL, a, b);
+
+/** Fills the coordinates of the grid scope and says where the lane stands. */
+export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>): Position {
+  const { schedule, view } = emitter;
+  const digits = enterLanes(emitter, grid);
+  const laneAlong = (axis: string): Expr => digits.get(axis) ?? u32(0);
+  const blocks = enterBlocks(emitter, grid);
+  let inRange: Expr | undefined;
+  for (const axis of schedule.gridAxes) {
+    const lanes = lanesAlong(schedule, axis);
+    const units = unitsOf(view, schedule, axis);
+    const raw = index("add", index("mul", blocks.get(axis) ?? u32(0), u32(lanes)), laneAlong(axis));
+    let unit = bind(emitter, grid, axis, raw);
+    if (units % lanes !== 0) {
+      inRange = and(inRange, less(unit, u32(units)));
+      unit = bind(emitter, grid, axis, index("min", unit, u32(units - 1)));
+    }
+    axes.set(
+      axis,
+      axis === schedule.vectorAxis
+        ? bind(emitter, grid, axis, index("mul", unit, u32(schedule.vectorWidth)))
+        : unit,
+    );
+  }
+  const shared = schedule.lanes.filter((l) => l.lanes > 1 && schedule.rowAxes.includes(l.axis));
+  const isFirst = shared.reduce<Expr | undefined>(
+    (all, { axis }) => and(all, op("eq", BOOL, laneAlong(axis), u32(0))),
+    undefined,
+  );
+  if (inRange !== undefined) inRange = bind(emitter, grid, "inside", inRange);
+  return {
+    laneAlong,
+    inRange,
+    isFirst: isFirst === undefined ? undefined : bind(emitter, grid, "first", isFirst),
+  };
+}
+
+function enterLanes(emitter: Emitter, grid: Scope): ReadonlyMap<string, Expr> {
+  const used = emitter.schedule.lanes.filter((l) => l.lanes > 1);
+  const [only] = used;
+  if (only === undefined) return new Map();
+  if (used.length === 1) return new Map([[only.axis, bind(emitter, grid, "lane", { kind: "lane" })]]);
+  const names = used.map((l) => emitter.fresh(`lane_${l.axis}`));
+  grid.out.push({ kind: "delinearize", names, sizes: used.map((l) => l.lanes), from: { kind: "lane" } });
+  return new Map(used.map((l, i) => [l.axis, nameOf(names[i] ?? "")]));
+}
+
+function enterBlocks(emitter: Emitter, grid: Scope): ReadonlyMap<string, Expr> {
+  const { schedule, view } = emitter;
+  const many = schedule.gridAxes.filter((axis) => blocksOf(view, schedule, axis) > 1);
+  const [only] = many;
+  if (only === undefined) return new Map();
+  if (many.length === 1) return new Map([[only, { kind: "workgroup" }]]);
+  const names = many.map((axis) => emitter.fresh(`block_${axis}`));
+  const sizes = many.map((axis) => blocksOf(view, schedule, axis));
+  grid.out.push({ kind: "delinearize", names, sizes, from: { kind: "workgroup" } });
+  return new Map(many.map((axis, i) => [axis, nameOf(names[i] ?? "")]));
+}
+
+/** How the lanes of a row lie in the workgroup. */
+export function laneOrder(schedule: KernelSchedule): { readonly lanes: number; readonly order: LaneOrder } {
+  const digits = schedule.lanes
+    .filter((l) => l.lanes > 1)
+    .map((l) => ({ size: l.lanes, shared: schedule.rowAxes.includes(l.axis) }));
+  const lanes = digits.reduce((n, d) => (d.shared ? n * d.size : n), 1);
+  const turns = digits.filter((d, i) => i > 0 && d.shared !== digits[i - 1]?.shared).length;
+  if (turns === 0 || (turns === 1 && digits[0]?.shared === false)) return { lanes, order: "inner" };
+  return { lanes, order: turns === 1 ? "outer" : digits };
+}

@@ -1,0 +1,62 @@
+/**
+ * How a group's tensors lie in memory: which axis is contiguous, and all axes from the fastest to the slowest. The access
+ * with most elements speaks for the group; what it does not have is ordered by the next.
+ */
+import { coefficientOf, isAxisTerm } from "../ir/index-expr.ts";
+import { irregularAxes, type Access, type GroupView } from "../ir/group-view.ts";
+import type { Width } from "../ir/kernel.ts";
+
+export interface MemoryOrder {
+  /** The axis with stride 1 in most bytes, or null where nothing is contiguous. */
+  readonly contiguous: string | null;
+  /** All axes of the group, fastest first. */
+  readonly axes: readonly string[];
+}
+
+const pointsOf = (view: GroupView, access: Access): number =>
+  access.index.terms.reduce((n, t) => n * (isAxisTerm(t) ? (view.sizes.get(t.axis) ?? 1) : 1), 1);
+
+export function findMemoryOrder(view: GroupView): MemoryOrder {
+  // Writes weigh a little more: reads may be cached.
+  const weighed = view.accesses.map((access) => ({
+    access,
+    weight: pointsOf(view, access) * (access.write ? 1.01 : 1),
+  }));
+  const weights = new Map<string, number>();
+  for (const { access, weight } of weighed) {
+    const term = access.index.terms.find((t) => isAxisTerm(t) && t.coefficient === 1);
+    if (term !== undefined && isAxisTerm(term))
+      weights.set(term.axis, (weights.get(term.axis) ?? 0) + weight);
+  }
+  let contiguous: string | null = null;
+  for (const [axis, weight] of weights)
+    if (contiguous === null || weight > (weights.get(contiguous) ?? 0)) contiguous = axis;
+  const hasFirst = (access: Access): boolean =>
+    contiguous !== null && coefficientOf(access.index, contiguous) === 1;
+  const bySize = [...weighed].sort(
+    (a, b) => Number(hasFirst(b.access)) - Number(hasFirst(a.access)) || b.weight - a.weight,
+  );
+  const axes: string[] = contiguous === null ? [] : [contiguous];
+  for (const { access } of bySize) {
+    const terms = access.index.terms.filter(isAxisTerm).sort((a, b) => a.coefficient - b.coefficient);
+    for (const { axis } of terms) if (!axes.includes(axis)) axes.push(axis);
+  }
+  for (const axis of [...view.rowAxes, ...view.gridAxes]) if (!axes.includes(axis)) axes.push(axis);
+  const own = new Set([...view.rowAxes, ...view.gridAxes]);
+  return { contiguous, axes: axes.filter((axis) => own.has(axis)) };
+}
+
+/** Widest vectors such that every access along the axis is whole and aligned, or the same for all elements. */
+export function chooseWidth(view: GroupView, axis: string): Width {
+  if (irregularAxes(view).has(axis)) return 1;
+  const size = view.sizes.get(axis) ?? 1;
+  const fits = (width: 2 | 4): boolean =>
+    size % width === 0 &&
+    view.accesses.every((a) => coefficientOf(a.index, axis) === 0 || isAligned(a, axis, width));
+  return fits(4) ? 4 : fits(2) ? 2 : 1;
+}
+
+const isAligned = (access: Access, axis: string, width: number): boolean =>
+  coefficientOf(access.index, axis) === 1 &&
+  access.index.offset % width === 0 &&
+  access.index.terms.every((t) => (isAxisTerm(t) && t.axis === axis) || t.coefficient % width === 0);
