@@ -5,7 +5,7 @@
 import { emitWgsl, type EmittedWgsl } from "./codegen/wgsl/emit-wgsl.ts";
 import { CompilerBug } from "./diagnostics/diagnostic.ts";
 import { elementCount, storageBytes } from "./ir/dtype.ts";
-import type { Graph } from "./ir/graph.ts";
+import type { Graph, ScalarNode } from "./ir/graph.ts";
 import { viewGroup } from "./ir/group-view.ts";
 import type { FusionGroup, GroupedProgram, IndexProgram } from "./ir/index-notation.ts";
 import type { Kernel } from "./ir/kernel.ts";
@@ -82,6 +82,7 @@ interface IndexPass {
 const INDEX_PASSES: readonly IndexPass[] = [
   { name: "align-axes", run: alignAxes }, // first: every later pass asks which axes are the same
   { name: "inline-reads", run: inlineReads }, // needs aligned axes to tell which reads are not by name
+  { name: "align-axes", run: alignAxes }, // again: what was cloned reads tensors over axes that may be the same, too
   { name: "collapse-axes", run: collapseAxes }, // last: reads inlined above may be the ones that kept axes apart
 ];
 
@@ -140,6 +141,9 @@ function makePlan(source: Graph, grouped: GroupedProgram, compiled: readonly Com
   const { program } = grouped;
   const buffers: PlanBuffer[] = [];
   const bufferOf = new Map<string, number>();
+  const scalars = source.nodes.filter((n): n is ScalarNode => n.op === "scalar");
+  // Kernels name scalars as index notation does, in the same order; the plan names them as the caller does.
+  const scalarNames = new Map(program.scalars.map((s, i) => [s.name, scalars[i]?.name ?? s.name]));
   const counts = { input: 0, output: 0 };
   for (const tensor of program.tensors) {
     bufferOf.set(tensor.name, buffers.length);
@@ -165,7 +169,7 @@ function makePlan(source: Graph, grouped: GroupedProgram, compiled: readonly Com
           access: b.access,
           bytes: bufferBytes(b.elements, storageBytes(b.dtype)),
         })),
-        scalars: kernel.scalars,
+        scalars: kernel.scalars.map(({ name, dtype }) => ({ name: scalarNames.get(name) ?? name, dtype })),
         features: emitted.features,
       });
     }
@@ -180,7 +184,7 @@ function makePlan(source: Graph, grouped: GroupedProgram, compiled: readonly Com
     version: 1,
     name: source.name,
     inputs: source.nodes.flatMap((n) => (n.op === "param" ? [{ name: n.name, ...n.type }] : [])),
-    scalars: program.scalars,
+    scalars: program.scalars.map((s) => ({ ...s, name: scalarNames.get(s.name) ?? s.name })),
     outputs: source.results.map((r) => ({
       name: r.name,
       ...(source.nodes[r.node]?.type ?? { dtype: "f32", shape: [] }),

@@ -8,7 +8,13 @@
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { elementCount } from "./dtype.ts";
 import { isAxisTerm, type IndexExpr } from "./index-expr.ts";
-import { axisSizes, type IndexProgram, type ScalarExpr, type Statement } from "./index-notation.ts";
+import {
+  axisSizes,
+  type IndexProgram,
+  type ScalarExpr,
+  type Statement,
+  type Store,
+} from "./index-notation.ts";
 import { REDUCE_OPS } from "./reduce-ops.ts";
 import { castValue, roundTo } from "./round.ts";
 import { evaluateScalar, wrapInteger } from "./scalar-ops.ts";
@@ -44,12 +50,15 @@ export function interpretIndexProgram(
         : Float64Array.from(given);
     machine.tensors.set(tensor.name, data);
   }
+  const dtypes = new Map(program.tensors.map((t) => [t.name, t.dtype]));
+  const storesOf = new Map<string, Store[]>();
+  for (const store of program.stores)
+    storesOf.set(store.statement, [...(storesOf.get(store.statement) ?? []), store]);
   for (const statement of program.statements) {
     runStatement(machine, statement);
-    for (const store of program.stores) {
-      if (store.statement !== statement.name) continue;
-      const tensor = program.tensors.find((t) => t.name === store.tensor);
-      if (tensor !== undefined) writeStore(machine, statement, store.index, tensor.dtype, store.tensor);
+    for (const { tensor, index } of storesOf.get(statement.name) ?? []) {
+      const dtype = dtypes.get(tensor);
+      if (dtype !== undefined) writeStore(machine, statement, index, dtype, tensor);
     }
   }
   for (const tensor of program.tensors) if (tensor.role === "input") machine.tensors.delete(tensor.name);

@@ -18,6 +18,7 @@ import { expectInteger, expectNumber, openText, parseList, type TextCursor } fro
 
 interface Reader {
   readonly cursor: TextCursor;
+  readonly axes: Set<string>;
   readonly tensors: Map<string, StoredTensor>;
   readonly scalars: Map<string, IndexScalar>;
   readonly statements: Map<string, Statement>;
@@ -27,7 +28,13 @@ const INFIX_OPS = new Map([...INFIX].map(([fn, mark]) => [mark, fn]));
 
 export function parseIndexProgram(text: string, file = "index.txt"): IndexProgram {
   const cursor = openText(text, file);
-  const reader: Reader = { cursor, tensors: new Map(), scalars: new Map(), statements: new Map() };
+  const reader: Reader = {
+    cursor,
+    axes: new Set(),
+    tensors: new Map(),
+    scalars: new Map(),
+    statements: new Map(),
+  };
   cursor.expect("index");
   const name = readName(cursor);
   cursor.expect("{");
@@ -38,8 +45,10 @@ export function parseIndexProgram(text: string, file = "index.txt"): IndexProgra
   while (!cursor.accept("}")) {
     const token = cursor.peek();
     const word = readName(cursor);
-    if (cursor.accept("=")) axes.push({ name: word, size: expectInteger(cursor) });
-    else if (word === "scalar") readScalar(reader);
+    if (cursor.accept("=")) {
+      axes.push({ name: word, size: expectInteger(cursor) });
+      reader.axes.add(word);
+    } else if (word === "scalar") readScalar(reader);
     else if (word === "input" || word === "output" || word === "temporary") readTensor(reader, word);
     else if (word === "store") stores.push(readStore(reader));
     else if (cursor.peek().text === "[") readStatement(reader, word);
@@ -114,37 +123,24 @@ function readStatement(reader: Reader, name: string): void {
   cursor.expect("=");
   const word = cursor.peek();
   let reduce: Statement["reduce"];
-  if (word.kind === "word" && isReduceOp(word.text) && !isScalarReduction(word.text)) {
+  if (word.kind === "word" && isReduceOp(word.text) && isReduction(reader)) {
     cursor.next();
     reduce = { fn: word.text, axes: parseList(cursor, "(", ")", () => readName(cursor)) };
-  } else if (word.kind === "word" && isReduceOp(word.text)) {
-    reduce = readAmbiguousReduce(cursor, word.text);
   }
   reader.statements.set(name, { name, dtype, axes, reduce, value: readSum(reader) });
 }
 
-/** max and min are reductions and scalar ops: `max(j) x[j]` against `max(x[j], y[j])`. */
-const isScalarReduction = (text: string): boolean => isScalarOp(text);
-
-function readAmbiguousReduce(
-  cursor: TextCursor,
-  fn: "sum" | "prod" | "max" | "min" | "any" | "all",
-): Statement["reduce"] {
-  // A reduction lists bare axes; an operand of the scalar op has a bracket, a colon or a parenthesis in it.
-  if (
-    !cursor.looksLike((at) => {
-      let position = 2;
-      while (at(position).kind === "word" && at(position + 1).text === ",") position += 2;
-      return (
-        at(1).text === "(" &&
-        ((at(position).kind === "word" && at(position + 1).text === ")") || at(2).text === ")")
-      );
-    })
-  )
-    return undefined;
-  cursor.next();
-  return { fn, axes: parseList(cursor, "(", ")", () => readName(cursor)) };
-}
+/**
+ * A reduction lists axes: `max(j) x[j]`. The scalar op of that name has operands, `max(x[j], y[j])`, and a tensor of
+ * that name is read with brackets. No scalar has the name of an axis.
+ */
+const isReduction = ({ cursor, axes }: Reader): boolean =>
+  cursor.looksLike((at) => {
+    if (at(1).text !== "(") return false;
+    let position = 2;
+    while (axes.has(at(position).text) && at(position + 1).text === ",") position += 2;
+    return at(2).text === ")" || (axes.has(at(position).text) && at(position + 1).text === ")");
+  });
 
 /** One operand, or two with an infix op between them. */
 function readSum(reader: Reader): ScalarExpr {

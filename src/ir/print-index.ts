@@ -1,7 +1,7 @@
 /** The text of index notation. Grammar in docs/ir.md; `parse-index.ts` is the inverse (spans excluded). */
 import { printType } from "./dtype.ts";
 import { printIndex } from "./index-expr.ts";
-import type { GroupedProgram, IndexProgram, ScalarExpr, Statement } from "./index-notation.ts";
+import type { GroupedProgram, IndexProgram, ScalarExpr, Statement, Store } from "./index-notation.ts";
 import { printNumber } from "./number-text.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
 
@@ -72,11 +72,14 @@ export function printScalarExpr(e: ScalarExpr): string {
 export function printGroups({ program, groups }: GroupedProgram): string {
   const byName = new Map(program.statements.map((s) => [s.name, s]));
   const sizes = new Map(program.axes.map((a) => [a.name, a.size]));
+  const storesOf = new Map<string, Store[]>();
+  for (const store of program.stores)
+    storesOf.set(store.statement, [...(storesOf.get(store.statement) ?? []), store]);
   return groups
     .map((group) => {
       const grid = group.gridAxes.map((a) => `${a}=${String(sizes.get(a) ?? 0)}`).join(" ");
       const members = group.statements.flatMap((name) => byName.get(name) ?? []);
-      const stores = program.stores.filter((s) => group.statements.includes(s.statement));
+      const stores = group.statements.flatMap((name) => storesOf.get(name) ?? []);
       return [
         `group ${group.name} over ${grid === "" ? "one point" : grid} {`,
         ...members.map((s) => `  ${printStatement(s)}`),

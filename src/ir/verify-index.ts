@@ -3,10 +3,11 @@
  *
  * Invariants: names are unique; axes have size 2 or more; a statement names each of its axes once and reduces others than
  * it keeps; every axis used in an expression is one of its statement's; values are read after their definition, with one
- * index per axis; reads and stores stay inside their tensors (guarded reads excepted); dtypes of operands agree; every
- * output with elements is stored, by an index that covers it.
+ * index per axis; reads and stores stay inside their tensors (guarded reads excepted); dtypes of operands agree, 16-bit
+ * floats being f32 as values; every output and temporary with elements is stored once, by an index that covers it.
+ * Missing: that the index of a store is one-to-one.
  */
-import { elementCount } from "./dtype.ts";
+import { elementCount, isFloat, type DType } from "./dtype.ts";
 import { indexAxes, indexRange, type AxisSizes, type IndexExpr } from "./index-expr.ts";
 import {
   axisSizes,
@@ -31,9 +32,10 @@ export function verifyIndexProgram(program: IndexProgram): readonly string[] {
   const report = (problem: string): void => {
     problems.push(problem);
   };
-  const names = [...program.axes, ...program.tensors, ...program.statements].map((n) => n.name);
-  for (const name of new Set(names.filter((n, i) => names.indexOf(n) !== i).slice(0, 8)))
-    report(`two things are named ${name}`);
+  const names = [...program.axes, ...program.scalars, ...program.tensors, ...program.statements].map(
+    (n) => n.name,
+  );
+  for (const name of repeated(names).slice(0, 8)) report(`two things are named ${name}`);
   for (const axis of program.axes) {
     if (!Number.isSafeInteger(axis.size) || axis.size < 2)
       report(`axis ${axis.name} has size ${String(axis.size)}`);
@@ -56,21 +58,34 @@ export function verifyIndexProgram(program: IndexProgram): readonly string[] {
       report(`store of ${store.statement} to ${store.tensor}: one of them is missing`);
     else verifyStore(check, statement, tensor, store.index);
   }
+  const storesOf = new Map<string, number>();
+  for (const { tensor } of program.stores) storesOf.set(tensor, (storesOf.get(tensor) ?? 0) + 1);
   for (const tensor of program.tensors) {
-    const stores = program.stores.filter((s) => s.tensor === tensor.name).length;
-    if (tensor.role === "output" && elementCount(tensor.shape) > 0 && stores !== 1)
-      report(`output ${tensor.name} is stored ${String(stores)} times`);
+    const stores = storesOf.get(tensor.name) ?? 0;
+    if (tensor.role !== "input" && elementCount(tensor.shape) > 0 && stores !== 1)
+      report(`${tensor.role} ${tensor.name} is stored ${String(stores)} times`);
     if (tensor.role === "input" && stores > 0) report(`input ${tensor.name} is stored to`);
   }
   return problems;
 }
+
+/** What occurs more than once, each once. */
+function repeated(names: readonly string[]): readonly string[] {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const name of names) (seen.has(name) ? twice : seen).add(name);
+  return [...twice];
+}
+
+/** 16-bit floats are storage: a value of theirs is an f32 like any other, and a temporary keeps it as one. */
+const isSameValue = (a: DType, b: DType): boolean => a === b || (isFloat(a) && isFloat(b));
 
 function verifyStatement(check: Check, statement: Statement): void {
   const own = [...statement.axes, ...(statement.reduce?.axes ?? [])];
   const where = `statement ${statement.name}`;
   if (new Set(own).size !== own.length) check.report(`${where} has an axis twice`);
   for (const axis of own) if (!check.sizes.has(axis)) check.report(`${where} has unknown axis ${axis}`);
-  if (statement.value.dtype !== statement.dtype)
+  if (!isSameValue(statement.value.dtype, statement.dtype))
     check.report(`${where} is ${statement.dtype}, its value ${statement.value.dtype}`);
   const allowed = new Set(own);
   const guarded = new Set<ScalarExpr>();
@@ -128,7 +143,8 @@ function verifyExpr(
       break;
     case "guard":
       for (const bound of e.bounds) axesKnown(bound.index);
-      if (e.value.dtype !== e.otherwise.dtype) report(`${where}: both sides of a guard must have one dtype`);
+      if (!isSameValue(e.value.dtype, e.otherwise.dtype))
+        report(`${where}: both sides of a guard must have one dtype`);
       break;
     default:
       break;
@@ -140,7 +156,7 @@ function verifyMap(check: Check, where: string, e: ScalarExpr & { readonly kind:
   if (e.args.length !== info.arity) check.report(`${where}: ${e.fn} takes ${String(info.arity)} operands`);
   const operands = e.fn === "where" ? e.args.slice(1) : e.args;
   const [first] = operands;
-  if (operands.some((a) => a.dtype !== first?.dtype))
+  if (first !== undefined && operands.some((a) => !isSameValue(a.dtype, first.dtype)))
     check.report(`${where}: operands of ${e.fn} differ in dtype`);
 }
 

@@ -4,6 +4,7 @@
  */
 import { compileGraph, type Compiled, type CompileOptions } from "../../src/compile.ts";
 import { elementCount } from "../../src/ir/dtype.ts";
+import { nodeAt } from "../../src/ir/graph.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import { interpretGraph, type OutputData } from "../../src/ir/interpret-graph.ts";
 import { interpretIndexProgram } from "../../src/ir/interpret-index.ts";
@@ -12,6 +13,7 @@ import { parseGraph } from "../../src/ir/parse-graph.ts";
 import { parseIndexProgram } from "../../src/ir/parse-index.ts";
 import { printGraph } from "../../src/ir/print-graph.ts";
 import { printIndexProgram } from "../../src/ir/print-index.ts";
+import { nameInputs } from "../../src/passes/index/name-inputs.ts";
 import type { Device, Tensor } from "../../src/runtime/device.ts";
 import { compareToOracle } from "./compare-to-oracle.ts";
 import { driverMayFold, driverMayMergeConstants } from "./driver-may-fold.ts";
@@ -124,24 +126,34 @@ function runIndexText(name: string, text: string, graph: Graph, inputs: Inputs, 
   const index = parseIndexProgram(text);
   if (printIndexProgram(index) !== text)
     failures.push(`${name}: text does not parse back to itself:\n${text}\n${printIndexProgram(index)}`);
-  return byResultName(graph, interpretIndexProgram(index, inputs));
+  return byResultName(graph, interpretIndexProgram(index, renameInputs(graph, inputs)));
 }
+
+/** Inputs under the names that index notation and kernels have for them. */
+const renameInputs = (graph: Graph, inputs: Inputs): Inputs =>
+  new Map(
+    [...nameInputs(graph)].flatMap(([id, name]) => {
+      const node = nodeAt(graph, id);
+      const values = node.op === "param" || node.op === "scalar" ? inputs.get(node.name) : undefined;
+      return values === undefined ? [] : [[name, values] as const];
+    }),
+  );
 
 const byResultName = (graph: Graph, tensors: ReadonlyMap<string, ArrayLike<number>>): Results =>
   new Map(graph.results.map((r, i) => [r.name, tensors.get(`out${String(i)}`) ?? []]));
 
 function runKernels(compiled: Compiled, graph: Graph, inputs: Inputs): Results {
+  const { program } = compiled.grouped;
+  const renamed = renameInputs(graph, inputs);
   const buffers = new Map<string, Float64Array>();
-  for (const tensor of compiled.grouped.program.tensors) {
-    const given = inputs.get(tensor.name);
+  for (const tensor of program.tensors) {
+    const given = renamed.get(tensor.name);
     buffers.set(
       tensor.name,
       given === undefined ? new Float64Array(elementCount(tensor.shape)) : Float64Array.from(given),
     );
   }
-  const scalars = new Map(
-    compiled.plan.scalars.map((s) => [s.name, inputs.get(s.name)?.[0] ?? s.default ?? 0]),
-  );
+  const scalars = new Map(program.scalars.map((s) => [s.name, renamed.get(s.name)?.[0] ?? s.default ?? 0]));
   for (const { kernel } of compiled.kernels) interpretKernel(kernel, buffers, scalars);
   return byResultName(graph, buffers);
 }

@@ -28,16 +28,38 @@ const floatMaps = (graph: Graph): readonly MapNode[] =>
 const hasZeroFactor = (graph: Graph, node: MapNode): boolean =>
   (node.fn === "mul" || node.fn === "div") && node.args.some((arg) => isZero(graph, arg));
 
-/** The node that a chain of views shows: the same numbers, maybe fewer, more often or elsewhere. */
+/** The node that a chain of views shows, or of sums with zero: the same numbers, maybe fewer, more often or elsewhere. */
 function source(graph: Graph, id: NodeId): NodeId {
   for (let at = id; ;) {
     const node = nodeAt(graph, at);
-    const isView =
-      node.op === "reshape" || node.op === "transpose" || node.op === "broadcast" || node.op === "slice";
-    if (!isView && !(node.op === "cast" && isFloat(nodeAt(graph, node.arg).type.dtype))) return at;
-    at = node.arg;
+    switch (node.op) {
+      case "reshape":
+      case "transpose":
+      case "broadcast":
+      case "slice":
+        at = node.arg;
+        break;
+      case "cast":
+        if (!isFloat(nodeAt(graph, node.arg).type.dtype)) return at;
+        at = node.arg;
+        break;
+      case "map": {
+        const [left, right] = node.args;
+        if ((node.fn !== "add" && node.fn !== "sub") || left === undefined || right === undefined) return at;
+        if (!isConst(graph, right, 0)) return at;
+        at = left;
+        break;
+      }
+      default:
+        return at;
+    }
   }
 }
+
+const isConst = (graph: Graph, id: NodeId, value: number): boolean => {
+  const node = nodeAt(graph, id);
+  return node.op === "const" && node.value === value;
+};
 
 /** A pad or concat of zeros and something else is zero somewhere, too: its guard is a select that may be pushed out. */
 function isZero(graph: Graph, id: NodeId): boolean {

@@ -1,16 +1,23 @@
 /**
  * Finds which axes of different statements are the same axis, and renames them so.
  *
- * First through computed values: a read `n[a7]` makes a7 the axis that `n` was defined over. Then through reads of the same
- * stored tensor, largest tensors first: where two reads have a term of equal stride and size, they propose that the axes
- * are equal (without it `v*v` and `g*v` share no axis, and weight norm reads `v` twice). An axis belongs to a use: a
+ * First through computed values: a read `n[a7]` makes a7 the axis that `n` was defined over. Then through several reads of
+ * the same tensor or value, largest first: where two reads have a term of equal stride and size, they propose that the
+ * axes are equal (without it `v*v` and `g*v` share no axis, and weight norm reads `v` twice). An axis belongs to a use: a
  * proposal that would make two axes of one statement equal (`x[i,j] + x[j,i]`) is dropped, and that read stays as it is.
  *
- * Requires: statements in definition order.
+ * Requires: statements in definition order. May run again on its own result: names are given anew.
  * Ensures:  axes are named i, j, k, ... in order of first appearance; unused axes are gone.
  */
 import { elementCount } from "../../ir/dtype.ts";
-import { indexAxis, isAxisTerm, plainAxis, indexSubstitute, type IndexExpr } from "../../ir/index-expr.ts";
+import {
+  indexAxis,
+  indexConst,
+  isAxisTerm,
+  plainAxis,
+  indexSubstitute,
+  type IndexExpr,
+} from "../../ir/index-expr.ts";
 import {
   axisSizes,
   mapIndices,
@@ -20,7 +27,7 @@ import {
 } from "../../ir/index-notation.ts";
 import { UnionFind } from "../union-find.ts";
 
-/** How many different readings of one tensor a new reading is compared with. */
+/** How many different readings of one tensor or value a new reading is compared with. */
 const MAX_READINGS = 4;
 
 export function alignAxes(program: IndexProgram): IndexProgram {
@@ -37,7 +44,7 @@ export function alignAxes(program: IndexProgram): IndexProgram {
       });
     });
   }
-  alignTensorReads(program, merge.tryUnion);
+  alignReads(program, merge.tryUnion);
   return renameAxes(program, merge.find);
 }
 
@@ -74,23 +81,44 @@ function conflictFreeUnion(program: IndexProgram, number: ReadonlyMap<string, nu
 const statementAxes = (s: Statement): readonly string[] =>
   s.reduce === undefined ? s.axes : [...s.axes, ...s.reduce.axes];
 
-function alignTensorReads(program: IndexProgram, tryUnion: (a: string, b: string) => boolean): void {
-  const reads = new Map<string, IndexExpr[]>();
+/** Where a tensor or value is read: one index of a tensor, one per axis of a value. */
+type Reading = readonly IndexExpr[];
+
+/** All reads, by what is read; names of tensors and statements differ. Largest first, as they matter most. */
+function readingsBySize(program: IndexProgram): readonly (readonly Reading[])[] {
+  const sizes = axisSizes(program);
+  const readings = new Map<string, Reading[]>();
+  const add = (name: string, reading: Reading): void => {
+    const list = readings.get(name);
+    if (list === undefined) readings.set(name, [reading]);
+    else list.push(reading);
+  };
   for (const statement of program.statements) {
     visitScalar(statement.value, (e) => {
-      if (e.kind !== "tensor") return;
-      const list = reads.get(e.tensor);
-      if (list === undefined) reads.set(e.tensor, [e.index]);
-      else list.push(e.index);
+      if (e.kind === "tensor") add(e.tensor, [e.index]);
+      if (e.kind === "value") add(e.statement, e.index);
     });
   }
+  const elements = new Map(program.tensors.map((t) => [t.name, elementCount(t.shape)]));
+  for (const { name, axes } of program.statements)
+    elements.set(name, elementCount(axes.map((axis) => sizes.get(axis) ?? 1)));
+  return [...readings]
+    .sort(([a], [b]) => (elements.get(b) ?? 0) - (elements.get(a) ?? 0))
+    .map(([, list]) => list);
+}
+
+function alignReads(program: IndexProgram, tryUnion: (a: string, b: string) => boolean): void {
   const sizes = axisSizes(program);
-  const bySize = [...program.tensors].sort((a, b) => elementCount(b.shape) - elementCount(a.shape));
-  for (const tensor of bySize) {
-    const readings: IndexExpr[] = [];
-    for (const index of reads.get(tensor.name) ?? []) {
-      const matched = readings.some((earlier) => proposeEqual(earlier, index, sizes, tryUnion));
-      if (!matched && readings.length < MAX_READINGS) readings.push(index);
+  for (const readings of readingsBySize(program)) {
+    const compared: Reading[] = [];
+    for (const reading of readings) {
+      const matched = compared.some((earlier) =>
+        // every position proposes, whether the one before it matched or not
+        earlier
+          .map((index, i) => proposeEqual(index, reading[i] ?? indexConst(0), sizes, tryUnion))
+          .every(Boolean),
+      );
+      if (!matched && compared.length < MAX_READINGS) compared.push(reading);
     }
   }
 }
@@ -138,8 +166,10 @@ function renameAxes(program: IndexProgram, find: (axis: string) => string): Inde
     axes.push({ name, size: sizes.get(root) ?? 0 });
     return name;
   };
-  for (const statement of program.statements) for (const axis of statementAxes(statement)) rename(axis);
-  const substitution = new Map(program.axes.map((a) => [a.name, indexAxis(rename(a.name))]));
+  const substitution = new Map<string, IndexExpr>();
+  for (const statement of program.statements) {
+    for (const axis of statementAxes(statement)) substitution.set(axis, indexAxis(rename(axis)));
+  }
   const newSizes = new Map(axes.map((a) => [a.name, a.size]));
   const edit = (index: IndexExpr): IndexExpr => indexSubstitute(index, substitution, newSizes);
   return {

@@ -31,6 +31,7 @@ import type {
   StoredTensor,
 } from "../../ir/index-notation.ts";
 import { chooseStatements } from "./choose-statements.ts";
+import { nameInputs } from "./name-inputs.ts";
 import { refineDims, type Factors } from "./refine-dims.ts";
 import { dimsFromLinear, linearFromDims, resolveView, type ViewContext } from "./resolve-view.ts";
 
@@ -41,6 +42,8 @@ interface Draft extends ViewContext {
   readonly statements: Statement[];
   /** Axes of each statement's dimensions: for every dimension its parts, outermost first, without those of size 1. */
   readonly parts: Map<NodeId, readonly (readonly DimPart[])[]>;
+  /** Statements that have a store. */
+  readonly stored: Set<NodeId>;
 }
 interface DimPart {
   readonly axis: string;
@@ -57,6 +60,8 @@ export function buildIndexNotation(graph: Graph): IndexProgram {
     sizes: new Map(),
     statements: [],
     parts: new Map(),
+    stored: new Set(),
+    names: nameInputs(graph),
     readStatement: (id, dims) => (chosen.has(id) ? readStatement(draft, id, dims) : undefined),
   };
   const sources = graph.results.map((result) => viewSource(graph, result.node, chosen));
@@ -64,7 +69,7 @@ export function buildIndexNotation(graph: Graph): IndexProgram {
   for (const id of [...chosen].sort((a, b) => a - b)) {
     if (elementCount(nodeAt(graph, id).type.shape) > 0) defineStatement(draft, id);
   }
-  const tensors = inputTensors(graph);
+  const tensors = inputTensors(graph, draft.names);
   const stores: Store[] = [];
   graph.results.forEach((result, position) => {
     const { type } = nodeAt(graph, result.node);
@@ -74,23 +79,26 @@ export function buildIndexNotation(graph: Graph): IndexProgram {
     stores.push(storeResult(draft, result.node, sources[position], name));
   });
   const { axes, statements } = draft;
-  return { name: graph.name, axes, scalars: scalarsOf(graph), tensors, statements, stores };
+  const scalars = scalarsOf(graph, draft.names);
+  return { name: graph.name, axes, scalars, tensors, statements, stores };
 }
 
-const inputTensors = (graph: Graph): StoredTensor[] =>
-  graph.nodes.flatMap((n) =>
+type Names = ViewContext["names"];
+
+const inputTensors = (graph: Graph, names: Names): StoredTensor[] =>
+  graph.nodes.flatMap((n, id) =>
     n.op === "param"
-      ? [{ name: n.name, dtype: n.type.dtype, shape: n.type.shape, role: "input" as const }]
+      ? [{ name: names.get(id) ?? n.name, dtype: n.type.dtype, shape: n.type.shape, role: "input" as const }]
       : [],
   );
 
-const scalarsOf = (graph: Graph): IndexScalar[] =>
-  graph.nodes.flatMap((n) => {
+const scalarsOf = (graph: Graph, names: Names): IndexScalar[] =>
+  graph.nodes.flatMap((n, id) => {
     if (n.op !== "scalar") return [];
     const { dtype } = n.type;
     if (dtype === "f16" || dtype === "bf16")
       throw new CompilerBug("index notation", [`scalar ${n.name} is ${dtype}`]);
-    return [{ name: n.name, dtype, default: n.default }];
+    return [{ name: names.get(id) ?? n.name, dtype, default: n.default }];
   });
 
 /** The compute node under reshapes and transposes, which a result can be stored straight from; undefined if there is none. */
@@ -182,12 +190,18 @@ function readStatement(draft: Draft, id: NodeId, dims: readonly IndexExpr[]): Sc
   return { kind: "value", dtype: nodeAt(draft.graph, id).type.dtype, statement: statementName(id), index };
 }
 
-/** Stores a result from the statement under its views, or from a copy where no plain store can reach every element. */
+/**
+ * Stores a result from the statement under its views, or from a copy where no plain store can reach every element. A
+ * statement has one store: with what it reads and a temporary it fits the storage buffers of every device.
+ */
 function storeResult(draft: Draft, result: NodeId, source: NodeId | undefined, tensor: string): Store {
   const { shape, dtype } = nodeAt(draft.graph, result).type;
-  if (source !== undefined) {
+  if (source !== undefined && !draft.stored.has(source)) {
     const index = forwardIndex(draft, source, result);
-    if (isAffine(index)) return { tensor, statement: statementName(source), index };
+    if (isAffine(index)) {
+      draft.stored.add(source);
+      return { tensor, statement: statementName(source), index };
+    }
   }
   const { parts, dims } = freshAxes(draft, draft.factors[result] ?? []);
   const name = `copy_${tensor}`;

@@ -6,7 +6,7 @@
  * exactly R and give values over P alone; values that leave are over P, or over P and R whole.
  */
 import type { DeviceProfile } from "../../ir/profile.ts";
-import { storageBytes } from "../../ir/dtype.ts";
+import { isFloat, storageBytes } from "../../ir/dtype.ts";
 import {
   visitScalar,
   type IndexProgram,
@@ -101,11 +101,12 @@ export function formCandidate(context: FusionContext, statements: readonly strin
   const row = new Set(facts.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
   for (const axis of grid) row.delete(axis);
   const reads = externalReads(context, facts, inside);
+  const homes = leaving.map((f) => f.stored + (needsTemporary(f, inside) ? 1 : 0));
   const written = leaving.map(
-    (f) => product(f.statement.axes, context.sizes) * storageBytes(f.statement.dtype) * Math.max(1, f.stored),
+    (f, i) => product(f.statement.axes, context.sizes) * storageBytes(f.statement.dtype) * (homes[i] ?? 0),
   );
   const limit = context.profile.limits.maxStorageBuffersPerShaderStage;
-  const bindings = reads.count + leaving.reduce((n, f) => n + Math.max(1, f.stored), 0);
+  const bindings = reads.count + homes.reduce((a, b) => a + b, 0);
   if (bindings > limit) return `${String(bindings)} storage buffers, the device binds ${String(limit)}`;
   const rowLength = product(row, context.sizes);
   const traffic = {
@@ -123,6 +124,15 @@ export function formCandidate(context: FusionContext, statements: readonly strin
     timeUs: kernelTime(context.profile, traffic),
     bytes: traffic.readBytes * traffic.sweeps + traffic.writtenBytes,
   };
+}
+
+/** Whether other kernels read the value from a temporary: an output serves, unless it is rounded to 16 bits. */
+function needsTemporary(
+  { statement, stored, readers }: StatementFacts,
+  inside: ReadonlySet<string>,
+): boolean {
+  const isExact = !isFloat(statement.dtype) || statement.dtype === "f32";
+  return (stored === 0 || !isExact) && readers.some((reader) => !inside.has(reader));
 }
 
 function findProblem(

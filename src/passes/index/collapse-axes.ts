@@ -9,7 +9,6 @@
  *     n[i] = sum(j,k) v[9*i + 3*j + k]     =>    n[i] = sum(j) v[9*i + j]
  */
 import {
-  coefficientOf,
   indexAxes,
   indexAxis,
   indexConst,
@@ -18,7 +17,14 @@ import {
   plainAxis,
   type IndexExpr,
 } from "../../ir/index-expr.ts";
-import { axisSizes, mapIndices, mapScalar, visitScalar, type IndexProgram } from "../../ir/index-notation.ts";
+import {
+  axisSizes,
+  mapIndices,
+  mapScalar,
+  visitScalar,
+  type IndexProgram,
+  type ScalarExpr,
+} from "../../ir/index-notation.ts";
 
 export function collapseAxes(program: IndexProgram): IndexProgram {
   let current = program;
@@ -29,121 +35,126 @@ export function collapseAxes(program: IndexProgram): IndexProgram {
   }
 }
 
-const signature = (axes: readonly string[], a: string, b: string): string =>
-  `${String(axes.includes(a))},${String(axes.includes(b))}`;
+/** What an axis is seen with: the same partner in every index, or null once two indices disagree. */
+type Partners = Map<string, string | null>;
+
+const propose = (partners: Partners, axis: string, partner: string | null): void => {
+  const known = partners.get(axis);
+  partners.set(axis, known === undefined || known === partner ? partner : null);
+};
 
 /** Disjoint pairs outer -> inner that can be collapsed now. */
 function findPairs(program: IndexProgram): Map<string, string> {
   const sizes = axisSizes(program);
-  const partner = new Map<string, string | null>(); // inner -> outer; null when two uses disagree
-  const propose = (inner: string, outer: string | null): void => {
-    const known = partner.get(inner);
-    partner.set(inner, known === undefined || known === outer ? outer : null);
-  };
-  const visitIndex = (index: IndexExpr): void => {
-    for (const term of index.terms) {
-      if (!isAxisTerm(term)) {
-        for (const axis of indexAxes(term.of)) propose(axis, null);
-        for (const axis of indexAxes(term.of)) blocked.add(axis);
-        continue;
-      }
-      const stride = term.coefficient * (sizes.get(term.axis) ?? 0);
-      const outer = index.terms.find((t) => isAxisTerm(t) && t.coefficient === stride);
-      propose(term.axis, outer !== undefined && isAxisTerm(outer) ? outer.axis : null);
-    }
-  };
+  const outerOf: Partners = new Map();
+  const innerOf: Partners = new Map();
   const blocked = new Set<string>();
-  const visitStatements = statementVisitor(program, visitIndex, blocked);
-  visitStatements();
-  const used = new Set<string>();
+  const visitIndex = (index: IndexExpr): void => {
+    const terms = index.terms.filter(isAxisTerm);
+    for (const term of index.terms) if (!isAxisTerm(term)) indexAxes(term.of, blocked);
+    const outers = new Set<string>();
+    for (const { axis, coefficient } of terms) {
+      const outer = terms.find((t) => t.coefficient === coefficient * (sizes.get(axis) ?? 0));
+      propose(outerOf, axis, outer?.axis ?? null);
+      if (outer === undefined) continue;
+      propose(innerOf, outer.axis, axis);
+      outers.add(outer.axis);
+    }
+    for (const { axis } of terms) if (!outers.has(axis)) propose(innerOf, axis, null);
+  };
+  visitIndices(program, visitIndex, blocked);
   const pairs = new Map<string, string>();
-  for (const [inner, outer] of partner) {
-    if (outer === null || blocked.has(inner) || blocked.has(outer) || used.has(inner) || used.has(outer))
-      continue;
-    if (!travelTogether(program, outer, inner, sizes)) continue;
-    used.add(inner).add(outer);
+  for (const [inner, outer] of outerOf) {
+    if (outer === null || innerOf.get(outer) !== inner || blocked.has(inner) || blocked.has(outer)) continue;
     pairs.set(outer, inner);
   }
-  return pairs;
+  return disjoint(keepTravelling(program, pairs));
 }
 
-/** Visits every linear index; axes read as anything but themselves at a computed value are blocked. */
-function statementVisitor(
-  program: IndexProgram,
-  visitIndex: (i: IndexExpr) => void,
-  blocked: Set<string>,
-): () => void {
-  const byName = new Map(program.statements.map((s) => [s.name, s]));
-  return () => {
-    for (const statement of program.statements) {
-      visitScalar(statement.value, (e) => {
-        if (e.kind === "tensor" || e.kind === "index") visitIndex(e.index);
-        if (e.kind === "guard") for (const bound of e.bounds) visitIndex(bound.index);
-        if (e.kind !== "value") return;
-        byName.get(e.statement)?.axes.forEach((axis, position) => {
-          const index = e.index[position] ?? indexConst(0);
-          if (plainAxis(index) === axis) return;
-          blocked.add(axis);
-          indexAxes(index, blocked);
-        });
-      });
-    }
-    for (const store of program.stores) visitIndex(store.index);
-  };
-}
-
-/** Every statement has both axes side by side or neither, and every index that has one has the other in proportion. */
-function travelTogether(
-  program: IndexProgram,
-  outer: string,
-  inner: string,
-  sizes: ReadonlyMap<string, number>,
-): boolean {
-  const inProportion = (index: IndexExpr): boolean =>
-    coefficientOf(index, outer) === coefficientOf(index, inner) * (sizes.get(inner) ?? 0);
-  const together = (axes: readonly string[]): boolean =>
-    signature(axes, outer, inner) !== "true,false" && signature(axes, outer, inner) !== "false,true";
+/** Pairs of which every statement keeps both axes, reduces both, or has neither. */
+function keepTravelling(program: IndexProgram, pairs: ReadonlyMap<string, string>): Map<string, string> {
+  const kept = new Map(pairs);
+  const outerOf = new Map([...pairs].map(([outer, inner]) => [inner, outer]));
   for (const statement of program.statements) {
-    if (!together(statement.axes) || !together(statement.reduce?.axes ?? [])) return false;
-    let fine = true;
-    visitScalar(statement.value, (e) => {
-      if (e.kind === "tensor" || e.kind === "index") fine &&= inProportion(e.index);
-      if (e.kind === "guard") fine &&= e.bounds.every((b) => inProportion(b.index));
-    });
-    if (!fine) return false;
+    for (const axes of [statement.axes, statement.reduce?.axes ?? []]) {
+      for (const axis of axes) {
+        const inner = pairs.get(axis);
+        if (inner !== undefined && !axes.includes(inner)) kept.delete(axis);
+        const outer = outerOf.get(axis);
+        if (outer !== undefined && !axes.includes(outer)) kept.delete(outer);
+      }
+    }
   }
-  return program.stores.every((store) => inProportion(store.index));
+  return kept;
 }
 
-/** The inner axis takes over the product of the sizes; the outer one disappears. */
+/** Of i -> j and j -> k only one at a time: the other is found again when it has been collapsed. */
+function disjoint(pairs: ReadonlyMap<string, string>): Map<string, string> {
+  const used = new Set<string>();
+  const out = new Map<string, string>();
+  for (const [outer, inner] of pairs) {
+    if (used.has(inner) || used.has(outer)) continue;
+    used.add(inner).add(outer);
+    out.set(outer, inner);
+  }
+  return out;
+}
+
+/** Visits every linear index; axes of a computed value that is read as anything but itself are blocked. */
+function visitIndices(program: IndexProgram, visitIndex: (i: IndexExpr) => void, blocked: Set<string>): void {
+  const byName = new Map(program.statements.map((s) => [s.name, s]));
+  for (const statement of program.statements) {
+    visitScalar(statement.value, (e) => {
+      if (e.kind === "tensor" || e.kind === "index") visitIndex(e.index);
+      if (e.kind === "guard") for (const bound of e.bounds) visitIndex(bound.index);
+      if (e.kind !== "value") return;
+      byName.get(e.statement)?.axes.forEach((axis, position) => {
+        const index = e.index[position] ?? indexConst(0);
+        if (plainAxis(index) === axis) return;
+        blocked.add(axis);
+        indexAxes(index, blocked);
+      });
+    });
+  }
+  for (const store of program.stores) visitIndex(store.index);
+}
+
+/** One axis of the product of the sizes, under the name and at the place of the outer one. */
 function collapse(program: IndexProgram, pairs: ReadonlyMap<string, string>): IndexProgram {
   const sizes = new Map(axisSizes(program));
+  const nameOf = new Map<string, string>(); // of inner axes
   for (const [outer, inner] of pairs) {
-    sizes.set(inner, (sizes.get(inner) ?? 0) * (sizes.get(outer) ?? 0));
-    sizes.delete(outer);
+    sizes.set(outer, (sizes.get(outer) ?? 0) * (sizes.get(inner) ?? 0));
+    sizes.delete(inner);
+    nameOf.set(inner, outer);
   }
-  // size(inner) * outer + inner becomes the new inner axis: the outer terms vanish, the inner keep their coefficients.
-  const gone = new Map([...pairs.keys()].map((outer) => [outer, indexConst(0)]));
-  const edit = (index: IndexExpr): IndexExpr => indexSubstitute(index, gone, sizes);
-  const keep = (axes: readonly string[]): string[] => axes.filter((axis) => !pairs.has(axis));
+  // size(inner) * outer + inner is the new axis: terms of the outer axis vanish, the inner one hands on its coefficient.
+  const substitution = new Map(
+    [...pairs].flatMap(([outer, inner]) => [
+      [outer, indexConst(0)] as const,
+      [inner, indexAxis(outer)] as const,
+    ]),
+  );
+  const edit = (index: IndexExpr): IndexExpr => indexSubstitute(index, substitution, sizes);
+  const rename = (axes: readonly string[]): string[] =>
+    axes.flatMap((axis) => (pairs.has(axis) ? [] : [nameOf.get(axis) ?? axis]));
   const byName = new Map(program.statements.map((s) => [s.name, s]));
+  const dropOuter = (e: ScalarExpr): ScalarExpr => {
+    if (e.kind !== "value") return e;
+    const axes = byName.get(e.statement)?.axes ?? [];
+    if (!axes.some((axis) => pairs.has(axis))) return e;
+    return { ...e, index: e.index.filter((_, position) => !pairs.has(axes[position] ?? "")) };
+  };
   return {
     ...program,
     axes: program.axes
-      .filter((a) => !pairs.has(a.name))
-      .map((a) => ({ name: a.name, size: sizes.get(a.name) ?? a.size })),
+      .filter((a) => sizes.has(a.name))
+      .map(({ name, size }) => ({ name, size: sizes.get(name) ?? size })),
     statements: program.statements.map((s) => ({
       ...s,
-      axes: keep(s.axes),
-      reduce: s.reduce === undefined ? undefined : { ...s.reduce, axes: keep(s.reduce.axes) },
-      value: mapIndices(
-        mapScalar(s.value, (e) => {
-          if (e.kind !== "value") return e;
-          const axes = byName.get(e.statement)?.axes ?? [];
-          return { ...e, index: e.index.filter((_, position) => !pairs.has(axes[position] ?? "")) };
-        }),
-        edit,
-      ),
+      axes: rename(s.axes),
+      reduce: s.reduce === undefined ? undefined : { ...s.reduce, axes: rename(s.reduce.axes) },
+      value: mapIndices(mapScalar(s.value, dropOuter), edit),
     })),
     stores: program.stores.map((s) => ({ ...s, index: edit(s.index) })),
   };
@@ -151,6 +162,3 @@ function collapse(program: IndexProgram, pairs: ReadonlyMap<string, string>): In
 
 export const isIdentityRead = (index: readonly IndexExpr[], axes: readonly string[]): boolean =>
   index.length === axes.length && index.every((at, position) => plainAxis(at) === axes[position]);
-
-/** The index of a read that takes every axis as itself. */
-export const identityIndex = (axes: readonly string[]): IndexExpr[] => axes.map((axis) => indexAxis(axis));

@@ -8,6 +8,7 @@
  * Requires: aligned axes; reads inlined (`inlineReads`).
  * Ensures:  groups in an order in which producers come first; each carries in words why its neighbours did not join.
  */
+import { CompilerBug } from "../../diagnostics/diagnostic.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import type { FusionGroup, IndexProgram } from "../../ir/index-notation.ts";
 import { elementCount } from "../../ir/dtype.ts";
@@ -211,5 +212,7 @@ function orderGroups(program: IndexProgram, state: State): FusionGroup[] {
       if (needs?.size === 0) ready.push(next);
     }
   }
+  if (groups.length !== roots.length)
+    throw new CompilerBug("fusion", ["groups depend on each other in a circle"]);
   return groups;
 }

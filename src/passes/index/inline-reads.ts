@@ -28,19 +28,27 @@ const MAX_NODES = 64;
 
 export function inlineReads(program: IndexProgram): IndexProgram {
   const sizes = axisSizes(program);
-  const done = new Map<string, Statement>();
+  const done = new Map<string, Producer>();
   let changed = false;
   for (const statement of program.statements) {
     const value = inlineInto(statement.value, done, sizes);
     if (value !== statement.value) changed = true;
-    done.set(statement.name, value === statement.value ? statement : { ...statement, value });
+    const inlined = value === statement.value ? statement : { ...statement, value };
+    done.set(statement.name, { statement: inlined, nodes: countNodes(value) });
   }
-  return changed ? dropDead({ ...program, statements: [...done.values()] }) : program;
+  const statements = [...done.values()].map((d) => d.statement);
+  return changed ? dropDead({ ...program, statements }) : program;
+}
+
+/** A statement that reads may be replaced by, and the size of its expression. */
+interface Producer {
+  readonly statement: Statement;
+  readonly nodes: number;
 }
 
 function inlineInto(
   value: ScalarExpr,
-  done: ReadonlyMap<string, Statement>,
+  done: ReadonlyMap<string, Producer>,
   sizes: ReadonlyMap<string, number>,
 ): ScalarExpr {
   let current = value;
@@ -48,12 +56,11 @@ function inlineInto(
     let budget = MAX_NODES - countNodes(current);
     const next = mapScalar(current, (e) => {
       if (e.kind !== "value") return e;
-      const producer = done.get(e.statement);
-      if (producer === undefined || producer.reduce !== undefined || isIdentityRead(e.index, producer.axes))
-        return e;
-      const cost = countNodes(producer.value);
-      if (cost > budget) return e;
-      budget -= cost;
+      const found = done.get(e.statement);
+      if (found === undefined || found.nodes > budget) return e;
+      const producer = found.statement;
+      if (producer.reduce !== undefined || isIdentityRead(e.index, producer.axes)) return e;
+      budget -= found.nodes;
       const at = new Map(
         producer.axes.map((axis, i): [string, IndexExpr] => [axis, e.index[i] ?? { offset: 0, terms: [] }]),
       );

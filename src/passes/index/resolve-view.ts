@@ -19,6 +19,8 @@ import type { Bound, ScalarExpr } from "../../ir/index-notation.ts";
 export interface ViewContext {
   readonly graph: Graph;
   readonly sizes: AxisSizes;
+  /** Names of params and scalars (`nameInputs`). */
+  readonly names: ReadonlyMap<NodeId, string>;
   /** The read of a node that is a statement; undefined for other nodes. */
   readonly readStatement: (id: NodeId, dims: readonly IndexExpr[]) => ScalarExpr | undefined;
 }
@@ -59,9 +61,9 @@ export function resolveView(
     const { dtype, shape } = node.type;
     if (node.op === "param") {
       const index = "linear" in position ? position.linear : linearFromDims(position.dims, shape);
-      return { kind: "tensor", dtype, tensor: node.name, index };
+      return { kind: "tensor", dtype, tensor: nameOf(context, at), index };
     }
-    if (node.op === "scalar") return { kind: "scalar", dtype, name: node.name };
+    if (node.op === "scalar") return { kind: "scalar", dtype, name: nameOf(context, at) };
     if (node.op === "const") return { kind: "const", dtype, value: node.value };
     if (node.op === "reshape") {
       position = { linear: "linear" in position ? position.linear : linearFromDims(position.dims, shape) };
@@ -108,6 +110,12 @@ export function resolveView(
     }
     at = node.arg;
   }
+}
+
+function nameOf({ names }: ViewContext, id: NodeId): string {
+  const name = names.get(id);
+  if (name === undefined) throw new CompilerBug("index notation", [`input %${String(id)} has no name`]);
+  return name;
 }
 
 const invertPermutation = (perm: readonly number[], dims: readonly IndexExpr[]): IndexExpr[] => {

@@ -1,0 +1,59 @@
+import { expect } from "vitest";
+import { alignAxes } from "../../../src/passes/index/align-axes.ts";
+import { buildIndexNotation } from "../../../src/passes/index/build-index-notation.ts";
+import { collapseAxes } from "../../../src/passes/index/collapse-axes.ts";
+import { inlineReads } from "../../../src/passes/index/inline-reads.ts";
+import type { GroupedProgram, IndexProgram } from "../../../src/ir/index-notation.ts";
+import { parseIndexProgram } from "../../../src/ir/parse-index.ts";
+import { printGroups, printIndexProgram } from "../../../src/ir/print-index.ts";
+import { verifyIndexProgram } from "../../../src/ir/verify-index.ts";
+import { testGoldens } from "../../support/golden.ts";
+import type { Golden } from "../../support/golden.ts";
+import { compileGolden, graphOfGolden } from "../../support/pipeline-golden.ts";
+
+const PASSES: Readonly<Record<string, (program: IndexProgram) => IndexProgram>> = {
+  "align-axes": alignAxes,
+  "inline-reads": inlineReads,
+  "collapse-axes": collapseAxes,
+};
+
+function verified(program: IndexProgram): IndexProgram {
+  expect(verifyIndexProgram(program), printIndexProgram(program)).toEqual([]);
+  expect(printIndexProgram(parseIndexProgram(printIndexProgram(program)))).toBe(printIndexProgram(program));
+  return program;
+}
+
+/** Index text, or a graph when the first pass builds index notation. */
+function runPasses(golden: Golden): IndexProgram {
+  const names = (golden.header.get("run") ?? []).flatMap((line) =>
+    line.split(",").map((name) => name.trim()),
+  );
+  const isGraph = names[0] === "build-index-notation";
+  const start = isGraph
+    ? buildIndexNotation(graphOfGolden(golden))
+    : parseIndexProgram(golden.input, golden.path);
+  return names.slice(isGraph ? 1 : 0).reduce((program, name) => {
+    const pass = PASSES[name];
+    if (pass === undefined) throw new Error(`${golden.path}: no pass ${name}`);
+    return verified(pass(program));
+  }, verified(start));
+}
+
+for (const pass of ["build-index-notation", "align-axes", "inline-reads", "collapse-axes"])
+  testGoldens(`passes/index/${pass}`, (golden) => printIndexProgram(runPasses(golden)));
+
+testGoldens("passes/index/fuse", async (golden) => printFused((await compileGolden(golden)).grouped));
+
+/** Axes once, then groups with what they decided and why. */
+function printFused(grouped: GroupedProgram): string {
+  const axes = grouped.program.axes.map(({ name, size }) => ` ${name}=${String(size)}`).join("");
+  return `axes${axes}\n${printGroups(grouped)}`;
+}
+
+testGoldens("passes/index/materialize", async (golden) =>
+  printIndexProgram(
+    verified(
+      (await compileGolden(golden, { fuse: golden.header.get("fuse")?.[0] !== "no" })).grouped.program,
+    ),
+  ),
+);
