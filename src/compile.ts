@@ -125,7 +125,7 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
 
 function compileGroup(grouped: GroupedProgram, group: FusionGroup, options: CompileOptions): CompiledKernel {
   const { profile } = options;
-  const chosen = chooseSchedule(viewGroup(grouped, group), profile);
+  const chosen = chooseSchedule((options) => viewGroup(grouped, group, options), profile);
   const schedule = options.schedule?.(chosen, group) ?? chosen;
   const kernel = lowerGroup(grouped, group, schedule, profile.limits);
   if (options.check === true) {

@@ -3,6 +3,7 @@
  * the phases of the row. A phase is one walk over the row: it feeds the reductions of one level and stores row values
  * of that level. Values of the next level exist only after the walk.
  */
+import type { KernelSchedule } from "./schedule.ts";
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { indexAxes, type IndexExpr } from "./index-expr.ts";
 import {
@@ -11,6 +12,7 @@ import {
   type FusionGroup,
   type GroupedProgram,
   type IndexScalar,
+  type ReductionPair,
   type Statement,
   type Store,
   type StoredTensor,
@@ -47,9 +49,16 @@ export interface GroupView {
   readonly levels: ReadonlyMap<string, number>;
   readonly phases: readonly Phase[];
   readonly accesses: readonly Access[];
+  /** Pairs that share a walk, by the name of the second reduction. */
+  readonly pairs: ReadonlyMap<string, ReductionPair>;
 }
 
-export function viewGroup(grouped: GroupedProgram, group: FusionGroup): GroupView {
+export interface ViewOptions {
+  /** Paired reductions run in the walk of the first of them. Default: the second in a walk of its own. */
+  readonly pairing?: KernelSchedule["pairing"];
+}
+
+export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: ViewOptions = {}): GroupView {
   const { program } = grouped;
   const members = new Set(group.statements);
   const list = program.statements.filter((s) => members.has(s.name));
@@ -60,8 +69,9 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup): GroupVie
   );
   const isRow = (s: Statement): boolean => s.reduce === undefined && s.axes.some((axis) => !grid.has(axis));
   const stores = program.stores.filter((s) => members.has(s.statement));
-  const levels = findLevels(list);
-  const phases = findPhases(list, stores, levels, isRow, statements);
+  const pairs = new Map(options.pairing === "one-walk" ? group.pairs.map((p) => [p.second, p]) : []);
+  const levels = findLevels(list, pairs);
+  const phases = findPhases(list, stores, levels, isRow, statements, pairs);
   const tensors = new Map(program.tensors.map((t) => [t.name, t]));
   return {
     name: group.name,
@@ -74,15 +84,21 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup): GroupVie
     tensors,
     levels,
     phases,
-    accesses: findAccesses(list, stores, phases, tensors),
+    accesses: findAccesses(list, stores, phases, tensors, pairs),
+    pairs,
   };
 }
 
 /** level(reduction) counts the walks that must end before its value exists; pointwise values inherit the largest. */
-function findLevels(statements: readonly Statement[]): Map<string, number> {
+function findLevels(statements: readonly Statement[], pairs: GroupView["pairs"]): Map<string, number> {
   const levels = new Map<string, number>();
   for (const statement of statements) {
     let level = 0;
+    const pair = pairs.get(statement.name);
+    if (pair !== undefined) {
+      levels.set(statement.name, levels.get(pair.first) ?? 1);
+      continue;
+    }
     visitScalar(statement.value, (e) => {
       if (e.kind === "value") level = Math.max(level, levels.get(e.statement) ?? 0);
     });
@@ -105,6 +121,7 @@ function findPhases(
   levels: ReadonlyMap<string, number>,
   isRow: (s: Statement) => boolean,
   statements: ReadonlyMap<string, Statement>,
+  pairs: GroupView["pairs"],
 ): Phase[] {
   const walks = new Map<number, { reductions: Statement[]; stores: Store[] }>();
   const walkAt = (level: number): { reductions: Statement[]; stores: Store[] } => {
@@ -121,7 +138,8 @@ function findPhases(
     .sort(([a], [b]) => a - b)
     .map(([level, walk]) => {
       const needed = new Set<string>([
-        ...walk.reductions.flatMap(valuesRead),
+        // The second of a pair is fed with the operand of the first.
+        ...walk.reductions.filter((s) => !pairs.has(s.name)).flatMap(valuesRead),
         ...walk.stores.map((s) => s.statement),
       ]);
       for (const s of [...list].reverse())
@@ -145,6 +163,7 @@ function findAccesses(
   stores: readonly Store[],
   phases: readonly Phase[],
   tensors: ReadonlyMap<string, StoredTensor>,
+  pairs: GroupView["pairs"],
 ): Access[] {
   const tensorOf = (name: string): StoredTensor => {
     const tensor = tensors.get(name);
@@ -153,6 +172,7 @@ function findAccesses(
   };
   const accesses: Access[] = [];
   for (const s of list) {
+    if (pairs.has(s.name)) continue;
     const inPhases = phases.flatMap((p, i) =>
       p.statements.includes(s) || p.reductions.includes(s) ? [i] : [],
     );

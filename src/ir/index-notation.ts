@@ -96,11 +96,21 @@ export interface IndexProgram {
   readonly stores: readonly Store[];
 }
 
+/** Two reductions of which the second needs the first, and which one walk over the row can feed (`pairReductions`). */
+export interface ReductionPair {
+  /** Sum of exp(f - max f), or of squared deviations of f from its mean. */
+  readonly kind: "exp-sum" | "deviations";
+  /** The maximum, or the sum, of f. */
+  readonly first: string;
+  readonly second: string;
+}
+
 /** A fusion group: statements that run as one kernel, independent at each point of its grid axes. */
 export interface FusionGroup {
   readonly name: string;
   readonly statements: readonly string[];
   readonly gridAxes: readonly string[];
+  readonly pairs: readonly ReductionPair[];
   /** Why neighbours did not join, and what was gained where they did: sentences for `explain`. */
   readonly reasons: readonly string[];
 }

@@ -22,6 +22,8 @@ export interface KernelSchedule {
   readonly vectorAxis: string | null;
   /** Where inputs that several phases read wait in between: registers (loops unrolled), or read again. */
   readonly residency: "registers" | "reload";
+  /** Paired reductions (a maximum and a sum of exponentials, a mean and squared deviations) share one walk over the row. */
+  readonly pairing: "one-walk" | "two-walks";
   /** How lanes of a row combine their partial results. */
   readonly reduction: "serial" | "tree" | "subgroup";
   /** Order of grid axes among the workgroups, slowest first. */

@@ -50,7 +50,7 @@ export function namer(reserved: ReadonlySet<string>): (hint: string) => string {
 }
 
 /** Binds an expression to a name, unless it is one already or a constant. */
-export function bind(emitter: Emitter, scope: Scope, hint: string, value: Expr): Expr {
+export function bind(emitter: Emitter, scope: Pick<Scope, "out">, hint: string, value: Expr): Expr {
   if (value.kind === "name" || value.kind === "const" || value.kind === "uniform") return value;
   const name = emitter.fresh(hint);
   scope.out.push({ kind: "let", name, value });

@@ -24,7 +24,7 @@ export function lowerGroup(
   schedule: KernelSchedule,
   limits: DeviceLimits,
 ): Kernel {
-  const view = viewGroup(grouped, group);
+  const view = viewGroup(grouped, group, { pairing: schedule.pairing });
   const bindings = chooseBindings(view, schedule);
   const emitter: Emitter = {
     view,

@@ -1,44 +1,19 @@
 /** One phase of a group: a walk over the row, then the combination of what the lanes have found. */
-import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { Phase } from "../ir/group-view.ts";
-import type { Statement, Store } from "../ir/index-notation.ts";
-import type { Expr, GroupReduceItem, ScalarType, Stmt, Width } from "../ir/kernel.ts";
-import { typeOf } from "../ir/kernel.ts";
-import { REDUCE_OPS, type ReduceOp } from "../ir/reduce-ops.ts";
-import type { ScalarOp } from "../ir/scalar-ops.ts";
-import { laneOrder, unitsOf, type Position } from "./enter-grid.ts";
+import type { Store } from "../ir/index-notation.ts";
+import type { Expr, Stmt, Width } from "../ir/kernel.ts";
 import { lanesAlong } from "../ir/schedule.ts";
+import { accumulatorFor, bindIn, combineLanes, stateOf, type Accumulator } from "./accumulators.ts";
 import { bind, isVectorIndex, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
-import { component, computeType, constant, index, nameOf, op, u32, widen } from "./kernel-expr.ts";
-import { foldComponents, lowerValue, readValue } from "./lower-value.ts";
-import { accumulatorName, walkRow, type Accumulator } from "./walk-row.ts";
-
-const COMBINE: Readonly<Record<ReduceOp, ScalarOp>> = {
-  sum: "add",
-  prod: "mul",
-  max: "max",
-  min: "min",
-  any: "or",
-  all: "and",
-};
-
-const LARGEST: Readonly<Record<ScalarType, readonly [number, number]>> = {
-  f32: [-Infinity, Infinity],
-  i32: [-2147483648, 2147483647],
-  u32: [0, 4294967295],
-  bool: [0, 1],
-};
-
-function identityOf(fn: ReduceOp, scalar: ScalarType): number {
-  if (fn === "max") return LARGEST[scalar][0];
-  if (fn === "min") return LARGEST[scalar][1];
-  return REDUCE_OPS[fn].identity;
-}
+import { unitsOf, type Position } from "./enter-grid.ts";
+import { component, index, u32, widen } from "./kernel-expr.ts";
+import { lowerValue, readValue } from "./lower-value.ts";
+import { assignState, declareState, walkRow } from "./walk-row.ts";
 
 export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position: Position): void {
   const { schedule, view, fresh } = emitter;
   const accumulators = phase.reductions.map((r) => accumulatorFor(emitter, r));
-  for (const a of accumulators) grid.out.push({ kind: "var", name: a.name, value: a.identity });
+  for (const a of accumulators) grid.out.push(...declareState(a));
   const cached = schedule.residency === "registers" && emitter.caches.size > 0;
   const loops = walkRow(
     {
@@ -48,6 +23,7 @@ export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position
       }),
       unroll: cached,
       fresh,
+      bindIn: (out) => bindIn(emitter, out),
       body: (steps, accs) => {
         const scope = rowScope(emitter, grid, steps, position, cached);
         writeStep(emitter, scope, phase, accs, position);
@@ -59,21 +35,7 @@ export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position
   grid.out.push(...loops);
   for (const cache of emitter.filling) emitter.filled.add(cache);
   emitter.filling.clear();
-  combineLanes(emitter, grid, phase, accumulators);
-}
-
-function accumulatorFor(emitter: Emitter, statement: Statement): Accumulator {
-  if (statement.reduce === undefined)
-    throw new CompilerBug("lowering", [`${statement.name} is no reduction`]);
-  const scalar = computeType(statement.dtype);
-  const { fn } = statement.reduce;
-  const width = emitter.schedule.vectorWidth;
-  return {
-    name: emitter.fresh("acc"),
-    identity: constant(scalar, identityOf(fn, scalar), width),
-    combine: (a, b) => op(COMBINE[fn], typeOf(a), a, b),
-    exact: REDUCE_OPS[fn].exact || scalar !== "f32",
-  };
+  combineLanes(emitter, grid, phase.reductions, accumulators);
 }
 
 /** The scope of one step: coordinates of all row axes from the step numbers and the lane. */
@@ -120,48 +82,19 @@ function writeStep(
   phase.reductions.forEach((statement, i) => {
     const accumulator = accumulators[i];
     if (accumulator === undefined) return;
-    const value = widen(lowerValue(emitter, scope, statement.value), emitter.schedule.vectorWidth);
-    scope.out.push({
-      kind: "assign",
-      name: accumulator.name,
-      value: accumulator.combine(accumulatorName(accumulator), value),
-    });
+    const pair = emitter.view.pairs.get(statement.name);
+    const fed = pair === undefined ? statement : emitter.view.statements.get(pair.first);
+    if (fed === undefined) return;
+    const key = `operand of ${fed.name}`;
+    const known = scope.values.get(key);
+    const value =
+      known ??
+      bind(emitter, scope, "x", widen(lowerValue(emitter, scope, fed.value), emitter.schedule.vectorWidth));
+    scope.values.set(key, value);
+    const bindTo = bindIn(emitter, scope.out);
+    assignState(accumulator, accumulator.add(stateOf(accumulator), value, bindTo), bindTo, scope.out);
   });
   for (const store of phase.stores) writeStore(emitter, scope, store, position.inRange);
-}
-
-/** Adds up vector elements and lanes; the results become values of the grid point. */
-function combineLanes(
-  emitter: Emitter,
-  grid: Scope,
-  phase: Phase,
-  accumulators: readonly Accumulator[],
-): void {
-  const { schedule } = emitter;
-  const inRow = schedule.vectorAxis !== null && schedule.rowAxes.includes(schedule.vectorAxis);
-  const items: GroupReduceItem[] = [];
-  const { lanes, order } = laneOrder(schedule);
-  phase.reductions.forEach((statement, i) => {
-    const accumulator = accumulators[i];
-    if (accumulator === undefined || statement.reduce === undefined) return;
-    const whole = accumulatorName(accumulator);
-    const value = bind(emitter, grid, "r", inRow ? foldComponents(whole, accumulator.combine) : whole);
-    if (lanes === 1) {
-      grid.values.set(statement.name, value);
-      return;
-    }
-    const result = emitter.fresh("sum");
-    items.push({ fn: statement.reduce.fn, value, result });
-    grid.values.set(statement.name, nameOf(result, typeOf(value)));
-  });
-  if (items.length === 0) return;
-  grid.out.push({
-    kind: "groupReduce",
-    items,
-    lanes,
-    order,
-    method: schedule.reduction === "subgroup" ? "subgroup" : "tree",
-  });
 }
 
 export function writeStore(emitter: Emitter, scope: Scope, store: Store, condition: Expr | undefined): void {

@@ -6,20 +6,12 @@
  * (the bound in `interpret-graph.ts` relies on it: chains of at most 128 additions per level).
  */
 import type { Expr, Stmt } from "../ir/kernel.ts";
-import { typeOf } from "../ir/kernel.ts";
+import { stateOf, type Accumulator, type Bind } from "./accumulators.ts";
 import { index, less, nameOf, u32 } from "./kernel-expr.ts";
 
 export const BLOCK = 128;
 /** From so many additions inside an iteration on, the iteration gets its own accumulator. */
 const OWN_ACCUMULATOR = 32;
-
-export interface Accumulator {
-  readonly name: string;
-  readonly identity: Expr;
-  readonly combine: (a: Expr, b: Expr) => Expr;
-  /** Order does not change the result: blocks would gain nothing. */
-  readonly exact: boolean;
-}
 
 /** One loop of the walk: `lanes` invocations take neighbouring units in each step. */
 export interface WalkAxis {
@@ -35,11 +27,11 @@ export interface Walk {
   readonly axes: readonly WalkAxis[];
   readonly unroll: boolean;
   readonly fresh: (hint: string) => string;
+  /** Binds intermediate values in a block. */
+  readonly bindIn: (out: Stmt[]) => Bind;
   /** The statements of one point; `steps` has one step number per axis. */
   readonly body: (steps: readonly Expr[], accumulators: readonly Accumulator[]) => Stmt[];
 }
-
-export const accumulatorName = (a: Accumulator): Expr => nameOf(a.name, typeOf(a.identity));
 
 export function walkRow(walk: Walk, accumulators: readonly Accumulator[]): Stmt[] {
   return walkFrom(walk, 0, [], accumulators);
@@ -93,17 +85,32 @@ function withOwn(
   accumulators: readonly Accumulator[],
   body: (own: readonly Accumulator[]) => Stmt[],
 ): Stmt[] {
-  const own = accumulators.map((a) => (a.exact ? a : { ...a, name: walk.fresh("part") }));
-  const split = own.filter((a) => !a.exact);
-  return [
-    ...split.map((a): Stmt => ({ kind: "var", name: a.name, value: a.identity })),
-    ...body(own),
-    ...accumulators.flatMap((a, i): Stmt[] => {
-      const part = own[i];
-      if (a.exact || part === undefined) return [];
-      return [{ kind: "assign", name: a.name, value: a.combine(accumulatorName(a), accumulatorName(part)) }];
-    }),
-  ];
+  const own = accumulators.map((a) => (a.exact ? a : { ...a, names: a.names.map(() => walk.fresh("part")) }));
+  const out: Stmt[] = [];
+  for (const a of own) if (!a.exact) out.push(...declareState(a));
+  out.push(...body(own));
+  accumulators.forEach((a, i) => {
+    const part = own[i];
+    if (a.exact || part === undefined) return;
+    const bindTo = walk.bindIn(out);
+    assignState(a, a.merge(stateOf(a), stateOf(part), bindTo), bindTo, out);
+  });
+  return out;
+}
+
+export const declareState = (a: Accumulator): Stmt[] =>
+  a.names.flatMap((name, i): Stmt[] => {
+    const value = a.identity[i];
+    return value === undefined ? [] : [{ kind: "var", name, value }];
+  });
+
+/** New values for a state. All are computed before the first is assigned: each may need the old ones. */
+export function assignState(a: Accumulator, values: readonly Expr[], bindTo: Bind, out: Stmt[]): void {
+  const bound = values.length > 1 ? values.map((value) => bindTo("next", value)) : values;
+  a.names.forEach((name, i) => {
+    const value = bound[i];
+    if (value !== undefined) out.push({ kind: "assign", name, value });
+  });
 }
 
 interface Piece {

@@ -12,7 +12,9 @@ import {
   type IndexProgram,
   type Statement,
   type StoredTensor,
+  type ReductionPair,
 } from "../../ir/index-notation.ts";
+import { pairReductions } from "./pair-reductions.ts";
 import { isIdentityRead } from "./collapse-axes.ts";
 import { kernelTime, tensorBytes } from "./fusion-cost.ts";
 
@@ -36,6 +38,8 @@ export interface FusionContext {
   readonly sizes: ReadonlyMap<string, number>;
   readonly facts: ReadonlyMap<string, StatementFacts>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Reductions that can share a walk, by the name of the second. */
+  readonly pairs: ReadonlyMap<string, ReductionPair>;
 }
 
 export function fusionContext(program: IndexProgram, profile: DeviceProfile): FusionContext {
@@ -59,6 +63,7 @@ export function fusionContext(program: IndexProgram, profile: DeviceProfile): Fu
     profile,
     sizes: new Map(program.axes.map((a) => [a.name, a.size])),
     tensors: new Map(program.tensors.map((t) => [t.name, t])),
+    pairs: new Map(pairReductions(program).map((p) => [p.second, p])),
     facts: new Map(
       reads.map((r) => [
         r.statement.name,
@@ -197,6 +202,8 @@ function sweepsOf(context: FusionContext, facts: readonly StatementFacts[], rowL
   for (const { statement, identity } of facts) {
     let at = 0;
     for (const name of identity) at = Math.max(at, level.get(name) ?? 0);
+    const first = context.pairs.get(statement.name)?.first;
+    if (first !== undefined && level.has(first)) at = (level.get(first) ?? 1) - 1;
     deepest = Math.max(deepest, at);
     level.set(statement.name, statement.reduce === undefined ? at : at + 1);
   }

@@ -203,6 +203,10 @@ function orderGroups(program: IndexProgram, state: State): FusionGroup[] {
         name: `k${String(groups.length)}`,
         statements,
         gridAxes,
+        pairs: statements.flatMap((name) => {
+          const pair = state.context.pairs.get(name);
+          return pair !== undefined && statements.includes(pair.first) ? [pair] : [];
+        }),
         reasons: state.reasons.get(root) ?? [],
       });
     }
