@@ -1,16 +1,26 @@
 /**
- * Leaves the random test running: `npm run fuzz -- [graphs] [seed] [profile]`. Prints the seed first, then every failure with its
- * shrunk program; exits with 1 when there was one.
+ * Leaves the random test running: `npm run fuzz -- [graphs] [seed] [profile] [dtypes] [steps]`. Prints the seed first, then the
+ * failure with its shrunk program; exits with 1 when there was one.
+ *
+ *     npm run fuzz                                   on the adapter at hand
+ *     npm run fuzz -- 5000 1 nvidia f32,f16,bf16     compiled for that profile, under the kernel interpreter
  */
 import fc from "fast-check";
+import { isDType } from "../src/ir/dtype.ts";
 import { findProfile } from "../src/ir/profile.ts";
 import { printGraph } from "../src/ir/print-graph.ts";
 import { openDevice } from "../src/runtime/open-device.ts";
 import { checkProgram } from "../test/support/check-program.ts";
 import { randomProgram } from "../test/support/random-graph.ts";
 
-const [graphs = "20000", seedText = String(Date.now() % 2 ** 31), profileName = "device"] =
-  process.argv.slice(2);
+const [
+  graphs = "20000",
+  seedText = String(Date.now() % 2 ** 31),
+  profileName = "device",
+  dtypeList = "f32,f32,f32,f32,i32,u32,bool",
+  steps = "12",
+] = process.argv.slice(2);
+const dtypes = dtypeList.split(",").filter(isDType);
 const seed = Number(seedText);
 console.log(`${graphs} graphs, seed ${String(seed)}, profile ${profileName}`);
 const device = profileName === "device" ? await openDevice({ backend: "webgpu" }) : undefined;
@@ -18,18 +28,15 @@ const profile = device?.profile ?? findProfile(profileName);
 if (profile === undefined) throw new Error(`no profile ${profileName}`);
 const totals = { programs: 0, kernels: 0, compared: 0, excluded: 0 };
 const outcome = await fc.check(
-  fc.asyncProperty(
-    randomProgram({ dtypes: ["f32", "f32", "f32", "f32", "i32", "u32", "bool"] }),
-    async (program) => {
-      const result = await checkProgram(program, { profile, device });
-      totals.programs++;
-      totals.kernels += result.kernels;
-      totals.compared += result.compared;
-      totals.excluded += result.excluded;
-      if (totals.programs % 500 === 0) console.log(`${String(totals.programs)} programs`);
-      if (result.failures.length > 0) throw new Error(result.failures.slice(0, 6).join("\n"));
-    },
-  ),
+  fc.asyncProperty(randomProgram({ dtypes, maxSteps: Number(steps) }), async (program) => {
+    const result = await checkProgram(program, { profile, device });
+    totals.programs++;
+    totals.kernels += result.kernels;
+    totals.compared += result.compared;
+    totals.excluded += result.excluded;
+    if (totals.programs % 500 === 0) console.log(`${String(totals.programs)} programs`);
+    if (result.failures.length > 0) throw new Error(result.failures.slice(0, 6).join("\n"));
+  }),
   { numRuns: Number(graphs), seed, endOnFailure: false },
 );
 console.log(JSON.stringify(totals));
