@@ -38,6 +38,8 @@ const ONLY_BELOW: Readonly<Record<string, string>> = {
   chevrotain: "src/frontend/text/",
   commander: "src/cli/",
   "cli-progress": "src/cli/",
+  "@observablehq/plot": "src/bench/",
+  linkedom: "src/bench/",
 };
 
 const layerOf = (file: string): string => /^src\/([^/]+)\//.exec(file)?.[1] ?? ".";

@@ -2,15 +2,20 @@
  * `weft bench`: fused kernels against unfused ones and against a copy of the same bytes, for the built-in workloads or a
  * kernel of a text program. With --explain nothing runs: the compiler's own figures make the table.
  */
+import { writeFile } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
+import { SingleBar } from "cli-progress";
 import { explainWorkload } from "../bench/explain-workload.ts";
+import type { BenchmarkRun } from "../bench/measurement.ts";
+import { runBenchmark, type Subject } from "../bench/run-benchmark.ts";
 import { printShape } from "../bench/workload.ts";
 import { WORKLOADS } from "../bench/workloads.ts";
 import { fail } from "../diagnostics/diagnostic.ts";
-import type { Graph } from "../ir/graph.ts";
-import { type DeviceProfile, findProfile } from "../ir/profile.ts";
+import { findProfile } from "../ir/profile.ts";
 import { deriveShapes } from "./derive-shapes.ts";
+import { describeFileError } from "./file-errors.ts";
 import type { Shapes } from "./parse-options.ts";
-import { printBytes, printTable } from "./print-table.ts";
+import { printExplained, printMeasured } from "./print-benchmark.ts";
 import type { Session } from "./terminal.ts";
 import { chooseKernel, instantiate, readProgram } from "./text-program.ts";
 
@@ -27,12 +32,8 @@ export interface BenchOptions {
   readonly html?: string;
 }
 
-/** One graph to measure. */
-interface Subject {
-  readonly name: string;
-  readonly shape: string;
-  readonly lower: () => Graph;
-}
+const ROUNDS = 15;
+const QUICK_ROUNDS = 5;
 
 /** Runs the command. */
 export async function runBench(
@@ -42,10 +43,60 @@ export async function runBench(
 ): Promise<void> {
   const subjects =
     file === undefined ? chooseWorkloads(options) : [await readSubject(file, options, session)];
-  const profile =
-    findProfile(options.profile) ??
-    fail("wrong-argument", `there is no profile ${options.profile}`, { help: "weft help bench lists them" });
-  session.terminal.write(`${explainSubjects(subjects, profile).join("\n")}\n`);
+  if (options.explain === true) {
+    session.terminal.write(`${explainSubjects(subjects, options).join("\n")}\n`);
+    return;
+  }
+  // Before minutes are spent on measuring: the report may lack what it needs.
+  const renderReport = options.html === undefined ? undefined : await loadReport();
+  const run = await measureSubjects(subjects, options);
+  session.terminal.write(`${printMeasured(run).join("\n")}\n`);
+  if (options.json !== undefined) await writeText(options.json, `${JSON.stringify(run, null, 2)}\n`, session);
+  if (options.html !== undefined && renderReport !== undefined)
+    await writeText(options.html, renderReport(run), session);
+}
+
+async function measureSubjects(
+  subjects: readonly Subject[],
+  { rounds, quick = false }: BenchOptions,
+): Promise<BenchmarkRun> {
+  // Writes to standard error, and nothing where that is no terminal.
+  const bar = new SingleBar({
+    format: "{bar} {value}/{total} {subject}",
+    clearOnComplete: true,
+    hideCursor: true,
+  });
+  bar.start(subjects.length, 0, { subject: "" });
+  try {
+    return await runBenchmark(subjects, {
+      rounds: rounds ?? (quick ? QUICK_ROUNDS : ROUNDS),
+      now: () => performance.now(),
+      onStart: ({ name, shape }, index) => {
+        bar.update(index, { subject: `${name} ${shape}` });
+      },
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+/** Plotting is for those who ask for a report: it does not come with the package. */
+async function loadReport(): Promise<(run: BenchmarkRun) => string> {
+  try {
+    return (await import("../bench/report-html.ts")).renderReport;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    return fail("wrong-argument", "--html needs packages that are not installed", {
+      help: "npm install @observablehq/plot linkedom",
+    });
+  }
+}
+
+async function writeText(path: string, text: string, session: Session): Promise<void> {
+  await writeFile(path, text).catch((error: unknown) =>
+    fail("invalid-file", describeFileError("write", path, error), { help: "pass another file" }),
+  );
+  session.terminal.write(`written to ${path}\n`);
 }
 
 function chooseWorkloads({ filter = "", quick = false }: BenchOptions): readonly Subject[] {
@@ -73,34 +124,14 @@ async function readSubject(path: string, options: BenchOptions, session: Session
   return { name: kernel.name, shape: printShape(first), lower: () => graph };
 }
 
-const ratio = (bytes: number, floor: number): string => (floor === 0 ? "-" : (bytes / floor).toFixed(2));
-
-function explainSubjects(subjects: readonly Subject[], profile: DeviceProfile): readonly string[] {
-  const rows = subjects.map(({ name, shape, lower }) => {
-    const { fused, unfused } = explainWorkload(lower(), profile);
-    return [
-      name,
-      shape,
-      String(fused.dispatches),
-      String(unfused.dispatches),
-      printBytes(fused.bytesFloor),
-      ratio(fused.bytesMoved, fused.bytesFloor),
-      ratio(unfused.bytesMoved, unfused.bytesFloor),
-      fused.sectors.toFixed(2),
-      fused.occupancy.toFixed(2),
-    ];
-  });
-  const numbers = ["dispatches", "unfused", "floor", "moved/floor", "unfused", "sectors", "occupancy"];
-  return [
-    ...printTable(
-      [
-        { title: "workload" },
-        { title: "shape" },
-        ...numbers.map((title) => ({ title, align: "right" as const })),
-      ],
-      rows,
-    ),
-    "",
-    `for ${profile.name}; sectors: 32-byte sectors touched over the least (1 = coalesced); occupancy: of the kernel that fills the device least`,
-  ];
+function explainSubjects(subjects: readonly Subject[], options: BenchOptions): readonly string[] {
+  const profile =
+    findProfile(options.profile) ??
+    fail("wrong-argument", `there is no profile ${options.profile}`, { help: "weft help bench lists them" });
+  const rows = subjects.map(({ name, shape, lower }) => ({
+    name,
+    shape,
+    ...explainWorkload(lower(), profile),
+  }));
+  return printExplained(rows, profile);
 }

@@ -1,0 +1,133 @@
+/**
+ * Measures one graph: fused, unfused and a copy of its floor, interleaved. In every round each variant runs once, in an
+ * order that rotates, so that what disturbs the machine for a while disturbs all alike.
+ */
+import { compileGraph, explainCompiled } from "../index.ts";
+import type { Graph } from "../ir/graph.ts";
+import type { Plan } from "../ir/plan.ts";
+import type { Device } from "../runtime/device.ts";
+import { COPY_FORMS, type CopyForm, planCopy } from "./copy-plan.ts";
+import { type Traffic, trafficOf } from "./explain-workload.ts";
+import { measureHost } from "./measure-host.ts";
+import type { Timing, WorkloadMeasurement } from "./measurement.ts";
+import {
+  createBufferSets,
+  destroyBufferSets,
+  interfaceBytes,
+  preparePlan,
+  type PreparedPlan,
+} from "./prepare-plan.ts";
+import { median, spreadOf } from "./statistics.ts";
+import { countExecutions, type HostClock, type Stopwatch } from "./stopwatch.ts";
+
+export interface MeasureContext {
+  readonly device: Device;
+  readonly gpu: GPUDevice;
+  readonly stopwatch: Stopwatch;
+  readonly now: HostClock;
+  readonly rounds: number;
+  readonly copyForm: CopyForm;
+}
+
+/** A sample lasts this long, so that the clock's steps and a pass's start weigh little. */
+const LEAST_SAMPLE_US = 3000;
+const MOST_EXECUTIONS = 20_000;
+/** Data that stays in a GPU's last-level cache would look faster than memory: 50 MB there, and a wide margin. */
+const ROTATED_BYTES = 256 * 2 ** 20;
+const MOST_SETS = 64;
+const WARM_COMPILES = 5;
+
+interface CompiledVariant {
+  readonly plan: Plan;
+  readonly traffic: Traffic;
+}
+
+export async function measureWorkload(
+  subject: { readonly name: string; readonly shape: string; readonly graph: Graph },
+  context: MeasureContext,
+): Promise<WorkloadMeasurement> {
+  const { device, gpu, now } = context;
+  const { profile } = device;
+  const compile = (fuse: boolean): CompiledVariant => {
+    const compiled = compileGraph(subject.graph, { profile, fuse });
+    return { plan: compiled.plan, traffic: trafficOf(explainCompiled(compiled, profile)) };
+  };
+  const compileMs = timeCompile(() => compileGraph(subject.graph, { profile }), now);
+  const [fused, unfused] = [compile(true), compile(false)];
+  const copyPlan = planCopy(fused.traffic.bytesFloor, context.copyForm, profile.limits);
+  const sets = createBufferSets(gpu, fused.plan, countSets(profile.software, interfaceBytes(fused.plan)));
+  const copySets = createBufferSets(gpu, copyPlan, countSets(profile.software, interfaceBytes(copyPlan)));
+  const start = now();
+  const prepared = [await preparePlan(gpu, fused.plan, sets)];
+  const pipelineMs = now() - start;
+  prepared.push(await preparePlan(gpu, unfused.plan, sets), await preparePlan(gpu, copyPlan, copySets));
+  try {
+    const [f = [], u = [], c = []] = await interleave(prepared, context);
+    const hostUs = await measureHost(device, fused.plan, sets[0], now);
+    return {
+      name: subject.name,
+      shape: subject.shape,
+      fused: { ...fused.traffic, time: timingOf(f) },
+      unfused: { ...unfused.traffic, time: timingOf(u) },
+      copy: timingOf(c),
+      speedup: median(f.map((us, round) => (u[round] ?? Number.NaN) / us)),
+      copyFraction: median(f.map((us, round) => (c[round] ?? Number.NaN) / us)),
+      hostUs,
+      compileMs,
+      pipelineMs,
+    };
+  } finally {
+    for (const plan of prepared) plan.destroy();
+    destroyBufferSets([...sets, ...copySets]);
+  }
+}
+
+const timingOf = (rounds: readonly number[]): Timing => ({ us: spreadOf(rounds), rounds });
+
+function timeCompile(compile: () => unknown, now: HostClock): WorkloadMeasurement["compileMs"] {
+  const time = (): number => {
+    const start = now();
+    compile();
+    return now() - start;
+  };
+  const cold = time();
+  return { cold, warm: median(Array.from({ length: WARM_COMPILES }, time)) };
+}
+
+/** Software devices read main memory through caches that kernels thrash anyway, and copies of data cost them dearly. */
+const countSets = (software: boolean, bytes: number): number =>
+  software ? 1 : Math.max(1, Math.min(MOST_SETS, Math.ceil(ROTATED_BYTES / bytes)));
+
+/** Samples by variant, one per round. */
+export async function interleave(
+  plans: readonly PreparedPlan[],
+  { stopwatch, rounds }: Pick<MeasureContext, "stopwatch" | "rounds">,
+): Promise<readonly (readonly number[])[]> {
+  const executions: number[] = [];
+  for (const plan of plans)
+    executions.push(await countExecutions(stopwatch, plan, LEAST_SAMPLE_US, MOST_EXECUTIONS));
+  const samples = plans.map((): number[] => []);
+  for (let round = 0; round < rounds; round++)
+    for (let turn = 0; turn < plans.length; turn++) {
+      const variant = (round + turn) % plans.length;
+      const plan = plans[variant];
+      if (plan !== undefined) samples[variant]?.push(await stopwatch.time(plan, executions[variant] ?? 1));
+    }
+  return samples;
+}
+
+/** The form of the copy that moves 16 MiB soonest. */
+export async function chooseCopyForm(
+  { gpu, device, stopwatch }: Pick<MeasureContext, "gpu" | "device" | "stopwatch">,
+  rounds = 5,
+): Promise<CopyForm> {
+  const plans = COPY_FORMS.map((form) => planCopy(32 * 2 ** 20, form, device.profile.limits));
+  const [first] = plans;
+  if (first === undefined) return { workgroupSize: 64, vectorsPerInvocation: 1 };
+  const sets = createBufferSets(gpu, first, countSets(device.profile.software, interfaceBytes(first)));
+  const prepared = await Promise.all(plans.map((plan) => preparePlan(gpu, plan, sets)));
+  const times = (await interleave(prepared, { stopwatch, rounds })).map(median);
+  destroyBufferSets(sets);
+  const best = times.indexOf(Math.min(...times));
+  return COPY_FORMS[best] ?? { workgroupSize: 64, vectorsPerInvocation: 1 };
+}
