@@ -1,10 +1,10 @@
 /** Checks of what a loaded program is called with, the same for every backend. */
+import { captureCallSite } from "../diagnostics/call-site.ts";
 import { errorAt, fail, TensorweftError } from "../diagnostics/diagnostic.ts";
 import { suggestName } from "../diagnostics/suggest.ts";
 import { type DType, printType, sameShape, type TensorType } from "../ir/dtype.ts";
 import type { PlanScalar, PlanTensor } from "../ir/plan.ts";
 import { roundTo } from "../ir/round.ts";
-import { callerSpan } from "./caller-span.ts";
 import type { Device, Tensor } from "./device.ts";
 import { disposedTensor, wrongDevice } from "./runtime-errors.ts";
 
@@ -19,7 +19,7 @@ export function checkInputs(signature: Signature, device: Device, inputs: readon
   const { name, inputs: wanted } = signature;
   if (inputs.length !== wanted.length)
     fail("wrong-argument", `@${name} takes ${wanted.length} tensors, not ${inputs.length}`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: `pass ${wanted.length === 0 ? "none" : wanted.map((input) => input.name).join(", ")}`,
     });
   for (const [index, type] of wanted.entries()) {
@@ -36,7 +36,7 @@ function wrongType(program: string, wanted: PlanTensor, given: TensorType): Tens
   const code = given.dtype === wanted.dtype ? "shape-mismatch" : "dtype-mismatch";
   const message = `input "${wanted.name}" of @${program} is ${printType(wanted)}, but ${printType(given)} was passed`;
   const help = "pass a tensor of that type, or compile the program for this one";
-  return new TensorweftError([errorAt(code, message, { span: callerSpan(), help })]);
+  return new TensorweftError([errorAt(code, message, { span: captureCallSite(), help })]);
 }
 
 /** The values of all scalars of the signature, in its order. */
@@ -51,7 +51,7 @@ export function bindScalars(
     const bound = value ?? scalar.default;
     if (bound === undefined)
       return fail("wrong-argument", `scalar "${scalar.name}" of @${signature.name} has no value`, {
-        span: callerSpan(),
+        span: captureCallSite(),
         help: `pass { ${scalar.name}: ... }: it has no default`,
       });
     checkScalar(signature, scalar, bound);
@@ -70,7 +70,7 @@ function refuseUnknown(signature: Signature, names: readonly string[]): void {
   const near = suggestName(unknown, known);
   const list = known.length === 0 ? "it has no scalars" : `its scalars are ${known.join(", ")}`;
   fail("unknown-argument", `@${signature.name} has no scalar "${unknown}"`, {
-    span: callerSpan(),
+    span: captureCallSite(),
     help: near === undefined ? list : `did you mean "${near}"?`,
   });
 }
@@ -78,12 +78,12 @@ function refuseUnknown(signature: Signature, names: readonly string[]): void {
 function checkScalar(signature: Signature, { name, dtype }: PlanScalar, value: unknown): void {
   if (typeof value !== "number" && typeof value !== "boolean")
     fail("wrong-argument", `scalar "${name}" of @${signature.name} is a ${typeof value}`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: "pass a number",
     });
   if (isExact(dtype, Number(value))) return;
   fail("invalid-value", `scalar "${name}" of @${signature.name} is ${dtype}, which ${String(value)} is not`, {
-    span: callerSpan(),
+    span: captureCallSite(),
     help: "pass a whole number in its range",
   });
 }

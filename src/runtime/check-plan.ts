@@ -5,11 +5,11 @@
  * in range, bindings fit their buffers, inputs are never written, and no dispatch binds a buffer it writes twice, which
  * WebGPU forbids (else `CompilerBug`).
  */
+import { captureCallSite } from "../diagnostics/call-site.ts";
 import { CompilerBug, fail } from "../diagnostics/diagnostic.ts";
 import { elementCount, storageBytes } from "../ir/dtype.ts";
 import { bufferBytes, type Plan, type PlanBuffer, type PlanKernel, type PlanTensor } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import { callerSpan } from "./caller-span.ts";
 import { formatBytes, tooLarge } from "./runtime-errors.ts";
 
 /** Device features that a kernel may name. Others in `PlanKernel.features` are language features: the compiler of WGSL knows. */
@@ -68,7 +68,7 @@ function checkKernel(kernel: PlanKernel, profile: DeviceProfile): void {
   );
   if (missing.length > 0)
     fail("gpu-error", `kernel "${kernel.name}" needs ${missing.join(" and ")}, which this device lacks`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: "compile the program for the profile of this device: compile with device.profile",
     });
 }

@@ -2,13 +2,13 @@
  * The CPU device: the same programs, evaluated by the interpreter that defines what graphs mean. Slow and right. Calls
  * are done when they return, and results are rounded to their dtype as they are when stored on a GPU.
  */
+import { captureCallSite } from "../diagnostics/call-site.ts";
 import { CompilerBug, errorAt, fail, TensorweftError } from "../diagnostics/diagnostic.ts";
 import { type DType, printType } from "../ir/dtype.ts";
 import type { Graph, ParamNode, ScalarNode } from "../ir/graph.ts";
 import { type InputData, interpretGraph } from "../ir/interpret-graph.ts";
 import { type DeviceProfile, findProfile } from "../ir/profile.ts";
 import { bindScalars, checkInputs, type Signature } from "./call-arguments.ts";
-import { callerSpan } from "./caller-span.ts";
 import { newCounters } from "./counters.ts";
 import type {
   Device,
@@ -147,7 +147,7 @@ function signatureOf(graph: Graph): Signature {
 
 const noGpu = (message: string): TensorweftError =>
   new TensorweftError([
-    errorAt("no-adapter", message, { help: 'open a device with backend "webgpu"', span: callerSpan() }),
+    errorAt("no-adapter", message, { help: 'open a device with backend "webgpu"', span: captureCallSite() }),
   ]);
 
 export class CpuDevice implements Device {
@@ -176,7 +176,7 @@ export class CpuDevice implements Device {
         "no-adapter",
         `@${program.plan?.name ?? "?"} was compiled for WebGPU only, and this device is the CPU`,
         {
-          span: callerSpan(),
+          span: captureCallSite(),
           help: "write it out together with its graph, or run where there is a WebGPU adapter",
         },
       );

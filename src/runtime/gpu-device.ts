@@ -1,10 +1,10 @@
 /** The WebGPU device: tensors in buffers from a pool, programs as plans. */
+import { captureCallSite } from "../diagnostics/call-site.ts";
 import { CompilerBug, fail } from "../diagnostics/diagnostic.ts";
 import { elementCount, printType, storageBytes } from "../ir/dtype.ts";
 import { bufferBytes } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
-import { callerSpan } from "./caller-span.ts";
 import { checkPlan } from "./check-plan.ts";
 import type {
   Device,
@@ -112,12 +112,12 @@ function checkForeignBuffer(buffer: GPUBuffer, bytes: number, label: string): vo
   const { storage, copySrc } = BUFFER_USAGE;
   if (buffer.size < bytes)
     fail("wrong-argument", `${label} needs ${bytes} bytes, but the buffer has ${buffer.size}`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: "make the buffer that large: sizes are rounded up to 16 bytes, so that kernels can load whole vectors",
     });
   if ((buffer.usage & storage) === 0 || (buffer.usage & copySrc) === 0)
     fail("wrong-argument", `the buffer of ${label} lacks the usage that kernels and reads need`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: "create it with GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC",
     });
 }

@@ -4,9 +4,9 @@
  * "Once" means once per device that is opened: a flag for the whole process would be module state, hide the warning
  * from the second part of a program that opens a device of its own, and make tests depend on their order.
  */
+import { captureCallSite } from "../diagnostics/call-site.ts";
 import { fail, type TensorweftError } from "../diagnostics/diagnostic.ts";
 import { findAdapter, requestFullDevice } from "./adapter.ts";
-import { callerSpan } from "./caller-span.ts";
 import { CpuDevice } from "./cpu-device.ts";
 import type { Backend, Device } from "./device.ts";
 import type { AdapterInfo } from "./device-profile.ts";
@@ -32,13 +32,13 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Devic
   const { backend = "auto", gpuDevice, maxPooledBytes } = options;
   if (!BACKENDS.includes(backend))
     fail("wrong-argument", `there is no backend "${backend}"`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: `use ${BACKENDS.map((name) => `"${name}"`).join(", ")}`,
     });
   if (gpuDevice !== undefined) {
     if (backend === "cpu")
       fail("wrong-argument", 'a gpuDevice was given together with backend "cpu"', {
-        span: callerSpan(),
+        span: captureCallSite(),
         help: "leave one of them out",
       });
     return new WebGpuDevice(gpuDevice, infoOf(gpuDevice), { isShared: true, maxPooledBytes });

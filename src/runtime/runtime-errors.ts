@@ -2,8 +2,8 @@
  * The errors of running programs: each names what failed and the way out. Errors that come late (a kernel does not
  * compile, the device is lost) are made here without a place, since no caller is on the stack any more.
  */
+import { captureCallSite } from "../diagnostics/call-site.ts";
 import { errorAt, type Note, TensorweftError } from "../diagnostics/diagnostic.ts";
-import { callerSpan } from "./caller-span.ts";
 import type { Tensor } from "./device.ts";
 
 export function gpuError(message: string, notes: readonly Note[] = [], cause?: unknown): TensorweftError {
@@ -23,7 +23,7 @@ export function deviceLost(reason: string): TensorweftError {
 export function deviceDisposed(): TensorweftError {
   return new TensorweftError([
     errorAt("device-lost", "the device was disposed", {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: "await all reads before dispose(), or open a new device",
     }),
   ]);
@@ -38,13 +38,13 @@ export function outOfMemory(what: string, bytes: number): TensorweftError {
 }
 
 export function tooLarge(message: string, help: string): TensorweftError {
-  return new TensorweftError([errorAt("too-large", message, { span: callerSpan(), help })]);
+  return new TensorweftError([errorAt("too-large", message, { span: captureCallSite(), help })]);
 }
 
 export function disposedTensor(label: string): TensorweftError {
   return new TensorweftError([
     errorAt("disposed-tensor", `${label} was used after dispose()`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: "dispose it after its last use; a `using` declaration does so at the end of its block",
     }),
   ]);
@@ -53,7 +53,7 @@ export function disposedTensor(label: string): TensorweftError {
 export function wrongDevice(tensor: Tensor): TensorweftError {
   return new TensorweftError([
     errorAt("wrong-device", `${tensor.label} lives on another device (backend "${tensor.device.backend}")`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: "make it on the device that runs the program: device.tensor(await t.read(), t.shape, { dtype: t.dtype })",
     }),
   ]);
@@ -62,7 +62,7 @@ export function wrongDevice(tensor: Tensor): TensorweftError {
 export function noAdapter(reason: string): TensorweftError {
   return new TensorweftError([
     errorAt("no-adapter", `there is no WebGPU adapter: ${reason}`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: 'use backend "auto" or "cpu" to run on the CPU, or install a GPU driver (Vulkan, Metal or Direct3D 12)',
     }),
   ]);

@@ -4,10 +4,10 @@
  * Ensures: `encodeData` copies, so later changes of the caller's array do not show; each mistake in data, shape or
  * dtype is a located error that says how to mend it.
  */
+import { captureCallSite } from "../diagnostics/call-site.ts";
 import { fail } from "../diagnostics/diagnostic.ts";
 import { type DType, elementCount, isDType, MAX_RANK, storageBytes } from "../ir/dtype.ts";
 import { fromBf16Bits, fromF16Bits, roundTo, toBf16Bits, toF16Bits } from "../ir/round.ts";
-import { callerSpan } from "./caller-span.ts";
 import type { TensorOptions, TypedArray } from "./device.ts";
 
 /** One element per entry; 16-bit floats as words, bool as 0 and 1. */
@@ -38,7 +38,7 @@ const mistake = (
   code: "wrong-argument" | "dtype-mismatch" | "shape-mismatch" | "unsupported-dtype" | "invalid-value",
   message: string,
   help: string,
-): never => fail(code, message, { span: callerSpan(), help });
+): never => fail(code, message, { span: captureCallSite(), help });
 
 /** Checks and copies what the user passed. `data` is unknown: callers in JavaScript pass anything. */
 export function encodeData(
@@ -68,13 +68,13 @@ export function checkShape(shape: readonly number[]): void {
     mistake("wrong-argument", `the shape is ${describe(shape)}`, "pass an array of lengths, such as [2, 3]");
   if (shape.length > MAX_RANK)
     fail("rank-too-high", `shape [${shape.join(",")}] has ${shape.length} dimensions`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: `tensors have at most ${MAX_RANK} dimensions: merge neighbouring ones`,
     });
   for (const length of shape)
     if (!Number.isSafeInteger(length) || length < 0)
       fail("invalid-shape", `shape [${shape.join(",")}] has the length ${String(length)}`, {
-        span: callerSpan(),
+        span: captureCallSite(),
         help: "lengths are whole numbers, 0 or more",
       });
 }
@@ -82,7 +82,7 @@ export function checkShape(shape: readonly number[]): void {
 export function checkDType(dtype: string): void {
   if (!isDType(dtype))
     fail("unsupported-dtype", `there is no dtype "${dtype}"`, {
-      span: callerSpan(),
+      span: captureCallSite(),
       help: 'use "f32", "f16", "bf16", "i32", "u32" or "bool"',
     });
 }

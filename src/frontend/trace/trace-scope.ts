@@ -2,10 +2,10 @@
  * One run of a traced function: the builder that its tensors write to, and whether it is still running. Tensors carry
  * their scope, so there is no ambient current graph, and traces may nest or run side by side.
  */
+import { captureCallSite } from "../../diagnostics/call-site.ts";
 import { fail } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../diagnostics/diagnostic.ts";
 import type { GraphBuilder } from "../../ir/graph-builder.ts";
-import { captureCallSite } from "./call-site.ts";
 
 export interface TraceScope {
   readonly name: string;

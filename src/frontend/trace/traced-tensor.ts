@@ -8,6 +8,7 @@
  *          JSON, iteration) throws `value-dependent`. `if (x)`, `!x` and `x === y` cannot be noticed: JavaScript asks no
  *          object for its opinion there.
  */
+import { captureCallSite } from "../../diagnostics/call-site.ts";
 import { fail } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../diagnostics/diagnostic.ts";
 import { elementCount, printType } from "../../ir/dtype.ts";
@@ -16,7 +17,6 @@ import type { GraphBuilder, Operand, ReduceOptions, SliceRange, Value } from "..
 import type { ReduceOp } from "../../ir/reduce-ops.ts";
 import type { ScalarOp } from "../../ir/scalar-ops.ts";
 import { resolveAxes, resolveAxis } from "../../ir/shape-rules.ts";
-import { captureCallSite } from "./call-site.ts";
 import { checkOpen, checkSameScope, locateCall } from "./trace-scope.ts";
 import type { TraceScope } from "./trace-scope.ts";
 

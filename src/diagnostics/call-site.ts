@@ -1,10 +1,10 @@
 /**
- * Where in user code an op was called: the first frame of the stack outside this package.
+ * Where in user code an op, or a function of the runtime, was called: the first frame of the stack outside this package.
  *
  * Ensures: never throws; an engine whose stacks are not understood gives no span, and all else works without one.
  *          Reads V8 (Node, Chrome), SpiderMonkey (Firefox) and JavaScriptCore (Safari) stacks.
  */
-import type { Span } from "../../diagnostics/diagnostic.ts";
+import type { Span } from "./diagnostic.ts";
 
 export interface StackFrame {
   /** A path where the frame is in a file of this machine, else a URL. */
@@ -53,17 +53,17 @@ export function toPath(place: string): string {
 }
 
 /**
- * What every place inside this package starts with. Unbuilt and built, this file is `frontend/trace/call-site`; inside
- * a bundle it is wherever the bundler put it, and then only the bundle itself is skipped.
+ * What every place inside this package starts with. Unbuilt and built, this file is `diagnostics/call-site`; inside a
+ * bundle it is wherever the bundler put it, and then only the bundle itself is skipped.
  */
 const OWN_PLACE = toPath(import.meta.url);
-const PACKAGE_PREFIX = OWN_PLACE.replace(/frontend\/trace\/call-site\.[cm]?[jt]s$/, "");
+const PACKAGE_PREFIX = OWN_PLACE.replace(/diagnostics\/call-site\.[cm]?[jt]s$/, "");
 
 /**
- * The place in user code that called, or undefined. `length` is that of the op's name: engines point at the name.
- * One stack is taken per op; it is the most expensive part of tracing one, a few microseconds.
+ * The place in user code that called, or undefined. `length` is that of the op's name, where the call has one: engines
+ * point at the name. One stack is taken per op; it is the most expensive part of tracing one, a few microseconds.
  */
-export function captureCallSite(length: number): Span | undefined {
+export function captureCallSite(length = 1): Span | undefined {
   const { stack } = new Error();
   const frame = parseStack(stack ?? "").find(({ file }) => !file.startsWith(PACKAGE_PREFIX));
   return frame === undefined ? undefined : { ...frame, length };
