@@ -86,7 +86,7 @@ function readScalar({ cursor, scalars }: Reader): void {
   const token = cursor.peek();
   const dtype = readDType(cursor);
   if (dtype === "f16" || dtype === "bf16")
-    cursor.failAt(token, "syntax", "a scalar is f32, i32, u32 or bool");
+    cursor.failAt(token, "syntax", "a scalar is f32, i32, u32 or bool", "pass it as an input of rank 0");
   else scalars.set(name, { name, dtype, default: cursor.accept("=") ? readValue(cursor, dtype) : undefined });
 }
 
@@ -177,12 +177,12 @@ function readOperand(reader: Reader): ScalarExpr {
     if (isDType(word) && arg !== undefined) return { kind: "cast", dtype: word, arg };
     return isScalarOp(word)
       ? mapOf(word, args)
-      : cursor.failAt(token, "unknown-name", `no scalar op "${word}"`);
+      : cursor.failAt(token, "unknown-name", `no scalar op "${word}"`, "src/ir/scalar-ops.ts lists them");
   }
   if (cursor.peek().text === "[") return readRead(reader, word);
   const scalar = reader.scalars.get(word);
   return scalar === undefined
-    ? cursor.failAt(token, "unknown-name", `no scalar "${word}"`)
+    ? cursor.failAt(token, "unknown-name", `no scalar "${word}"`, "declare it in a line before")
     : { kind: "scalar", dtype: scalar.dtype, name: word };
 }
 
@@ -195,7 +195,12 @@ function readRead(reader: Reader, name: string): ScalarExpr {
     return { kind: "tensor", dtype: tensor.dtype, tensor: name, index: index[0] ?? indexConst(0) };
   const statement = reader.statements.get(name);
   return statement === undefined
-    ? cursor.failAt(token, "unknown-name", `no tensor or value "${name}" before this line`)
+    ? cursor.failAt(
+        token,
+        "unknown-name",
+        `no tensor or value "${name}" before this line`,
+        "declare it first",
+      )
     : { kind: "value", dtype: statement.dtype, statement: name, index };
 }
 
