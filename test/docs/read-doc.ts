@@ -1,6 +1,7 @@
 /** Documents as tests see them: their code blocks, tables and links. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 
 const root = new URL("../../", import.meta.url);
 
@@ -48,4 +49,26 @@ export function tableRows(page: string, firstHeading: string): readonly (readonl
       .split("|")
       .map((cell) => cell.trim()),
   );
+}
+
+/**
+ * The text between `<!-- generated: NAME -->` and `<!-- end -->`, without the line ends next to the marks. What stands there is
+ * compared with `actual`, or rewritten under UPDATE_GOLDENS=1, as goldens are.
+ */
+export function checkGenerated(path: string, name: string, actual: string): void {
+  const page = readDoc(path);
+  const start = `<!-- generated: ${name} -->\n`;
+  const at = page.indexOf(start);
+  const end = page.indexOf("\n<!-- end -->", at);
+  if (at < 0 || end < 0) throw new Error(`${path} has no part "${name}" between its marks`);
+  const shown = page.slice(at + start.length, end);
+  if (shown === actual) return;
+  if (process.env["UPDATE_GOLDENS"] === "1") {
+    writeFileSync(new URL(path, root), `${page.slice(0, at + start.length)}${actual}${page.slice(end)}`);
+    return;
+  }
+  const message =
+    `part "${name}" of ${path} is out of date; if the new text is right, rewrite it with\n` +
+    "  UPDATE_GOLDENS=1 npx vitest run test/docs\nand review the change";
+  expect(actual, message).toBe(shown);
 }
