@@ -110,6 +110,7 @@ export async function checkWgsl(wgsl: string): Promise<readonly string[]> {
   const adapter = await dawn("null").requestAdapter();
   if (adapter === null) throw new Error("Dawn's null backend is missing: reinstall the package webgpu");
   const device = await adapter.requestDevice({
+    requiredFeatures: adapter.features.has("subgroups") ? ["subgroups"] : [],
     requiredLimits: {
       maxComputeInvocationsPerWorkgroup: adapter.limits.maxComputeInvocationsPerWorkgroup,
       maxComputeWorkgroupSizeX: adapter.limits.maxComputeWorkgroupSizeX,

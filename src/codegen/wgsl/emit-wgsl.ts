@@ -9,7 +9,7 @@ import type { DeviceProfile } from "../../ir/profile.ts";
 import { expandDelinearize } from "./expand-delinearize.ts";
 import { expandGroupReduce } from "./expand-group-reduce.ts";
 import { foldConstants } from "./fold-constants.ts";
-import { ENTRY_POINT, printWgsl } from "./print-wgsl.ts";
+import { ENTRY_POINT, listFeatures, printWgsl } from "./print-wgsl.ts";
 import { unrollLoops } from "./unroll-loops.ts";
 
 export interface KernelPass {
@@ -36,5 +36,6 @@ export const legalize = (kernel: Kernel, profile: DeviceProfile): Kernel =>
   LEGALIZE_PASSES.reduce((current, pass) => pass.run(current, profile), kernel);
 
 export function emitWgsl(kernel: Kernel, profile: DeviceProfile): EmittedWgsl {
-  return { wgsl: printWgsl(legalize(kernel, profile)), entryPoint: ENTRY_POINT, features: [] };
+  const legal = legalize(kernel, profile);
+  return { wgsl: printWgsl(legal), entryPoint: ENTRY_POINT, features: listFeatures(legal) };
 }

@@ -2,8 +2,9 @@
  * Spells group reductions as workgroup memory and barriers.
  *
  * Requires: a verified kernel.
- * Ensures:  no `groupReduce` is left; all lanes of a row combine the same numbers in the same order, so they agree in
- *           every bit, and so do runs. All items of one statement share its barriers.
+ * Ensures:  every `groupReduce` that is left stays inside a subgroup (`isInsideSubgroup`); all lanes of a row combine the
+ *           same numbers in the same order (in a subgroup: up to the order of two operands), and so do runs. All items of
+ *           one statement share its barriers.
  *
  *     groupReduce 256 inner: s = sum x    =>    scratch[lane] = x
  *                                               barrier
@@ -12,59 +13,25 @@
  *                                               s = scratch[0] + ... + scratch[15]
  *
  * Two levels of radix sqrt(lanes) take two barriers and no third one to hand the result out; neighbouring lanes read
- * neighbouring slots. Few lanes take one level. Method "subgroup" is expanded alike: the text has to be right at every
- * subgroup size, which WebGPU tells at run time only.
- *
- * Scratch is written again by the next reduction while slow lanes may still read it. Two areas in turn make the next
- * reduction's own barrier do; a barrier of its own stands only where control flow (a loop, an `if`) or a lack of
- * workgroup memory leaves no free area.
+ * neighbouring slots. Few lanes take one level. Method "subgroup" is expanded by expand-subgroup-reduce.ts where the
+ * lanes lie as it needs them, and as a tree elsewhere. How scratch is shared: group-scratch.ts.
  */
-import { COMBINE } from "../../ir/kernel-values.ts";
-import { U32, typeOf } from "../../ir/kernel.ts";
-import type {
-  Expr,
-  GroupReduceItem,
-  Kernel,
-  LaneDigit,
-  SharedArray,
-  Stmt,
-  ValueType,
-} from "../../ir/kernel.ts";
+import type { Expr, Kernel, LaneDigit, Stmt } from "../../ir/kernel.ts";
+import { typeOf } from "../../ir/kernel.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import {
-  LANE,
-  bodyOf,
-  collectNames,
-  forEachStmt,
-  makeIndex,
-  someStmt,
-  takeName,
-  u32,
-} from "../../ir/walk-kernel.ts";
-
-type GroupReduce = Stmt & { kind: "groupReduce" };
+import { LANE, bodyOf, collectNames, forEachStmt, makeIndex, someStmt, u32 } from "../../ir/walk-kernel.ts";
+import { expandInSubgroups, isInsideSubgroup, provenSubgroupLanes } from "./expand-subgroup-reduce.ts";
+import { combineSlots, isLaneBelow, takeScratch, type Expansion, type GroupReduce } from "./group-scratch.ts";
 
 /** Up to so many lanes, reading all slots costs less than a second barrier. Barriers of software adapters are slow. */
 const ONE_LEVEL_LANES = 16;
 const ONE_LEVEL_LANES_SOFTWARE = 64;
-/** More loads than these stay a loop. */
-const UNROLL_LIMIT = 16;
-
-interface Expansion {
-  readonly kernel: Kernel;
-  readonly taken: Set<string>;
-  readonly oneLevelLanes: number;
-  /** Scratch arrays by area, type and position among items of that type. */
-  readonly scratch: Map<string, SharedArray>;
-  /** Areas that a lane may still read when control gets here. */
-  pending: Set<number>;
-  readonly areas: readonly number[];
-}
 
 export function expandGroupReduce(kernel: Kernel, profile: DeviceProfile): Kernel {
   let bytesPerLane = 0;
   forEachStmt(kernel.body, (stmt) => {
-    if (stmt.kind === "groupReduce") bytesPerLane = Math.max(bytesPerLane, bytesOf(stmt));
+    if (stmt.kind === "groupReduce" && !isInsideSubgroup(stmt, profile))
+      bytesPerLane = Math.max(bytesPerLane, bytesOf(stmt));
   });
   if (bytesPerLane === 0) return kernel;
   const used = kernel.shared.reduce((sum, { type, length }) => sum + 4 * type.width * length, 0);
@@ -73,6 +40,7 @@ export function expandGroupReduce(kernel: Kernel, profile: DeviceProfile): Kerne
     kernel,
     taken: collectNames(kernel),
     oneLevelLanes: profile.software ? ONE_LEVEL_LANES_SOFTWARE : ONE_LEVEL_LANES,
+    subgroupLanes: provenSubgroupLanes(profile),
     scratch: new Map(),
     pending: new Set(),
     areas: 2 * bytesPerLane * kernel.workgroupSize <= free ? [0, 1] : [0],
@@ -109,14 +77,12 @@ function expandBody(body: readonly Stmt[], expansion: Expansion): readonly Stmt[
 
 function expandOne(stmt: GroupReduce, expansion: Expansion): readonly Stmt[] {
   if (stmt.lanes === 1) return stmt.items.map(({ result, value }) => ({ kind: "let", name: result, value }));
-  const out: Stmt[] = [];
-  if (expansion.areas.every((area) => expansion.pending.has(area))) {
-    out.push({ kind: "barrier" });
-    expansion.pending = new Set();
+  if (stmt.method === "subgroup") {
+    const expanded = expandInSubgroups(stmt, expansion);
+    if (expanded !== undefined) return expanded;
   }
-  const area = expansion.areas.find((candidate) => !expansion.pending.has(candidate)) ?? 0;
-  expansion.pending = new Set([area]); // the barriers below free the other one
-  const arrays = takeScratch(stmt, area, expansion);
+  const out: Stmt[] = [];
+  const arrays = takeScratch(stmt, expansion.kernel.workgroupSize, expansion, out);
   const slots = describeSlots(stmt, expansion.kernel.workgroupSize);
   const radix = stmt.lanes <= expansion.oneLevelLanes ? 1 : chooseRadix(stmt.lanes);
   const left = stmt.lanes / radix;
@@ -141,28 +107,6 @@ function expandOne(stmt: GroupReduce, expansion: Expansion): readonly Stmt[] {
   return out;
 }
 
-function takeScratch(
-  stmt: GroupReduce,
-  area: number,
-  expansion: Expansion,
-): readonly (readonly [GroupReduceItem, SharedArray])[] {
-  const count = new Map<string, number>();
-  return stmt.items.map((item) => {
-    const type = typeOf(item.value);
-    const kind = `${type.scalar}${type.width === 1 ? "" : `x${String(type.width)}`}`;
-    const position = count.get(kind) ?? 0;
-    count.set(kind, position + 1);
-    const key = `scratch_${kind}_${String(position)}_${String(area)}`;
-    const array = expansion.scratch.get(key) ?? {
-      name: takeName(expansion.taken, key),
-      type,
-      length: expansion.kernel.workgroupSize,
-    };
-    expansion.scratch.set(key, array);
-    return [item, array] as const;
-  });
-}
-
 interface Slots {
   /** Slot that this lane writes. */
   readonly own: Expr;
@@ -176,36 +120,26 @@ interface Slots {
 
 function describeSlots(stmt: GroupReduce, workgroupSize: number): Slots {
   const rows = workgroupSize / stmt.lanes;
-  const lessThan = (a: Expr, b: number): Expr => ({
-    kind: "op",
-    fn: "lt",
-    type: { scalar: "bool", width: 1 },
-    args: [a, u32(b)],
-  });
   if (rows === 1)
-    return { own: LANE, base: u32(0), stride: 1, isAmongFirst: (count) => lessThan(LANE, count) };
-  if (typeof stmt.order !== "string") return mixedSlots(stmt.order, stmt.lanes, lessThan);
+    return { own: LANE, base: u32(0), stride: 1, isAmongFirst: (count) => isLaneBelow(LANE, count) };
+  if (typeof stmt.order !== "string") return mixedSlots(stmt.order, stmt.lanes);
   if (stmt.order === "outer")
     return {
       own: LANE,
       base: makeIndex("mod", LANE, u32(rows)),
       stride: rows,
-      isAmongFirst: (count) => lessThan(LANE, count * rows),
+      isAmongFirst: (count) => isLaneBelow(LANE, count * rows),
     };
   return {
     own: LANE,
     base: makeIndex("mul", makeIndex("div", LANE, u32(stmt.lanes)), u32(stmt.lanes)),
     stride: 1,
-    isAmongFirst: (count) => lessThan(makeIndex("mod", LANE, u32(stmt.lanes)), count),
+    isAmongFirst: (count) => isLaneBelow(makeIndex("mod", LANE, u32(stmt.lanes)), count),
   };
 }
 
 /** Rows side by side, the lanes of each together: what the digits say of row and place in it is put in that order. */
-function mixedSlots(
-  digits: readonly LaneDigit[],
-  lanes: number,
-  lessThan: (a: Expr, b: number) => Expr,
-): Slots {
+function mixedSlots(digits: readonly LaneDigit[], lanes: number): Slots {
   let [row, place]: [Expr, Expr] = [u32(0), u32(0)];
   let rest: Expr = LANE;
   let [rowStride, placeStride] = [1, 1];
@@ -225,7 +159,7 @@ function mixedSlots(
     own: makeIndex("add", base, place),
     base,
     stride: 1,
-    isAmongFirst: (count) => lessThan(place, count),
+    isAmongFirst: (count) => isLaneBelow(place, count),
   };
 }
 
@@ -234,47 +168,4 @@ function chooseRadix(lanes: number): number {
   let best = 1;
   for (let r = 2; r * r <= lanes; r++) if (lanes % r === 0) best = r;
   return best;
-}
-
-/** Appends the loads of `count` slots and their combination; gives the total. */
-function combineSlots(
-  item: GroupReduceItem,
-  array: SharedArray,
-  count: number,
-  slotOf: (j: Expr) => Expr,
-  label: string,
-  expansion: Expansion,
-  out: Stmt[],
-): Expr {
-  const type: ValueType = array.type;
-  const nameFresh = (suffix: string): Expr & { kind: "name" } => ({
-    kind: "name",
-    type,
-    name: takeName(expansion.taken, `${item.result}_${suffix}`),
-  });
-  const load = (into: string, j: Expr): Stmt => ({
-    kind: "sharedLoad",
-    name: into,
-    array: array.name,
-    index: slotOf(j),
-  });
-  const combine = (a: Expr, b: Expr): Expr => ({ kind: "op", fn: COMBINE[item.fn], type, args: [a, b] });
-  if (count <= UNROLL_LIMIT) {
-    const slots = Array.from({ length: count }, (_, j) => nameFresh(`${label}_${String(j)}`));
-    slots.forEach((slot, j) => out.push(load(slot.name, u32(j))));
-    return slots.reduce<Expr>((total, slot, j) => (j === 0 ? slot : combine(total, slot)), u32(0));
-  }
-  const [first, total, next] = [nameFresh(`${label}_0`), nameFresh(label), nameFresh(`${label}_next`)];
-  const counter = takeName(expansion.taken, `${item.result}_${label}_k`);
-  const k: Expr = { kind: "name", type: U32, name: counter };
-  const body: Stmt[] = [
-    load(next.name, makeIndex("add", k, u32(1))),
-    { kind: "assign", name: total.name, value: combine(total, next) },
-  ];
-  out.push(
-    load(first.name, u32(0)),
-    { kind: "var", name: total.name, value: first },
-    { kind: "for", counter, trips: count - 1, unroll: false, body },
-  );
-  return total;
 }

@@ -1,18 +1,20 @@
 /**
  * A legalised kernel as WGSL text. Decides nothing: the text is the kernel, statement by statement.
  *
- * Requires: a verified kernel without `groupReduce`, `delinearize`, registers and loops marked `unroll`, and with
- *           constants folded.
+ * Requires: a verified kernel without `delinearize`, registers and loops marked `unroll`, with constants folded; every
+ *           `groupReduce` that is left stays inside a subgroup (expand-subgroup-reduce.ts).
  * Ensures:  equal kernels print equal text.
  */
 import { CompilerBug } from "../../diagnostics/diagnostic.ts";
 import type { Kernel, Stmt } from "../../ir/kernel.ts";
+import { someStmt } from "../../ir/walk-kernel.ts";
 import { printHelpers } from "./helpers.ts";
 import { printExpr, stripParentheses } from "./print-expr.ts";
 import type { TextNeeds } from "./print-expr.ts";
 import { CONSTANT_BITS } from "./spell-constant.ts";
 import { typeName } from "./spell-ops.ts";
 import { printLoad, printStore, spellBindingType } from "./spell-storage.ts";
+import { printSubgroupReduce } from "./print-subgroup-reduce.ts";
 
 export const ENTRY_POINT = "main";
 
@@ -31,9 +33,19 @@ export function printWgsl(kernel: Kernel): string {
     ...lines,
     "}",
   ];
-  const sections = [printDeclarations(kernel), ...printHelpers(needs.helpers), main.join("\n")];
+  const enables = listFeatures(kernel).map((feature) => `enable ${feature};`);
+  const sections = [
+    enables.join("\n"),
+    printDeclarations(kernel),
+    ...printHelpers(needs.helpers),
+    main.join("\n"),
+  ];
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
+
+/** Device features that the text of a legalised kernel needs, by the names that WebGPU and WGSL share. */
+export const listFeatures = (kernel: Kernel): readonly string[] =>
+  someStmt(kernel.body, (stmt) => stmt.kind === "groupReduce") ? ["subgroups"] : [];
 
 function printDeclarations(kernel: Kernel): string {
   const lines = kernel.bindings.map(
@@ -92,13 +104,18 @@ function printBody(
     } else if (stmt.kind === "store") {
       for (const line of printStore(findBinding(stmt.buffer), stmt.index, stmt.value, needs))
         out.push(indent + line);
+    } else if (stmt.kind === "groupReduce") {
+      for (const line of printSubgroupReduce(stmt, needs)) out.push(indent + line);
     } else {
       out.push(indent + printStmt(stmt, needs));
     }
   }
 }
 
-function printStmt(stmt: Exclude<Stmt, { kind: "for" | "if" | "load" | "store" }>, needs: TextNeeds): string {
+function printStmt(
+  stmt: Exclude<Stmt, { kind: "for" | "if" | "load" | "store" | "groupReduce" }>,
+  needs: TextNeeds,
+): string {
   switch (stmt.kind) {
     case "let":
     case "var":
@@ -116,7 +133,6 @@ function printStmt(stmt: Exclude<Stmt, { kind: "for" | "if" | "load" | "store" }
     case "registers":
     case "setRegister":
     case "delinearize":
-    case "groupReduce":
       throw new CompilerBug("a kernel reached the WGSL printer before it was legalised", [
         `statement ${stmt.kind} is left`,
       ]);

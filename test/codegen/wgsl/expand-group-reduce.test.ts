@@ -1,12 +1,14 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { emitWgsl, legalize } from "../../../src/codegen/wgsl/emit-wgsl.ts";
 import { interpretKernel } from "../../../src/ir/interpret-kernel.ts";
 import type { Kernel } from "../../../src/ir/kernel.ts";
 import { parseKernel } from "../../../src/ir/parse-kernel.ts";
-import { findProfile } from "../../../src/ir/profile.ts";
+import { findProfile, type DeviceProfile } from "../../../src/ir/profile.ts";
 import { verifyKernel } from "../../../src/ir/verify-kernel.ts";
-import { describeGpu } from "../../support/gpu.ts";
-import { runWgsl } from "../../support/run-wgsl.ts";
+import { forEachStmt } from "../../../src/ir/walk-kernel.ts";
+import { deriveProfile } from "../../../src/runtime/device-profile.ts";
+import { describeGpu, skipWithout } from "../../support/gpu.ts";
+import { checkWgsl, runWgsl } from "../../support/run-wgsl.ts";
 
 interface Case {
   readonly size: number;
@@ -18,11 +20,11 @@ interface Case {
 }
 
 /** Reductions before, in and after a loop and an `if`, two items at once, all of which share scratch. */
-function reductions({ size, lanes, order, type, width }: Case): Kernel {
+function reductions({ size, lanes, order, type, width }: Case, method: "tree" | "subgroup" = "tree"): Kernel {
   const value = width === 1 ? type : `${type}x${String(width)}`;
   const elements = 2 * size * width;
   const at = `(((workgroup * ${String(size)}) + lane) * ${String(width)})`;
-  const reduce = `group.reduce lanes=${String(lanes)} ${order} tree`;
+  const reduce = `group.reduce lanes=${String(lanes)} ${order} ${method}`;
   return parseKernel(`kernel @reductions size=${String(size)} count=2 grid=[2,1,1] {
     binding %x: ${type}[${String(elements)}] width=${String(width)} read
     binding %y: ${type}[${String(elements)}] width=${String(width)} read_write
@@ -84,6 +86,88 @@ for (const name of ["nvidia", "default", "swiftshader"]) {
     expect(interpret(expanded)).toEqual(interpret(kernel)); // the interpreter throws on races
   });
 }
+
+/** What subgroups add: packed rows, whole blocks with few and many slots, and what only a tree can do. */
+const SUBGROUP_CASES: readonly Case[] = [
+  ...CASES,
+  { size: 32, lanes: 2, order: "inner", type: "f32", width: 1 },
+  { size: 32, lanes: 8, order: "inner", type: "f32", width: 4 },
+  { size: 12, lanes: 4, order: "inner", type: "i32", width: 1 },
+  { size: 96, lanes: 12, order: "inner", type: "f32", width: 1 },
+  { size: 160, lanes: 80, order: "inner", type: "f32", width: 2 },
+  { size: 256, lanes: 128, order: "inner", type: "i32", width: 1 },
+];
+const subgroupCases = SUBGROUP_CASES.map((c) => [Object.values(c).join(" "), c] as const);
+
+/** Subgroups of at least so many lanes; WebGPU allows 4 to 128. */
+const withSubgroups = (smallest: number): DeviceProfile => {
+  const profile = findProfile("nvidia");
+  if (profile === undefined) throw new Error("no profile nvidia");
+  return { ...profile, subgroups: [smallest, 128] };
+};
+
+describe.each([4, 8, 16, 32, 64, 128])("with subgroups of %i lanes and more", (smallest) => {
+  const profile = withSubgroups(smallest);
+  test.each(subgroupCases)("the expansion means the same: %s", async (_, c) => {
+    const kernel = reductions(c, "subgroup");
+    expect(verifyKernel(kernel)).toEqual([]);
+    const expanded = legalize(kernel, profile);
+    expect(verifyKernel(expanded)).toEqual([]);
+    expect(interpret(expanded)).toEqual(interpret(kernel));
+    forEachStmt(expanded.body, (stmt) => {
+      if (stmt.kind === "groupReduce") expect(stmt.lanes).toBeLessThanOrEqual(smallest);
+    });
+    const { wgsl, features } = emitWgsl(kernel, profile);
+    expect(features.includes("subgroups")).toBe(wgsl.startsWith("enable subgroups;"));
+    if (c.size <= 256) expect(await checkWgsl(wgsl)).toEqual([]); // the null backend takes no more
+  });
+});
+
+test("rows inside a subgroup take neither barriers nor workgroup memory", () => {
+  const c: Case = { size: 32, lanes: 4, order: "inner", type: "f32", width: 1 };
+  const { wgsl, features } = emitWgsl(reductions(c, "subgroup"), withSubgroups(4));
+  expect(features).toEqual(["subgroups"]);
+  expect(wgsl).not.toMatch(/workgroupBarrier|var<workgroup>/);
+  const without = emitWgsl(reductions(c, "subgroup"), { ...withSubgroups(4), features: [], subgroups: null });
+  expect(without.features).toEqual([]);
+  expect(without.wgsl).toContain("workgroupBarrier");
+});
+
+describeGpu("reductions in subgroups on the device", (gpu) => {
+  const small = subgroupCases.filter(([, { size, width }]) => size <= 256 && size * width <= 512);
+  test.each(small)("%s", async (_, c) => {
+    const { device, adapter } = gpu();
+    const profile = deriveProfile(device.limits, device.features, adapter.info);
+    const kernel = reductions(c, "subgroup");
+    const { y } = await runWgsl(device, kernel, emitWgsl(kernel, profile).wgsl, { x: inputOf(kernel) });
+    expect(y).toEqual(interpret(kernel));
+  });
+
+  test("bools, products and nan", async (context) => {
+    const { device, adapter } = gpu();
+    skipWithout(context, device, "subgroups");
+    const profile = deriveProfile(device.limits, device.features, adapter.info);
+    const kernel = parseKernel(`kernel @mixed size=16 count=1 grid=[1,1,1] {
+      binding %x: f32[16] width=1 read
+      binding %y: f32[64] width=1 read_write
+      load %v: f32 = %x[lane]
+      group.reduce lanes=4 inner subgroup (%top = max %v, %low = min %v, %all = all gt(%v, f32(0)), %any = any gt(%v, f32(5)), %prod = prod %v)
+      store %y[(lane * 4)] = %top
+      store %y[((lane * 4) + 1)] = %low
+      store %y[((lane * 4) + 2)] = where(%any, f32(1), where(%all, f32(2), f32(3)))
+      store %y[((lane * 4) + 3)] = %prod
+    }`);
+    const x = [1, 2, 3, 4, 1, NaN, 3, 4, -1, 2, 3, 4, 6, -7, 8, 9];
+    const { y } = await runWgsl(device, kernel, emitWgsl(kernel, profile).wgsl, { x });
+    const rows = [
+      [4, 1, 2, 24],
+      [NaN, NaN, 3, NaN],
+      [4, -1, 3, -24],
+      [9, -7, 1, -3024],
+    ];
+    expect(y).toEqual(rows.flatMap((row) => [row, row, row, row].flat()));
+  });
+});
 
 describeGpu("expanded reductions on the device", (gpu) => {
   const profile = findProfile("default");

@@ -2,13 +2,21 @@ import { describe, expect, test } from "vitest";
 import { LEGALIZE_PASSES, emitWgsl, legalize } from "../../../src/codegen/wgsl/emit-wgsl.ts";
 import { parseKernel } from "../../../src/ir/parse-kernel.ts";
 import { printKernel } from "../../../src/ir/print-kernel.ts";
-import { findProfile } from "../../../src/ir/profile.ts";
+import { findProfile, type DeviceProfile } from "../../../src/ir/profile.ts";
 import { verifyKernel } from "../../../src/ir/verify-kernel.ts";
 import { listGoldens, testGoldens } from "../../support/golden.ts";
 import { checkWgsl } from "../../support/run-wgsl.ts";
 
 const PROFILE = findProfile("default");
 if (PROFILE === undefined) throw new Error("the default profile is missing");
+
+/** `; profile: NAME` in a golden's header, else the default. */
+const profileOf = (header: ReadonlyMap<string, readonly string[]>): DeviceProfile => {
+  const [name = "default"] = header.get("profile") ?? [];
+  const profile = findProfile(name);
+  if (profile === undefined) throw new Error(`no profile ${name}`);
+  return profile;
+};
 
 for (const folder of ["unroll-loops", "expand-group-reduce", "expand-delinearize", "fold-constants"])
   testGoldens(`kernel/${folder}`, ({ input, path, header }) => {
@@ -18,17 +26,17 @@ for (const folder of ["unroll-loops", "expand-group-reduce", "expand-delinearize
     const out = names.reduce((current, name) => {
       const pass = LEGALIZE_PASSES.find((candidate) => candidate.name === name);
       if (pass === undefined) throw new Error(`no pass ${name}`);
-      return pass.run(current, PROFILE);
+      return pass.run(current, profileOf(header));
     }, kernel);
     expect(verifyKernel(out)).toEqual([]);
     return printKernel(out);
   });
 
-testGoldens("wgsl/emit", ({ input, path }) => {
+testGoldens("wgsl/emit", ({ input, path, header }) => {
   const kernel = parseKernel(input, path);
   expect(verifyKernel(kernel)).toEqual([]);
-  expect(verifyKernel(legalize(kernel, PROFILE))).toEqual([]);
-  return emitWgsl(kernel, PROFILE).wgsl;
+  expect(verifyKernel(legalize(kernel, profileOf(header)))).toEqual([]);
+  return emitWgsl(kernel, profileOf(header)).wgsl;
 });
 
 describe("golden WGSL", () => {
