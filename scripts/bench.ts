@@ -1,7 +1,16 @@
 /**
- * Benchmarks: `npm run bench -- compile` times the compiler, `race` races hand-written kernels, and anything else goes to
- * `weft bench`. bench/README.md says how to read them.
+ * Benchmarks: `npm run bench -- compile` times the compiler, `npm run bench -- race FOLDER` races hand-written kernels, and
+ * anything else goes to `weft bench`. bench/README.md says how to read them.
  */
-import { main } from "../src/cli/main.ts";
+const [which, ...rest] = process.argv.slice(2);
 
-process.exitCode = await main(["bench", ...process.argv.slice(2)]);
+if (which === "compile") {
+  const { runCompileBenchmarks } = await import("../bench/compile.ts");
+  process.exitCode = await runCompileBenchmarks(rest);
+} else if (which === "race") {
+  const { runRace } = await import("../bench/race.ts");
+  process.exitCode = await runRace(rest);
+} else {
+  const { main } = await import("../src/cli/main.ts");
+  process.exitCode = await main(["bench", ...process.argv.slice(2)]);
+}

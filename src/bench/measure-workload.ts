@@ -95,7 +95,7 @@ function timeCompile(compile: () => unknown, now: HostClock): WorkloadMeasuremen
 }
 
 /** Software devices read main memory through caches that kernels thrash anyway, and copies of data cost them dearly. */
-const countSets = (software: boolean, bytes: number): number =>
+export const countSets = (software: boolean, bytes: number): number =>
   software ? 1 : Math.max(1, Math.min(MOST_SETS, Math.ceil(ROTATED_BYTES / bytes)));
 
 /** Samples by variant, one per round. */

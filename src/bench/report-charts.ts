@@ -45,6 +45,7 @@ export function drawCopyFractions(workloads: readonly WorkloadMeasurement[]): st
       label: "share of the speed of a copy →",
       tickFormat: (share: number) => `${Math.round(share * 100)}%`,
       grid: true,
+      labelOffset: 38,
       axis: "both",
     },
     y: { domain: rows.map(({ workload }) => workload), label: null, tickSize: 0 },
@@ -63,7 +64,8 @@ export function drawTimes(workloads: readonly WorkloadMeasurement[]): string {
     { workload: labelOf(w), variant: "fused", value: 1 / w.copyFraction },
     { workload: labelOf(w), variant: "unfused", value: w.speedup / w.copyFraction },
   ]);
-  const least = Math.min(0.5, ...points.map(({ value }) => value));
+  // A logarithmic bar has no zero to start from: half the shortest keeps every bar visible.
+  const least = Math.min(1, ...points.map(({ value }) => value)) / 2;
   return draw({
     ...frame(workloads.length, 1.4),
     x: {
@@ -73,6 +75,7 @@ export function drawTimes(workloads: readonly WorkloadMeasurement[]): string {
       tickFormat: (times: number) => `${Number(times.toPrecision(2))}×`,
       ticks: 6,
       grid: true,
+      labelOffset: 38,
       axis: "both",
     },
     fy: { domain: workloads.map(labelOf), label: null, axis: "left", padding: 0.25 },
@@ -87,9 +90,11 @@ export function drawTimes(workloads: readonly WorkloadMeasurement[]): string {
 
 const frame = (rows: number, perRow: number): Plot.PlotOptions => ({
   width: WIDTH,
-  height: rows * ROW_HEIGHT * perRow + 80,
+  height: rows * ROW_HEIGHT * perRow + 85,
   marginLeft: LABEL_WIDTH,
   marginRight: 20,
+  marginTop: 40,
+  marginBottom: 45,
   className: "chart",
   style: { background: "transparent", color: "inherit", fontSize: "12px" },
 });
