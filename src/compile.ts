@@ -29,6 +29,7 @@ import { buildIndexNotation } from "./passes/index/build-index-notation.ts";
 import { collapseAxes } from "./passes/index/collapse-axes.ts";
 import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
+import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
 import { chooseSchedule } from "./schedule/choose-schedule.ts";
 
@@ -119,12 +120,13 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
   const groups = fuseStatements(index, profile, { fuse: options.fuse ?? true });
   const grouped = materialize(index, groups);
   checkIndex(grouped.program, "materialize", options);
-  const kernels = groups.map((group) => compileGroup(grouped, group, options));
+  const kernels = isolateGroups(grouped).map((alone) => compileGroup(alone, options));
   return { graph, index, grouped, kernels, plan: makePlan(source, grouped, kernels) };
 }
 
-function compileGroup(grouped: GroupedProgram, group: FusionGroup, options: CompileOptions): CompiledKernel {
+function compileGroup({ program, group }: IsolatedGroup, options: CompileOptions): CompiledKernel {
   const { profile } = options;
+  const grouped = { program, groups: [group] };
   const chosen = chooseSchedule((options) => viewGroup(grouped, group, options), profile);
   const schedule = options.schedule?.(chosen, group) ?? chosen;
   const kernel = lowerGroup(grouped, group, schedule, profile.limits);
