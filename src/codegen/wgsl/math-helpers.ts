@@ -133,7 +133,8 @@ export const MATH_HELPERS = {
       `let huge = select(${d.c(0)}, ${d.call("inf")}, (a > ${d.c(1)}) == (y > ${d.c(0)}));`,
       `let ends = (a == ${d.c(0)}) | ${d.call("is_inf", "a")} | ${d.call("is_inf", "y")};`,
       `let inside = exp2(y * log2(select(a, ${d.c(1)}, ends)));`,
-      `let magnitude = select(inside, huge, ends & (a != ${d.c(1)}));`,
+      // 1 to any power: log2 gives 0 here, and 0 * y is nothing to rely on where y is infinite.
+      `let magnitude = select(select(inside, huge, ends), ${d.c(1)}, a == ${d.c(1)});`,
       `let whole = floor(y) == y;`,
       `let half = y * ${d.c(0.5)};`,
       `let odd = whole & (floor(half) != half) & !${d.call("is_inf", "y")};`,
