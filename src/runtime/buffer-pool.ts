@@ -23,12 +23,16 @@ export interface PooledBuffer {
   /** What came of allocating it, until that is known. Never rejects. */
   allocation: Promise<TensorweftError | null> | null;
   failed: boolean;
+  /** Number of the last submit whose commands use it; see `CommandRecorder`. */
+  lastSubmit: number;
 }
 
 export interface PoolSettings {
   readonly usage: number;
   readonly maxBufferSize: number;
   readonly maxIdleBytes: number;
+  /** Told before a buffer is destroyed, while commands that use it may still be recorded. */
+  readonly beforeDestroy?: (buffer: PooledBuffer) => void;
 }
 
 const SMALLEST = 256;
@@ -92,7 +96,7 @@ export class BufferPool {
     if (buffer.holders > 0 || !this.#live.delete(buffer)) return;
     this.#liveBytes -= buffer.bytes;
     if (buffer.failed) {
-      buffer.buffer.destroy();
+      this.#destroy(buffer);
       return;
     }
     this.#idle.add(buffer);
@@ -132,11 +136,16 @@ export class BufferPool {
       if (this.#idleBytes <= toBytes) return;
       this.#idle.delete(oldest);
       this.#idleBytes -= oldest.bytes;
-      oldest.buffer.destroy();
+      this.#destroy(oldest);
       // Buffers of a size that is no longer asked for would otherwise stay listed for good.
       const sameSize = this.#idleBySize.get(oldest.bytes);
       if (sameSize?.[0] === oldest) sameSize.shift();
     }
+  }
+
+  #destroy(buffer: PooledBuffer): void {
+    this.#settings.beforeDestroy?.(buffer);
+    buffer.buffer.destroy();
   }
 
   #create(size: number, what: string): PooledBuffer {
@@ -151,6 +160,7 @@ export class BufferPool {
       holders: 0,
       allocation: null,
       failed: false,
+      lastSubmit: 0,
     };
     created.allocation = this.#device.popErrorScope().then(
       (error) => {

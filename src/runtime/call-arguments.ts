@@ -3,7 +3,7 @@ import { captureCallSite } from "../diagnostics/call-site.ts";
 import { errorAt, fail, TensorweftError } from "../diagnostics/diagnostic.ts";
 import { suggestName } from "../diagnostics/suggest.ts";
 import { type DType, printType, sameShape, type TensorType } from "../ir/dtype.ts";
-import type { PlanScalar, PlanTensor } from "../ir/plan.ts";
+import type { Plan, PlanScalar, PlanTensor } from "../ir/plan.ts";
 import { roundTo } from "../ir/round.ts";
 import type { Device, Tensor } from "./device.ts";
 import { disposedTensor, wrongDevice } from "./runtime-errors.ts";
@@ -16,25 +16,46 @@ export interface Signature {
 
 /** Every input is there, alive, on this device, and of the type that the program was compiled for. */
 export function checkInputs(signature: Signature, device: Device, inputs: readonly Tensor[]): void {
-  const { name, inputs: wanted } = signature;
-  if (inputs.length !== wanted.length)
-    fail("wrong-argument", `@${name} takes ${wanted.length} tensors, not ${inputs.length}`, {
+  checkTensors({ role: "input", program: signature.name, wanted: signature.inputs }, device, inputs);
+}
+
+/** As `checkInputs`, for tensors that a bound call is to fill. */
+export function checkOutputs(
+  signature: Pick<Plan, "name" | "outputs">,
+  device: Device,
+  outputs: readonly Tensor[],
+): void {
+  checkTensors({ role: "result", program: signature.name, wanted: signature.outputs }, device, outputs);
+}
+
+interface Wanted {
+  readonly role: "input" | "result";
+  readonly program: string;
+  readonly wanted: readonly PlanTensor[];
+}
+
+function checkTensors(signature: Wanted, device: Device, tensors: readonly Tensor[]): void {
+  const { role, program, wanted } = signature;
+  if (tensors.length !== wanted.length) {
+    const count = role === "input" ? `takes ${wanted.length} tensors` : `has ${wanted.length} results`;
+    fail("wrong-argument", `@${program} ${count}, not ${tensors.length}`, {
       span: captureCallSite(),
-      help: `pass ${wanted.length === 0 ? "none" : wanted.map((input) => input.name).join(", ")}`,
+      help: `pass ${wanted.length === 0 ? "none" : wanted.map(({ name }) => name).join(", ")}`,
     });
-  for (const [index, type] of wanted.entries()) {
-    const tensor = inputs[index];
-    if (tensor === undefined) continue;
+  }
+  for (let index = 0; index < wanted.length; index++) {
+    const [type, tensor] = [wanted[index], tensors[index]];
+    if (type === undefined || tensor === undefined) continue;
     if (tensor.disposed) throw disposedTensor(tensor.label);
     if (tensor.device !== device) throw wrongDevice(tensor);
     if (tensor.dtype !== type.dtype || !sameShape(tensor.shape, type.shape))
-      throw wrongType(name, type, tensor);
+      throw wrongType(signature, type, tensor);
   }
 }
 
-function wrongType(program: string, wanted: PlanTensor, given: TensorType): TensorweftError {
+function wrongType({ role, program }: Wanted, wanted: PlanTensor, given: TensorType): TensorweftError {
   const code = given.dtype === wanted.dtype ? "shape-mismatch" : "dtype-mismatch";
-  const message = `input "${wanted.name}" of @${program} is ${printType(wanted)}, but ${printType(given)} was passed`;
+  const message = `${role} "${wanted.name}" of @${program} is ${printType(wanted)}, but ${printType(given)} was passed`;
   const help = "pass a tensor of that type, or compile the program for this one";
   return new TensorweftError([errorAt(code, message, { span: captureCallSite(), help })]);
 }
@@ -91,3 +112,15 @@ function checkScalar(signature: Signature, { name, dtype }: PlanScalar, value: u
 /** f32 rounds and bool is `!= 0`, but an integer that silently became another one would be a wrong result. */
 const isExact = (dtype: DType, value: number): boolean =>
   (dtype !== "i32" && dtype !== "u32") || roundTo(dtype, value) === value;
+
+/** Calls after an `await` are not in the batch that their function was passed to. */
+export function refusePromise<R>(result: R): R {
+  if (result instanceof Promise) {
+    result.catch(() => undefined); // the mistake below is the one to report
+    fail("wrong-argument", "batch() was given an async function", {
+      span: captureCallSite(),
+      help: "pass a function that makes its calls at once, and await reads after batch()",
+    });
+  }
+  return result;
+}

@@ -7,6 +7,8 @@ import type { TensorweftError } from "../diagnostics/diagnostic.ts";
 export interface Call {
   /** Whether it is known if the kernels compile. */
   isDecided(): boolean;
+  /** It must wait: from now on it keeps its buffers, since the caller may dispose their tensors. */
+  hold(): void;
   /** Submits the work, or fails its results when the kernels do not compile. */
   submit(): void;
   /** Fails the results. */
@@ -18,8 +20,12 @@ export class CallQueue {
   #next = 0;
 
   enqueue(call: Call): void {
+    if (this.#next === this.#waiting.length && call.isDecided()) {
+      call.submit();
+      return;
+    }
+    call.hold();
     this.#waiting.push(call);
-    this.drain();
   }
 
   /** Submits all calls up to the first that must wait. */

@@ -7,21 +7,24 @@ import { CompilerBug, errorAt, fail, TensorweftError } from "../diagnostics/diag
 import { type DType, printType } from "../ir/dtype.ts";
 import type { Graph, ParamNode, ScalarNode } from "../ir/graph.ts";
 import { type InputData, interpretGraph } from "../ir/interpret-graph.ts";
+import type { PlanTensor } from "../ir/plan.ts";
 import { type DeviceProfile, findProfile } from "../ir/profile.ts";
-import { bindScalars, checkInputs, type Signature } from "./call-arguments.ts";
+import { bindScalars, checkInputs, checkOutputs, refusePromise, type Signature } from "./call-arguments.ts";
 import { newCounters } from "./counters.ts";
 import type {
+  BoundCall,
   Device,
   DeviceCounters,
   LoadedProgram,
   MemoryInfo,
   Program,
+  RunOptions,
   Tensor,
   TensorData,
   TensorOptions,
   TypedArray,
 } from "./device.ts";
-import { deviceDisposed, disposedTensor } from "./runtime-errors.ts";
+import { deviceDisposed, disposedCall, disposedTensor } from "./runtime-errors.ts";
 import { decodeNumbers, encodeData, encodeNumbers, type HostTensor, presentData } from "./tensor-data.ts";
 
 /** Memory that tensors hold, shared by the device and the registry of collected tensors. */
@@ -79,6 +82,11 @@ class CpuTensor implements Tensor {
     return presentData(this.dtype, host.data.slice());
   }
 
+  /** Takes over the elements of a result of its type. */
+  fill(data: HostTensor["data"]): void {
+    this.#holding.data = data;
+  }
+
   gpuBuffer(): Promise<GPUBuffer> {
     return Promise.reject(noGpu("tensors of the CPU device have no GPU buffer"));
   }
@@ -106,7 +114,48 @@ class CpuProgram implements LoadedProgram {
     this.#signature = signatureOf(graph);
   }
 
-  run(inputs: readonly Tensor[], scalars: Readonly<Record<string, number>> = {}): Tensor[] {
+  run(
+    inputs: readonly Tensor[],
+    scalars: Readonly<Record<string, number>> = {},
+    { donate = [] }: RunOptions = {},
+  ): Tensor[] {
+    const { name } = this.#signature;
+    const results = this.#evaluate(inputs, scalars);
+    for (const position of donate) inputs[position]?.dispose();
+    return results.map(({ name: result, host }) =>
+      this.#owner.adopt(host, `result "${result}" of @${name}, ${printType(host)}`),
+    );
+  }
+
+  bind(
+    inputs: readonly Tensor[],
+    outputs: readonly Tensor[],
+    scalars: Readonly<Record<string, number>> = {},
+  ): BoundCall {
+    const signature = { name: this.#signature.name, outputs: this.#outputs };
+    checkInputs(this.#signature, this.device, inputs);
+    checkOutputs(signature, this.device, outputs);
+    if (new Set(outputs).size < outputs.length)
+      fail("wrong-argument", `two results of @${signature.name} are bound to one tensor`, {
+        span: captureCallSite(),
+        help: "bind each result to a tensor of its own",
+      });
+    let values = scalars;
+    bindScalars(this.#signature, values);
+    return new BoundCpuCall(signature.name, (given) => {
+      checkOutputs(signature, this.device, outputs);
+      values = { ...values, ...given };
+      for (const [index, { host }] of this.#evaluate(inputs, values).entries()) {
+        const output = outputs[index];
+        if (output instanceof CpuTensor) output.fill(host.data);
+      }
+    });
+  }
+
+  #evaluate(
+    inputs: readonly Tensor[],
+    scalars: Readonly<Record<string, number>>,
+  ): readonly { readonly name: string; readonly host: HostTensor }[] {
     this.#owner.throwIfDisposed();
     const { name, inputs: params, scalars: wanted } = this.#signature;
     checkInputs(this.#signature, this.device, inputs);
@@ -120,9 +169,38 @@ class CpuProgram implements LoadedProgram {
       const output = results.get(result.name);
       if (output === undefined) throw new CompilerBug(`@${name} gave no result "${result.name}"`, []);
       const { dtype, shape } = output.type;
-      const host: HostTensor = { dtype, shape, data: encodeNumbers(output.values, dtype) };
-      return this.#owner.adopt(host, `result "${result.name}" of @${name}, ${printType(host)}`);
+      return { name: result.name, host: { dtype, shape, data: encodeNumbers(output.values, dtype) } };
     });
+  }
+
+  get #outputs(): readonly PlanTensor[] {
+    return this.#graph.results.flatMap(({ name, node }) => {
+      const type = this.#graph.nodes[node]?.type;
+      return type === undefined ? [] : [{ name, ...type }];
+    });
+  }
+}
+
+class BoundCpuCall implements BoundCall {
+  readonly #program: string;
+  #evaluate: ((scalars: Readonly<Record<string, number>>) => void) | null;
+
+  constructor(program: string, evaluate: (scalars: Readonly<Record<string, number>>) => void) {
+    this.#program = program;
+    this.#evaluate = evaluate;
+  }
+
+  run(scalars: Readonly<Record<string, number>> = {}): void {
+    if (this.#evaluate === null) throw disposedCall(this.#program);
+    this.#evaluate(scalars);
+  }
+
+  dispose(): void {
+    this.#evaluate = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 
@@ -181,6 +259,12 @@ export class CpuDevice implements Device {
         },
       );
     return new CpuProgram(this, program.graph);
+  }
+
+  /** Calls are done when they return: there is nothing to gather. */
+  batch<R>(calls: () => R): R {
+    this.throwIfDisposed();
+    return refusePromise(calls());
   }
 
   memory(): MemoryInfo {

@@ -63,12 +63,38 @@ export interface Program {
   readonly graph?: Graph | undefined;
 }
 
+export interface RunOptions {
+  /**
+   * Positions of inputs that the caller gives away: they are disposed by the call. A result of equal dtype and size takes
+   * over the buffer of one where no kernel reads the input at or after the result's first write, nobody else holds the
+   * buffer, and it is the device's own; otherwise the buffer just goes back to the pool.
+   */
+  readonly donate?: readonly number[] | undefined;
+}
+
+/** A program with its inputs and results bound: a call makes no tensors, buffers or bind groups. */
+export interface BoundCall extends Disposable {
+  /** Fills the bound results. Scalars that are left out keep their last values. */
+  run(scalars?: Readonly<Record<string, number>>): void;
+  /** Lets go of the buffers; the tensors stay. Work that was already called for is done. */
+  dispose(): void;
+}
+
 export interface LoadedProgram {
   readonly device: Device;
   /** Resolves when every kernel is compiled; calls need not wait for it. Rejects when one does not compile. */
   readonly ready: Promise<void>;
   /** Runs the program on tensors of this device. Scalars that have a default may be left out. */
-  run(inputs: readonly Tensor[], scalars?: Readonly<Record<string, number>>): Tensor[];
+  run(inputs: readonly Tensor[], scalars?: Readonly<Record<string, number>>, options?: RunOptions): Tensor[];
+  /**
+   * Binds the program to tensors that its calls read and fill. A result may be one of the inputs only where a donated
+   * input could be reused for it; the same tensor cannot be two results.
+   */
+  bind(
+    inputs: readonly Tensor[],
+    outputs: readonly Tensor[],
+    scalars?: Readonly<Record<string, number>>,
+  ): BoundCall;
 }
 
 export interface MemoryInfo {
@@ -104,6 +130,12 @@ export interface Device extends Disposable {
   wrap(buffer: GPUBuffer, shape: readonly number[], options?: TensorOptions): Tensor;
   /** Prepares a program. Throws when it asks for more than the device has; compiles in the background. */
   load(program: Program): LoadedProgram;
+  /**
+   * Runs `calls` and submits all calls of programs made in it together, at its end: one pass and one submit as far as the
+   * plans' copies allow. `calls` is not async. A read or an upload in it may submit what came before; so do more than
+   * 256 different sets of scalars.
+   */
+  batch<R>(calls: () => R): R;
   memory(): MemoryInfo;
   /** Frees idle buffers. */
   trim(): void;

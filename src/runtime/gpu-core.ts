@@ -1,13 +1,16 @@
 /**
  * What the parts of one WebGPU device share: pools, pipelines, counters, health, and the queue of calls.
  */
+import type { TensorweftError } from "../diagnostics/diagnostic.ts";
 import type { Counters } from "./counters.ts";
 import { newCounters } from "./counters.ts";
 import { BufferPool, type PooledBuffer } from "./buffer-pool.ts";
 import { CallQueue } from "./call-queue.ts";
+import { CommandRecorder } from "./command-recorder.ts";
 import { DeviceHealth } from "./device-health.ts";
 import { BUFFER_USAGE } from "./gpu-flags.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
+import { UniformArenas } from "./uniform-arena.ts";
 
 /** A tensor's hold on its buffer, apart from the tensor so that the tensor can be collected. */
 export interface BufferHold {
@@ -35,6 +38,8 @@ export class GpuCore {
   /** Buffers that reads are copied to. */
   readonly staging: BufferPool;
   readonly pipelines: PipelineCache;
+  readonly uniforms: UniformArenas;
+  readonly recorder: CommandRecorder;
   readonly calls = new CallQueue();
   #lastId = 0;
   /** Ids of buffers that the caller brought: wrapping one again must not look like a new buffer. */
@@ -48,7 +53,11 @@ export class GpuCore {
     this.device = device;
     this.isShared = options.isShared;
     this.health = new DeviceHealth(device, options.isShared, (loss) => {
-      this.calls.abandon(loss);
+      this.abandon(loss);
+    });
+    this.uniforms = new UniformArenas(device, this.counters);
+    this.recorder = new CommandRecorder(device, this.counters, () => {
+      this.uniforms.upload();
     });
     const nextId = (): number => this.newId();
     const { maxBufferSize } = device.limits;
@@ -60,6 +69,9 @@ export class GpuCore {
         usage: storage | copySrc | copyDst,
         maxBufferSize,
         maxIdleBytes: options.maxPooledBytes ?? MAX_IDLE_BYTES,
+        beforeDestroy: (buffer) => {
+          this.submitUsersOf(buffer);
+        },
       },
       nextId,
     );
@@ -69,7 +81,7 @@ export class GpuCore {
       { usage: mapRead | copyDst, maxBufferSize, maxIdleBytes: MAX_IDLE_STAGING_BYTES },
       nextId,
     );
-    this.pipelines = new PipelineCache(device, this.counters);
+    this.pipelines = new PipelineCache(device, this.counters, { dynamicUniforms: true });
   }
 
   get tensors(): number {
@@ -105,9 +117,28 @@ export class GpuCore {
     this.storage.release(hold.buffer);
   }
 
-  write(buffer: GPUBuffer, bytes: Uint8Array<ArrayBuffer>): void {
-    this.device.queue.writeBuffer(buffer, 0, bytes);
+  /** Submits the recorded commands if some of them use the buffer: now the host may write, read or destroy it. */
+  submitUsersOf(buffer: PooledBuffer): void {
+    if (buffer.lastSubmit === this.recorder.pending) this.recorder.flush();
+  }
+
+  write(buffer: PooledBuffer, bytes: Uint8Array<ArrayBuffer>): void {
+    this.submitUsersOf(buffer);
+    this.device.queue.writeBuffer(buffer.buffer, 0, bytes);
     this.counters.writeBuffers += 1;
+  }
+
+  /** Submits all calls that need no longer wait, together. */
+  drainCalls(): void {
+    this.recorder.batch(() => {
+      this.calls.drain();
+    });
+  }
+
+  /** Fails all calls that are not submitted. */
+  abandon(failure: TensorweftError): void {
+    this.calls.abandon(failure);
+    this.recorder.discard();
   }
 
   submit(encoder: GPUCommandEncoder): void {

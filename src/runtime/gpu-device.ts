@@ -5,6 +5,7 @@ import { elementCount, printType, storageBytes } from "../ir/dtype.ts";
 import { bufferBytes } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
+import { refusePromise } from "./call-arguments.ts";
 import { checkPlan } from "./check-plan.ts";
 import type {
   Device,
@@ -48,7 +49,7 @@ export class WebGpuDevice implements Device {
     const label = `tensor ${printType(host)}`;
     const bytes = bufferBytes(host.data.length, storageBytes(host.dtype));
     const buffer = this.#core.storage.acquire(bytes, label);
-    if (host.data.length > 0) this.#core.write(buffer.buffer, toGpuBytes(host));
+    if (host.data.length > 0) this.#core.write(buffer, toGpuBytes(host));
     const outcome = new Outcome();
     if (buffer.allocation !== null) outcome.markSubmitted([buffer.allocation]);
     return new GpuTensor(this, this.#core, { dtype: host.dtype, shape: host.shape, label, buffer, outcome });
@@ -69,6 +70,7 @@ export class WebGpuDevice implements Device {
       holders: 1,
       allocation: null,
       failed: false,
+      lastSubmit: 0,
     };
     const outcome = new Outcome();
     return new GpuTensor(this, this.#core, { dtype, shape: [...shape], label, buffer: wrapped, outcome });
@@ -80,6 +82,11 @@ export class WebGpuDevice implements Device {
       throw new CompilerBug("a program without a plan was loaded on a WebGPU device", []);
     checkPlan(program.plan, this.profile);
     return new GpuProgram(this, this.#core, program.plan);
+  }
+
+  batch<R>(calls: () => R): R {
+    this.#core.health.throwIfLost();
+    return refusePromise(this.#core.recorder.batch(calls));
   }
 
   memory(): MemoryInfo {
@@ -96,10 +103,11 @@ export class WebGpuDevice implements Device {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    const { health, calls, storage, staging } = this.#core;
-    calls.abandon(health.lose(deviceDisposed()));
-    storage.destroy();
-    staging.destroy();
+    const core = this.#core;
+    core.abandon(core.health.lose(deviceDisposed()));
+    core.storage.destroy();
+    core.staging.destroy();
+    core.uniforms.destroy();
     if (!this.#core.isShared) this.gpuDevice.destroy();
   }
 

@@ -1,254 +1,232 @@
 /**
- * A plan on a WebGPU device. Loading starts the compilation of all kernels; each call then becomes one command buffer:
- * scalars written where they changed, all dispatches in as few passes as copies allow, one submit.
+ * A plan on a WebGPU device. Loading starts the compilation of all kernels; each call is then recorded into one pass, as
+ * far as copies allow, and submitted at once or with its batch. A call with buffers that an earlier one had, which is
+ * what a pool gives to repeated calls, makes no objects but its encoder and its results.
  *
  * A call before the kernels are ready waits in the device's queue; its results exist at once.
  */
 import type { TensorweftError } from "../diagnostics/diagnostic.ts";
-import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { printType } from "../ir/dtype.ts";
-import type { Plan, PlanStep } from "../ir/plan.ts";
+import type { Plan } from "../ir/plan.ts";
+import { type BindableProgram, BoundGpuCall, type ChosenSteps } from "./bound-call.ts";
+import { bindSteps, type BoundSteps, present, type ReadyPlan, recordSteps } from "./bound-steps.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import { bindScalars, checkInputs } from "./call-arguments.ts";
-import type { Call } from "./call-queue.ts";
 import { describeBuffer, tensorBytes } from "./check-plan.ts";
-import type { Device, LoadedProgram, Tensor } from "./device.ts";
+import type { BoundCall, Device, LoadedProgram, RunOptions, Tensor } from "./device.ts";
 import { firstLine } from "./device-health.ts";
+import { assignDonations } from "./donate.ts";
+import { GpuCall } from "./gpu-call.ts";
 import type { GpuCore } from "./gpu-core.ts";
 import { GpuTensor } from "./gpu-tensor.ts";
 import { LruCache } from "./lru-cache.ts";
 import { Outcome } from "./outcome.ts";
-import type { CompiledKernel } from "./pipeline-cache.ts";
 import { gpuError } from "./runtime-errors.ts";
-import { blockKey, createBlock, type UniformBlock, writeBlock } from "./uniform-block.ts";
+import { blockKey } from "./uniform-block.ts";
 
-type Dispatch = Extract<PlanStep, { readonly kind: "dispatch" }>;
+/** Sets of buffers whose bind groups are kept: as many as a batch of many calls has, fewer where plans are long. */
+const MOST_BUFFER_SETS = 128;
+const MOST_BIND_GROUPS = 4096;
 
-/** Sets of buffers per dispatch whose bind groups are kept: training loops alternate between few. */
-const BIND_GROUPS_PER_DISPATCH = 8;
-
-export class GpuProgram implements LoadedProgram {
+export class GpuProgram implements LoadedProgram, BindableProgram {
   readonly device: Device;
   readonly ready: Promise<void>;
-  readonly #core: GpuCore;
-  readonly #plan: Plan;
-  /** One per kernel of the plan; null while they are being compiled. */
-  #kernels: readonly CompiledKernel[] | null = null;
+  readonly plan: Plan;
+  readonly core: GpuCore;
+  /** Null while the kernels are being compiled. */
+  #compiled: ReadyPlan | null = null;
   #failure: TensorweftError | null = null;
-  readonly #blocks = new Map<string, UniformBlock>();
-  readonly #bindGroups: LruCache<GPUBindGroup>;
+  /** By the ids of the buffers. */
+  readonly #bound: LruCache<BoundSteps>;
+  /** The ones used last, found without their key. */
+  #latest: BoundSteps | null = null;
   #hasRun = false;
+  /** What the outputs take, and what messages call them. */
+  readonly #outputs: readonly OutputSlot[];
+  /** What messages call the plan's buffers. */
+  readonly #purposes: readonly string[];
+  #donations: { readonly donated: readonly number[]; readonly inputOf: readonly number[] } | null = null;
 
   /** The plan has been checked against the device. */
   constructor(device: Device, core: GpuCore, plan: Plan) {
     this.device = device;
-    this.#core = core;
-    this.#plan = plan;
-    this.#bindGroups = new LruCache(Math.max(32, plan.steps.length * BIND_GROUPS_PER_DISPATCH));
+    this.core = core;
+    this.plan = plan;
+    const sets = Math.floor(MOST_BIND_GROUPS / Math.max(1, plan.steps.length));
+    this.#bound = new LruCache(Math.min(MOST_BUFFER_SETS, Math.max(8, sets)));
+    this.#outputs = plan.outputs.map((output, index) => ({
+      type: output,
+      bytes: tensorBytes(output),
+      label: `result "${output.name}" of @${plan.name}, ${printType(output)}`,
+      purpose: describeBuffer(plan, { kind: "output", index }),
+    }));
+    this.#purposes = plan.buffers.map((buffer) => describeBuffer(plan, buffer));
     this.ready = this.#load();
     // Reads report the failure as well, so nobody is obliged to await `ready`.
     this.ready.catch(() => undefined);
   }
 
   async #load(): Promise<void> {
+    const { core, plan } = this;
     try {
-      const kernels = await Promise.all(
-        this.#plan.kernels.map((kernel) => this.#core.pipelines.compile(kernel)),
-      );
-      for (const { scalars } of this.#plan.kernels) {
-        const key = blockKey(scalars);
-        if (scalars.length > 0 && !this.#blocks.has(key))
-          this.#blocks.set(key, createBlock(this.#core, scalars, this.#plan.scalars));
-      }
-      this.#kernels = kernels;
+      const kernels = await Promise.all(plan.kernels.map((kernel) => core.pipelines.compile(kernel)));
+      const keys = plan.kernels.map(({ scalars }) => blockKey(scalars));
+      const layouts = new Map(plan.kernels.map(({ scalars }) => [blockKey(scalars), scalars]));
+      layouts.delete("");
+      const order = [...layouts.keys()];
+      const blocks = core.uniforms.createBlocks([...layouts.values()], plan.scalars);
+      this.#compiled = { plan, kernels, blocks, blockOf: keys.map((key) => order.indexOf(key)) };
     } catch (error) {
-      this.#failure = this.#core.health.loss ?? (error as TensorweftError);
+      this.#failure = core.health.loss ?? (error as TensorweftError);
       throw this.#failure;
     } finally {
-      this.#core.calls.drain();
+      core.drainCalls();
     }
   }
 
-  run(inputs: readonly Tensor[], scalars: Readonly<Record<string, number>> = {}): Tensor[] {
-    this.#core.health.throwIfLost();
-    checkInputs(this.#plan, this.device, inputs);
-    const values = bindScalars(this.#plan, scalars);
-    const sources = inputs.filter((input) => input instanceof GpuTensor);
+  get failure(): TensorweftError | null {
+    return this.#failure;
+  }
+
+  isDecided(): boolean {
+    return this.#compiled !== null || this.#failure !== null;
+  }
+
+  run(
+    inputs: readonly Tensor[],
+    scalars: Readonly<Record<string, number>> = {},
+    { donate }: RunOptions = {},
+  ): Tensor[] {
+    const { core } = this;
+    core.health.throwIfLost();
+    checkInputs(this.plan, this.device, inputs);
+    const values = bindScalars(this.plan, scalars);
+    const sources = inputs as readonly GpuTensor[]; // `checkInputs`: they are of this device
+    const inputBuffers = sources.map((source) => source.buffer);
     const outcome = Outcome.waiting();
-    const buffers = this.#plan.outputs.map((output, index) =>
-      this.#core.storage.acquire(tensorBytes(output), describeBuffer(this.#plan, { kind: "output", index })),
+    const inputOf = donate === undefined ? undefined : this.#replacedInputs(donate);
+    const outputs = this.#outputs.map((slot, index) => {
+      const buffer = reusable(sources, inputBuffers, inputOf?.[index] ?? -1);
+      if (buffer === null) return core.storage.acquire(slot.bytes, slot.purpose);
+      core.storage.retain(buffer);
+      return buffer;
+    });
+    const results = this.#outputs.map(({ type, label }, index) => {
+      const { dtype, shape } = type;
+      const buffer = present(outputs[index]);
+      return new GpuTensor(this.device, core, { dtype, shape, label, buffer, outcome });
+    });
+    const inputOutcomes = sources.map((source) => source.outcome);
+    core.calls.enqueue(
+      new GpuCall(core, this, { inputs: inputBuffers, inputOutcomes, outputs, outcome, values }),
     );
-    const results = this.#plan.outputs.map((output, index) => {
-      const label = `result "${output.name}" of @${this.#plan.name}, ${printType(output)}`;
-      const buffer = present(buffers[index]);
-      return new GpuTensor(this.device, this.#core, { ...output, label, buffer, outcome });
-    });
-    this.#enqueue({
-      inputs: sources.map(({ buffer }) => buffer),
-      inputOutcomes: sources.map((source) => source.outcome),
-      outputs: buffers,
-      outcome,
-      values,
-    });
+    for (const position of donate ?? []) inputs[position]?.dispose();
     return results;
   }
 
-  #enqueue(call: GpuCall): void {
-    const { storage } = this.#core;
-    const held = [...call.inputs, ...call.outputs];
-    // The caller may dispose tensors while the call waits.
-    for (const buffer of held) storage.retain(buffer);
-    const letGo = (): void => {
-      for (const buffer of held) storage.release(buffer);
-    };
-    const queued: Call = {
-      isDecided: () => this.#kernels !== null || this.#failure !== null,
-      submit: () => {
-        this.#submit(call);
-        letGo();
-      },
-      abandon: (failure) => {
-        call.outcome.fail(failure);
-        letGo();
-      },
-    };
-    this.#core.calls.enqueue(queued);
+  bind(
+    inputs: readonly Tensor[],
+    outputs: readonly Tensor[],
+    scalars: Readonly<Record<string, number>> = {},
+  ): BoundCall {
+    this.core.health.throwIfLost();
+    return new BoundGpuCall(this, inputs, outputs, scalars);
   }
 
-  #submit(call: GpuCall): void {
-    const { health } = this.#core;
-    const inputFailure = call.inputOutcomes
-      .map((input) => input.failure ?? health.doubtAbout(input.serial))
-      .find((found) => found !== null);
-    const failure = health.loss ?? this.#failure ?? inputFailure;
-    if (failure !== undefined) {
-      call.outcome.fail(failure);
-      return;
-    }
-    try {
-      this.#record(call);
-    } catch (error) {
-      // A queued call has no caller to throw to: its results carry the error.
-      call.outcome.fail(error as TensorweftError);
-    }
+  /** Memoised: the positions are those of the function that calls. */
+  #replacedInputs(donated: readonly number[]): readonly number[] {
+    if (this.#donations?.donated !== donated)
+      this.#donations = { donated, inputOf: assignDonations(this.plan, donated) };
+    return this.#donations.inputOf;
   }
 
-  #record(call: GpuCall): void {
-    const { storage, health, device } = this.#core;
-    const plan = this.#plan;
+  record(call: GpuCall): void {
+    const { storage } = this.core;
     const temporaries: PooledBuffer[] = [];
-    const buffers = plan.buffers.map((buffer) => {
-      if (buffer.kind === "input") return present(call.inputs[buffer.index]);
-      if (buffer.kind === "output") return present(call.outputs[buffer.index]);
-      const temporary = storage.acquire(buffer.bytes, describeBuffer(plan, buffer));
+    try {
+      const buffers = this.chooseBuffers(call.content.inputs, call.content.outputs, temporaries);
+      this.recordOn(call, (ready) => this.#findSteps(call, ready, buffers));
+    } finally {
+      for (const temporary of temporaries) storage.release(temporary);
+    }
+  }
+
+  recordOn(call: GpuCall, choose: (ready: ReadyPlan) => ChosenSteps): void {
+    const { core } = this;
+    const ready = present(this.#compiled);
+    const { steps, isRepeat } = choose(ready);
+    recordSteps(core, ready.blocks, steps, call.content.values);
+    for (const { allocation } of steps.buffers) if (allocation !== null) call.await(allocation);
+    const isScoped = !(isRepeat && this.#hasRun && core.health.trustsRepeats);
+    this.#hasRun = true;
+    core.recorder.finishCall(call, isScoped);
+  }
+
+  chooseBuffers(
+    inputs: readonly PooledBuffer[],
+    outputs: readonly PooledBuffer[],
+    temporaries: PooledBuffer[],
+  ): readonly PooledBuffer[] {
+    return this.plan.buffers.map((buffer, index) => {
+      if (buffer.kind === "input") return present(inputs[buffer.index]);
+      if (buffer.kind === "output") return present(outputs[buffer.index]);
+      const temporary = this.core.storage.acquire(buffer.bytes, present(this.#purposes[index]));
       temporaries.push(temporary);
       return temporary;
     });
-    const keys = plan.steps.map((step) => (step.kind === "dispatch" ? bindGroupKey(step, buffers) : ""));
-    const isRepeat = this.#hasRun && keys.every((key) => key === "" || this.#bindGroups.has(key));
-    const isScoped = !(isRepeat && health.trustsRepeats);
-    if (isScoped) device.pushErrorScope("validation");
-    for (const block of this.#blocks.values()) writeBlock(this.#core, block, call.values);
-    this.#encode(buffers, keys);
-    const scope = isScoped ? device.popErrorScope() : null;
-    for (const temporary of temporaries) storage.release(temporary);
-    this.#hasRun = true;
-    call.outcome.serial = health.nextSerial();
-    call.outcome.markSubmitted(this.#checksOf(call, [...call.outputs, ...temporaries], scope));
   }
 
-  /** All that may still turn out to have gone wrong. */
-  #checksOf(
-    call: GpuCall,
-    buffers: readonly PooledBuffer[],
-    scope: Promise<GPUError | null> | null,
-  ): readonly Promise<TensorweftError | null>[] {
-    const checks: Promise<TensorweftError | null>[] = [];
-    for (const { allocation } of buffers) if (allocation !== null) checks.push(allocation);
-    for (const input of call.inputOutcomes) {
-      const settled = input.settled();
-      if (settled instanceof Promise) checks.push(settled);
-    }
-    if (scope !== null)
-      checks.push(
-        scope.then(
-          (error) => (error === null ? null : this.#describeFailure(error)),
-          () => this.#core.health.loss,
-        ),
-      );
-    return checks;
+  #findSteps(call: GpuCall, ready: ReadyPlan, buffers: readonly PooledBuffer[]): ChosenSteps {
+    if (this.#latest !== null && isSameSet(this.#latest.buffers, buffers))
+      return { steps: this.#latest, isRepeat: true };
+    let key = "";
+    for (const { id } of buffers) key += `${String(id)},`;
+    const known = this.#bound.get(key);
+    const steps = known ?? this.bindNew(call, ready, buffers);
+    if (known === undefined) this.#bound.set(key, steps);
+    this.#latest = steps;
+    return { steps, isRepeat: known !== undefined };
   }
 
-  #describeFailure(error: GPUError): TensorweftError {
-    const names = [...new Set(this.#plan.kernels.map(({ name }) => name))];
-    const guilty = names.filter((name) => error.message.includes(`"${name}"`));
-    const list = (guilty.length > 0 ? guilty : names).map((name) => `"${name}"`).join(", ");
+  bindNew(call: GpuCall, ready: ReadyPlan, buffers: readonly PooledBuffer[]): BoundSteps {
+    const { device } = this.core;
+    device.pushErrorScope("validation");
+    const steps = bindSteps(this.core, ready, buffers);
+    call.awaitBinding(device.popErrorScope());
+    return steps;
+  }
+
+  describeFailure(error: GPUError): TensorweftError {
+    const { name, kernels } = this.plan;
+    const names = [...new Set(kernels.map((kernel) => kernel.name))];
+    const guilty = names.filter((kernel) => error.message.includes(`"${kernel}"`));
+    const list = (guilty.length > 0 ? guilty : names).map((kernel) => `"${kernel}"`).join(", ");
     const label = names.length === 1 || guilty.length === 1 ? "kernel" : "one of the kernels";
-    return gpuError(
-      `running @${this.#plan.name} failed in ${label} ${list}: ${firstLine(error.message)}`,
-      [],
-      error,
-    );
-  }
-
-  #encode(buffers: readonly PooledBuffer[], keys: readonly string[]): void {
-    const { device, counters } = this.#core;
-    const encoder = device.createCommandEncoder({ label: this.#plan.name });
-    let pass: GPUComputePassEncoder | null = null;
-    for (const [index, step] of this.#plan.steps.entries()) {
-      if (step.kind === "copy") {
-        // Copies stand outside of passes.
-        pass?.end();
-        pass = null;
-        const [from, to] = [present(buffers[step.from]), present(buffers[step.to])];
-        encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, step.bytes);
-        continue;
-      }
-      pass ??= encoder.beginComputePass();
-      pass.setPipeline(present(this.#kernels?.[step.kernel]).pipeline);
-      pass.setBindGroup(0, this.#bindGroupFor(step, buffers, keys[index] ?? ""));
-      pass.dispatchWorkgroups(...step.workgroups);
-      counters.dispatches += 1;
-    }
-    pass?.end();
-    this.#core.submit(encoder);
-  }
-
-  #bindGroupFor(step: Dispatch, buffers: readonly PooledBuffer[], key: string): GPUBindGroup {
-    const known = this.#bindGroups.get(key);
-    if (known !== undefined) return known;
-    const { scalars, bindings } = present(this.#plan.kernels[step.kernel]);
-    const resources: GPUBufferBinding[] = step.buffers.map((position, index) => ({
-      buffer: present(buffers[position]).buffer,
-      // Buffers are as large as their size class: the binding ends where the kernel's array does.
-      size: Math.ceil(present(bindings[index]).bytes / 4) * 4,
-    }));
-    if (scalars.length > 0) resources.push({ buffer: present(this.#blocks.get(blockKey(scalars))).buffer });
-    const group = this.#core.device.createBindGroup({
-      label: present(this.#plan.kernels[step.kernel]).name,
-      layout: present(this.#kernels?.[step.kernel]).bindGroupLayout,
-      entries: resources.map((resource, binding) => ({ binding, resource })),
-    });
-    this.#core.counters.bindGroups += 1;
-    this.#bindGroups.set(key, group);
-    return group;
+    return gpuError(`running @${name} failed in ${label} ${list}: ${firstLine(error.message)}`, [], error);
   }
 }
 
-interface GpuCall {
-  readonly inputs: readonly PooledBuffer[];
-  readonly inputOutcomes: readonly Outcome[];
-  readonly outputs: readonly PooledBuffer[];
-  readonly outcome: Outcome;
-  readonly values: readonly number[];
+interface OutputSlot {
+  readonly type: Plan["outputs"][number];
+  readonly bytes: number;
+  readonly label: string;
+  readonly purpose: string;
 }
 
-const bindGroupKey = (step: Dispatch, buffers: readonly PooledBuffer[]): string =>
-  `${String(step.kernel)}:${step.buffers.map((position) => String(buffers[position]?.id)).join(",")}`;
+const isSameSet = (known: readonly PooledBuffer[], buffers: readonly PooledBuffer[]): boolean =>
+  known.every((buffer, index) => buffer === buffers[index]);
 
-/** For positions that `checkPlan` and `checkInputs` have checked. */
-function present<T>(value: T | null | undefined): T {
-  if (value === null || value === undefined)
-    throw new CompilerBug("a position of a plan is out of range", []);
-  return value;
+/**
+ * The buffer of the donated input, unless somebody else holds it: a read that waits, a call that waits, a second input of
+ * this call, or the caller who brought it.
+ */
+function reusable(
+  sources: readonly GpuTensor[],
+  buffers: readonly PooledBuffer[],
+  input: number,
+): PooledBuffer | null {
+  const buffer = buffers[input];
+  if (buffer === undefined || sources[input] === undefined) return null;
+  const isOnlyInput = buffers.indexOf(buffer) === buffers.lastIndexOf(buffer);
+  return buffer.owned && buffer.holders === 1 && !buffer.failed && isOnlyInput ? buffer : null;
 }

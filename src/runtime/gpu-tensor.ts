@@ -24,7 +24,8 @@ export class GpuTensor implements Tensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly label: string;
-  readonly outcome: Outcome;
+  /** That of the last call which fills the tensor: a bound call sets it. */
+  outcome: Outcome;
   readonly #core: GpuCore;
   readonly #hold: BufferHold;
 
@@ -75,7 +76,10 @@ export class GpuTensor implements Tensor {
   }
 }
 
-/** Copies `byteLength` bytes to the host once the work is submitted, and gives up one hold on `buffer`. */
+/**
+ * Copies `byteLength` bytes to the host as they are when all calls made so far are done, and gives up one hold on
+ * `buffer` when the copy is submitted.
+ */
 async function readBuffer(
   core: GpuCore,
   tensor: GpuTensor,
@@ -83,17 +87,21 @@ async function readBuffer(
   byteLength: number,
 ): Promise<ArrayBuffer> {
   const { outcome } = tensor;
-  try {
-    if (outcome.submitted !== null) await outcome.submitted;
-    core.health.throwIfLost();
-    if (outcome.failure !== null) throw outcome.failure;
-  } catch (error) {
-    core.storage.release(buffer);
-    throw error;
-  }
-  const serial = core.health.lastSerial;
-  const reading = copyToHost(core, buffer, byteLength, tensor.label);
-  core.storage.release(buffer);
+  core.submitUsersOf(buffer);
+  let serial = 0;
+  const startCopy = (): Promise<ArrayBuffer> => {
+    try {
+      const failure = core.health.loss ?? outcome.failure;
+      if (failure !== null) return Promise.reject(failure);
+      core.submitUsersOf(buffer);
+      serial = core.health.lastSerial;
+      return copyToHost(core, buffer, byteLength, tensor.label);
+    } finally {
+      core.storage.release(buffer);
+    }
+  };
+  // In its turn among the calls: a later one may write the buffer again.
+  const reading = outcome.isWaiting ? enqueueRead(core, buffer, startCopy) : startCopy();
   // Awaited first: the failure of the work says more than that of the copy which it caused.
   const copied = await reading.catch((error: unknown) => error as TensorweftError);
   core.health.throwIfLost();
@@ -103,6 +111,26 @@ async function readBuffer(
   if (copied instanceof Error) throw copied;
   if (byteLength > 0) core.health.markVerified(serial);
   return copied;
+}
+
+function enqueueRead(
+  core: GpuCore,
+  buffer: PooledBuffer,
+  startCopy: () => Promise<ArrayBuffer>,
+): Promise<ArrayBuffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<ArrayBuffer>();
+  core.calls.enqueue({
+    isDecided: () => true,
+    hold: () => undefined,
+    submit: () => {
+      resolve(startCopy());
+    },
+    abandon: (failure) => {
+      core.storage.release(buffer);
+      reject(failure);
+    },
+  });
+  return promise;
 }
 
 async function copyToHost(

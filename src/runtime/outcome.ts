@@ -9,14 +9,15 @@ import type { TensorweftError } from "../diagnostics/diagnostic.ts";
 export class Outcome {
   #failure: TensorweftError | null = null;
   #checks: Promise<void> | null = null;
-  /** Set while the work waits for its kernels. */
-  #waiting: PromiseWithResolvers<void> | null = null;
+  #isWaiting = false;
+  /** Made when somebody asks: most calls are submitted before anyone can. */
+  #submitted: PromiseWithResolvers<void> | null = null;
   /** Number of the call in the order of submits; uploads are 0. See `DeviceHealth`. */
   serial = 0;
 
   static waiting(): Outcome {
     const outcome = new Outcome();
-    outcome.#waiting = Promise.withResolvers();
+    outcome.#isWaiting = true;
     return outcome;
   }
 
@@ -24,9 +25,16 @@ export class Outcome {
     return this.#failure;
   }
 
+  /** The work waits for its kernels or for the end of its batch. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
   /** A promise while the work is not submitted yet. */
   get submitted(): Promise<void> | null {
-    return this.#waiting?.promise ?? null;
+    if (!this.#isWaiting) return null;
+    this.#submitted ??= Promise.withResolvers();
+    return this.#submitted.promise;
   }
 
   /** A promise of the failure while checks are under way, else what is known. */
@@ -41,13 +49,17 @@ export class Outcome {
         this.#failure ??= found.find((failure) => failure !== null) ?? null;
         this.#checks = null;
       });
-    this.#waiting?.resolve();
-    this.#waiting = null;
+    this.#endWait();
   }
 
   fail(failure: TensorweftError): void {
     this.#failure ??= failure;
-    this.#waiting?.resolve();
-    this.#waiting = null;
+    this.#endWait();
+  }
+
+  #endWait(): void {
+    this.#isWaiting = false;
+    this.#submitted?.resolve();
+    this.#submitted = null;
   }
 }

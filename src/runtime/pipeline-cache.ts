@@ -25,10 +25,17 @@ export class PipelineCache {
   readonly #layouts = new Map<string, Layout>();
   readonly #modules = new Map<string, GPUShaderModule>();
   readonly #kernels = new Map<string, Promise<CompiledKernel>>();
+  readonly #dynamicUniforms: boolean;
 
-  constructor(device: GPUDevice, counters: Counters) {
+  /** `dynamicUniforms`: uniform blocks are bound with an offset that is given at the dispatch. */
+  constructor(
+    device: GPUDevice,
+    counters: Counters,
+    options: { readonly dynamicUniforms?: boolean | undefined } = {},
+  ) {
     this.#device = device;
     this.#counters = counters;
+    this.#dynamicUniforms = options.dynamicUniforms ?? false;
   }
 
   /** Rejects with a `gpu-error` that names the kernel and carries the messages of the WGSL compiler. */
@@ -83,7 +90,11 @@ export class PipelineCache {
     );
     if (kernel.scalars.length > 0) types.push("uniform");
     const bindGroup = this.#device.createBindGroupLayout({
-      entries: types.map((type, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type } })),
+      entries: types.map((type, binding) => ({
+        binding,
+        visibility: COMPUTE_STAGE,
+        buffer: { type, hasDynamicOffset: type === "uniform" && this.#dynamicUniforms },
+      })),
     });
     const pipeline = this.#device.createPipelineLayout({ bindGroupLayouts: [bindGroup] });
     const layout = { bindGroup, pipeline };

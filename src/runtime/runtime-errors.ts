@@ -37,6 +37,15 @@ export function outOfMemory(what: string, bytes: number): TensorweftError {
   ]);
 }
 
+export function disposedCall(program: string): TensorweftError {
+  return new TensorweftError([
+    errorAt("wrong-argument", `a bound call of @${program} was used after dispose()`, {
+      span: captureCallSite(),
+      help: "bind it again",
+    }),
+  ]);
+}
+
 export function tooLarge(message: string, help: string): TensorweftError {
   return new TensorweftError([errorAt("too-large", message, { span: captureCallSite(), help })]);
 }

@@ -1,46 +1,30 @@
-/**
- * The scalars of kernels as uniform blocks: 4 bytes each, in order, padded to 16. One buffer per distinct block of a
- * program, written before the submit that reads it: the queue orders writes and submits, so a call that is still
- * running does not see the values of the next.
- */
+/** The scalars of a kernel as a uniform block: 4 bytes each, in order, padded to 16. */
 import type { ScalarParam } from "../ir/kernel.ts";
-import type { PlanScalar } from "../ir/plan.ts";
-import type { GpuCore } from "./gpu-core.ts";
-import { BUFFER_USAGE } from "./gpu-flags.ts";
 
-export interface UniformBlock {
-  readonly buffer: GPUBuffer;
-  readonly layout: readonly ScalarParam[];
-  /** Position of each scalar of the block among those of the program. */
-  readonly sources: readonly number[];
-  /** The values that the buffer holds. */
-  written: readonly number[] | null;
-}
-
+/** All blocks of equal layout hold the same values in one call. */
 export const blockKey = (layout: readonly ScalarParam[]): string =>
   layout.map(({ name, dtype }) => `${dtype} ${name}`).join(",");
 
-export function createBlock(
-  core: GpuCore,
-  layout: readonly ScalarParam[],
-  scalars: readonly PlanScalar[],
-): UniformBlock {
-  const { uniform, copyDst } = BUFFER_USAGE;
-  core.counters.buffersCreated += 1;
-  return {
-    buffer: core.device.createBuffer({ size: blockBytes(layout), usage: uniform | copyDst }),
-    layout,
-    sources: layout.map(({ name }) => scalars.findIndex((scalar) => scalar.name === name)),
-    written: null,
-  };
-}
+export const blockBytes = (layout: readonly ScalarParam[]): number =>
+  Math.ceil((layout.length * 4) / 16) * 16;
 
-/** Writes the values of a call, unless they are what the buffer already holds. */
-export function writeBlock(core: GpuCore, block: UniformBlock, values: readonly number[]): void {
-  const wanted = block.sources.map((source) => values[source] ?? Number.NaN);
-  if (wanted.every((value, index) => Object.is(value, block.written?.[index]))) return;
-  core.write(block.buffer, packBlock(block.layout, wanted));
-  block.written = wanted;
+/** Writes the block at `offset` of `view`. */
+export function writeBlock(
+  view: DataView,
+  offset: number,
+  layout: readonly ScalarParam[],
+  values: readonly number[],
+): void {
+  let at = offset;
+  for (const [index, { dtype }] of layout.entries()) {
+    const value = values[index] ?? Number.NaN;
+    // All GPUs that WebGPU runs on are little-endian, and so is WGSL's memory layout.
+    if (dtype === "f32") view.setFloat32(at, value, true);
+    else if (dtype === "bool") view.setUint32(at, value !== 0 ? 1 : 0, true);
+    else if (dtype === "i32") view.setInt32(at, value, true);
+    else view.setUint32(at, value, true);
+    at += 4;
+  }
 }
 
 export function packBlock(
@@ -48,16 +32,6 @@ export function packBlock(
   values: readonly number[],
 ): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(blockBytes(layout));
-  const view = new DataView(bytes.buffer);
-  for (const [index, { dtype }] of layout.entries()) {
-    const value = values[index] ?? Number.NaN;
-    // All GPUs that WebGPU runs on are little-endian, and so is WGSL's memory layout.
-    if (dtype === "f32") view.setFloat32(index * 4, value, true);
-    else if (dtype === "bool") view.setUint32(index * 4, value !== 0 ? 1 : 0, true);
-    else if (dtype === "i32") view.setInt32(index * 4, value, true);
-    else view.setUint32(index * 4, value, true);
-  }
+  writeBlock(new DataView(bytes.buffer), 0, layout, values);
   return bytes;
 }
-
-const blockBytes = (layout: readonly ScalarParam[]): number => Math.ceil((layout.length * 4) / 16) * 16;

@@ -1,0 +1,103 @@
+/** The steps of a plan over one set of buffers: bind groups made once, and recorded at every call. */
+import { CompilerBug } from "../diagnostics/diagnostic.ts";
+import type { Plan, PlanStep } from "../ir/plan.ts";
+import type { PooledBuffer } from "./buffer-pool.ts";
+import type { GpuCore } from "./gpu-core.ts";
+import type { CompiledKernel } from "./pipeline-cache.ts";
+import type { UniformBlock } from "./uniform-arena.ts";
+
+type Dispatch = Extract<PlanStep, { readonly kind: "dispatch" }>;
+
+/** A plan with its kernels compiled. */
+export interface ReadyPlan {
+  readonly plan: Plan;
+  /** One per kernel of the plan. */
+  readonly kernels: readonly CompiledKernel[];
+  readonly blocks: readonly UniformBlock[];
+  /** Position in `blocks` for each kernel, or -1. */
+  readonly blockOf: readonly number[];
+}
+
+export type BoundStep =
+  | {
+      readonly kind: "dispatch";
+      readonly pipeline: GPUComputePipeline;
+      readonly group: GPUBindGroup;
+      /** Position of the step's block of scalars, or -1. */
+      readonly block: number;
+      readonly workgroups: readonly [number, number, number];
+    }
+  | { readonly kind: "copy"; readonly from: GPUBuffer; readonly to: GPUBuffer; readonly bytes: number };
+
+export interface BoundSteps {
+  /** One per buffer of the plan. */
+  readonly buffers: readonly PooledBuffer[];
+  readonly steps: readonly BoundStep[];
+}
+
+/** Makes the bind groups. Their errors go to the error scope that is open. */
+export function bindSteps(core: GpuCore, ready: ReadyPlan, buffers: readonly PooledBuffer[]): BoundSteps {
+  const steps = ready.plan.steps.map((step): BoundStep => {
+    if (step.kind === "copy")
+      return {
+        kind: "copy",
+        from: present(buffers[step.from]).buffer,
+        to: present(buffers[step.to]).buffer,
+        bytes: step.bytes,
+      };
+    return {
+      kind: "dispatch",
+      pipeline: present(ready.kernels[step.kernel]).pipeline,
+      group: createGroup(core, ready, step, buffers),
+      block: present(ready.blockOf[step.kernel]),
+      workgroups: step.workgroups,
+    };
+  });
+  return { buffers: [...buffers], steps };
+}
+
+function createGroup(
+  core: GpuCore,
+  ready: ReadyPlan,
+  step: Dispatch,
+  buffers: readonly PooledBuffer[],
+): GPUBindGroup {
+  const kernel = present(ready.plan.kernels[step.kernel]);
+  const resources: GPUBufferBinding[] = step.buffers.map((position, index) => ({
+    buffer: present(buffers[position]).buffer,
+    // Buffers are as large as their size class: the binding ends where the kernel's array does.
+    size: Math.ceil(present(kernel.bindings[index]).bytes / 4) * 4,
+  }));
+  const block = ready.blocks[present(ready.blockOf[step.kernel])];
+  if (block !== undefined) resources.push({ buffer: block.arena.buffer, size: block.bytes });
+  core.counters.bindGroups += 1;
+  return core.device.createBindGroup({
+    label: kernel.name,
+    layout: present(ready.kernels[step.kernel]).bindGroupLayout,
+    entries: resources.map((resource, binding) => ({ binding, resource })),
+  });
+}
+
+/** Records one execution into the open submit. */
+export function recordSteps(
+  core: GpuCore,
+  blocks: readonly UniformBlock[],
+  { steps, buffers }: BoundSteps,
+  values: readonly number[],
+): void {
+  const { recorder } = core;
+  if (blocks.some(({ arena }) => !arena.hasRoom(blocks.length, recorder.pending))) recorder.flush();
+  const submit = recorder.pending;
+  const offsets = blocks.map((block) => [block.arena.place(block, values, submit)]);
+  for (const step of steps)
+    if (step.kind === "copy") recorder.copy(step.from, step.to, step.bytes);
+    else recorder.dispatch(step.pipeline, step.group, offsets[step.block] ?? null, step.workgroups);
+  for (const buffer of buffers) buffer.lastSubmit = submit;
+}
+
+/** For positions that `checkPlan` and `checkInputs` have checked. */
+export function present<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined)
+    throw new CompilerBug("a position of a plan is out of range", []);
+  return value;
+}

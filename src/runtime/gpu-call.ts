@@ -1,0 +1,127 @@
+/** One call of a program on WebGPU, from the caller's `run` to the end of the checks of what was submitted. */
+import type { TensorweftError } from "../diagnostics/diagnostic.ts";
+import type { PooledBuffer } from "./buffer-pool.ts";
+import type { Call } from "./call-queue.ts";
+import type { RecordedCall } from "./command-recorder.ts";
+import type { GpuCore } from "./gpu-core.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** What runs a call: a program, with buffers that are the call's own or those of a `BoundCall`. */
+export interface CallTarget {
+  isDecided(): boolean;
+  /** Records the call's commands and gives it to the recorder; throws when it cannot. */
+  record(call: GpuCall): void;
+  /** Set when the kernels do not compile. */
+  readonly failure: TensorweftError | null;
+  describeFailure(error: GPUError): TensorweftError;
+}
+
+export interface CallContent {
+  readonly inputs: readonly PooledBuffer[];
+  readonly inputOutcomes: readonly Outcome[];
+  readonly outputs: readonly PooledBuffer[];
+  /** That of all results. */
+  readonly outcome: Outcome;
+  /** Of all scalars of the program. */
+  readonly values: readonly number[];
+}
+
+const NO_CHECKS: readonly Promise<TensorweftError | null>[] = [];
+
+export class GpuCall implements Call, RecordedCall {
+  readonly content: CallContent;
+  readonly #core: GpuCore;
+  readonly #target: CallTarget;
+  #isHolding = false;
+  #checks: Promise<TensorweftError | null>[] | null = null;
+  /** Errors of bind groups made for this call. */
+  #bindScope: Promise<GPUError | null> | null = null;
+
+  constructor(core: GpuCore, target: CallTarget, content: CallContent) {
+    this.#core = core;
+    this.#target = target;
+    this.content = content;
+  }
+
+  isDecided(): boolean {
+    return this.#target.isDecided();
+  }
+
+  hold(): void {
+    const { inputs, outputs } = this.content;
+    for (const buffer of inputs) this.#core.storage.retain(buffer);
+    for (const buffer of outputs) this.#core.storage.retain(buffer);
+    this.#isHolding = true;
+  }
+
+  submit(): void {
+    const failure = this.#findFailure();
+    if (failure === null)
+      try {
+        this.#target.record(this);
+      } catch (error) {
+        // A queued call has no caller to throw to: its results carry the error.
+        this.content.outcome.fail(error as TensorweftError);
+      }
+    else this.content.outcome.fail(failure);
+    this.#letGo();
+  }
+
+  abandon(failure: TensorweftError): void {
+    this.content.outcome.fail(failure);
+    this.#letGo();
+  }
+
+  /** Something else that may turn out to have gone wrong. */
+  await(check: Promise<TensorweftError | null>): void {
+    (this.#checks ??= []).push(check);
+  }
+
+  awaitBinding(scope: Promise<GPUError | null>): void {
+    this.#bindScope = scope;
+  }
+
+  wasSubmitted(scope: Promise<GPUError | null> | null): void {
+    const { health } = this.#core;
+    const { outcome, inputOutcomes } = this.content;
+    if (health.loss !== null) {
+      outcome.fail(health.loss);
+      return;
+    }
+    outcome.serial = health.nextSerial();
+    for (const input of inputOutcomes) {
+      const settled = input.settled();
+      if (settled instanceof Promise) this.await(settled);
+    }
+    // That of the bind groups first: the submit fails because of them.
+    if (this.#bindScope !== null) this.await(this.#resultOf(this.#bindScope));
+    if (scope !== null) this.await(this.#resultOf(scope));
+    outcome.markSubmitted(this.#checks ?? NO_CHECKS);
+  }
+
+  #resultOf(scope: Promise<GPUError | null>): Promise<TensorweftError | null> {
+    return scope.then(
+      (error) => (error === null ? null : this.#target.describeFailure(error)),
+      () => this.#core.health.loss,
+    );
+  }
+
+  #findFailure(): TensorweftError | null {
+    const { health } = this.#core;
+    const failure = health.loss ?? this.#target.failure;
+    if (failure !== null) return failure;
+    for (const input of this.content.inputOutcomes) {
+      const found = input.failure ?? health.doubtAbout(input.serial);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  #letGo(): void {
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
+    const { inputs, outputs } = this.content;
+    for (const buffer of inputs) this.#core.storage.release(buffer);
+    for (const buffer of outputs) this.#core.storage.release(buffer);
+  }
+}
