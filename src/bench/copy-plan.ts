@@ -21,7 +21,11 @@ export const COPY_FORMS: readonly CopyForm[] = [
 const VECTOR_BYTES = 16;
 
 /** Copies half of `bytes`: as many are read and written as `bytes` says, rounded up to whole vectors. */
-export function planCopy(bytes: number, form: CopyForm, limits: DeviceLimits): Plan {
+export function planCopy(
+  bytes: number,
+  form: CopyForm,
+  limits: Pick<DeviceLimits, "maxComputeWorkgroupsPerDimension">,
+): Plan {
   const vectors = Math.max(1, Math.ceil(bytes / 2 / VECTOR_BYTES));
   const perWorkgroup = form.workgroupSize * form.vectorsPerInvocation;
   const needed = Math.ceil(vectors / perWorkgroup);
