@@ -1,5 +1,5 @@
 /** Runs the benchmark: opens a device made for measuring, takes every subject in turn, and keeps going when one fails. */
-import { openDevice, TensorweftError } from "../index.ts";
+import { CompilerBug, openDevice } from "../index.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Device } from "../runtime/device.ts";
 import { chooseCopyForm, type MeasureContext, measureWorkload } from "./measure-workload.ts";
@@ -34,7 +34,7 @@ export interface OpenedBench {
 export async function openBench(now: HostClock): Promise<OpenedBench> {
   const device = await openDevice({ backend: "webgpu", dawnOptions: DAWN_OPTIONS });
   const gpu = device.gpuDevice;
-  if (gpu === null) throw new TensorweftError([]);
+  if (gpu === null) throw new CompilerBug("a WebGPU device has no GPUDevice", []);
   const stopwatch = createStopwatch(gpu, now);
   const dispose = (): void => {
     stopwatch.destroy();

@@ -27,7 +27,12 @@ export function addBench(program: Command, session: Session): void {
     .option("-f, --filter <text>", 'only workloads whose name and shape hold the text, as in "softmax 64x"')
     .option("--quick", "small shapes and few rounds")
     .option("--rounds <n>", "how often everything is measured (default: 15, quick: 5)", parseRounds)
-    .option("--explain", "the same table without any device: dispatches, traffic, sectors, occupancy")
+    .addOption(
+      new Option(
+        "--explain",
+        "the same table without any device: dispatches, traffic, sectors, occupancy",
+      ).conflicts(["rounds", "json", "html"]),
+    )
     .addOption(
       new Option("--profile <name>", "device that --explain compiles for")
         .choices(PROFILE_NAMES)

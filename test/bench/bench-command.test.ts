@@ -21,11 +21,14 @@ test("a kernel of the user's file is a workload like any other", async () => {
   expect(out.split("\n")[1]).toMatch(/^twice +8x32 +1 +1 +2\.00 KiB +1\.00/);
 });
 
-test("a filter that fits nothing, and a report that cannot be written, say so before anything is measured", async () => {
+test("a filter that fits nothing, and options that make no sense, say so before anything is measured", async () => {
   const none = await runWeft("bench", "--filter", "no such workload");
   expect(none.status).toBe(1);
   expect(none.err).toContain('no workload\'s name and shape hold "no such workload"');
   const odd = await runWeft("bench", "--rounds", "0");
   expect(odd.status).toBe(2);
   expect(odd.err).toContain("Write a whole number, 1 or more.");
+  const mixed = await runWeft("bench", "--explain", "--html", "report.html");
+  expect(mixed.status).toBe(2);
+  expect(mixed.err).toContain("cannot be used with option '--html <file>'");
 });
