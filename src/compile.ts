@@ -31,6 +31,7 @@ import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
+import { splitReductions } from "./passes/index/split-reductions.ts";
 import { chooseSchedule } from "./schedule/choose-schedule.ts";
 
 export interface CompileOptions {
@@ -41,6 +42,8 @@ export interface CompileOptions {
   readonly dump?: ((stage: string, text: string) => void) | undefined;
   /** false: one kernel per statement, to compare with. */
   readonly fuse?: boolean | undefined;
+  /** Reductions are cut into pieces no shorter than this. */
+  readonly shortestPiece?: number | undefined;
   /** Overrides the chosen schedule of a group. */
   readonly schedule?: ((chosen: KernelSchedule, group: FusionGroup) => KernelSchedule) | undefined;
 }
@@ -116,7 +119,9 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
   const { profile } = options;
   options.dump?.("graph", printGraph(source));
   const graph = optimizeGraph(source, options);
-  const index = lowerToIndex(graph, options);
+  const whole = lowerToIndex(graph, options);
+  const index = options.fuse === false ? whole : splitReductions(whole, profile, options);
+  if (index !== whole) checkIndex(index, "split-reductions", options);
   const groups = fuseStatements(index, profile, { fuse: options.fuse ?? true });
   const grouped = materialize(index, groups);
   checkIndex(grouped.program, "materialize", options);

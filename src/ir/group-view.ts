@@ -41,6 +41,8 @@ export interface GroupView {
   readonly sizes: ReadonlyMap<string, number>;
   readonly gridAxes: readonly string[];
   readonly rowAxes: readonly string[];
+  /** Grid axes that no reduction and no row value has: their lanes can share the work of reducing. Empty without such reductions. */
+  readonly helperAxes: readonly string[];
   readonly statements: ReadonlyMap<string, Statement>;
   readonly stores: readonly Store[];
   readonly scalars: readonly IndexScalar[];
@@ -78,6 +80,7 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
     sizes: axisSizes(program),
     gridAxes: group.gridAxes,
     rowAxes,
+    helperAxes: findHelperAxes(list, group.gridAxes, isRow),
     statements,
     stores,
     scalars: usedScalars(list, program.scalars),
@@ -87,6 +90,17 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
     accesses: findAccesses(list, stores, phases, tensors, pairs),
     pairs,
   };
+}
+
+function findHelperAxes(
+  list: readonly Statement[],
+  gridAxes: readonly string[],
+  isRow: (s: Statement) => boolean,
+): string[] {
+  const reductions = list.filter((s) => s.reduce !== undefined);
+  if (reductions.length === 0) return [];
+  const used = new Set([...reductions, ...list.filter(isRow)].flatMap((s) => s.axes));
+  return gridAxes.filter((axis) => !used.has(axis));
 }
 
 /** level(reduction) counts the walks that must end before its value exists; pointwise values inherit the largest. */

@@ -28,9 +28,17 @@ export interface KernelSchedule {
   readonly reduction: "serial" | "tree" | "subgroup";
   /** Order of grid axes among the workgroups, slowest first. */
   readonly gridAxes: readonly string[];
+  /** Grid axes whose lanes also share the walk over the row, for values that do not depend on those axes. */
+  readonly helperAxes: readonly string[];
   /** Order in which the loops over row axes nest, outermost first. */
   readonly rowAxes: readonly string[];
 }
+
+/** Lanes that share an axis of the row: its own, or on the innermost axis those along the helper axes. */
+export const lanesSharing = (schedule: KernelSchedule, axis: string): number =>
+  schedule.helperAxes.length > 0 && axis === schedule.rowAxes[schedule.rowAxes.length - 1]
+    ? schedule.helperAxes.reduce((n, helper) => n * lanesAlong(schedule, helper), 1)
+    : lanesAlong(schedule, axis);
 
 /** Lanes along an axis, 1 where none are. */
 export const lanesAlong = (schedule: KernelSchedule, axis: string): number =>

@@ -5,7 +5,7 @@
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { Statement } from "../ir/index-notation.ts";
 import { COMBINE } from "../ir/kernel-values.ts";
-import type { Expr, GroupReduceItem, ScalarType, Stmt, ValueType } from "../ir/kernel.ts";
+import type { Expr, GroupReduceItem, ScalarType, Stmt, ValueType, Width } from "../ir/kernel.ts";
 import { BOOL, typeOf } from "../ir/kernel.ts";
 import { REDUCE_OPS, type ReduceOp } from "../ir/reduce-ops.ts";
 import { bind, type Emitter, type Scope } from "./emitter.ts";
@@ -43,6 +43,14 @@ function identityOf(fn: ReduceOp, scalar: ScalarType): number {
   return REDUCE_OPS[fn].identity;
 }
 
+/** A reduction runs on vectors where the row or the points that it is for do. */
+export function widthOf({ schedule }: Emitter, { axes }: Statement): Width {
+  const { vectorAxis, vectorWidth } = schedule;
+  return vectorAxis !== null && (schedule.rowAxes.includes(vectorAxis) || axes.includes(vectorAxis))
+    ? vectorWidth
+    : 1;
+}
+
 const combineWith =
   (fn: ReduceOp) =>
   (a: Expr, b: Expr): Expr =>
@@ -53,15 +61,15 @@ export function accumulatorFor(emitter: Emitter, statement: Statement): Accumula
   const { reduce, name } = statement;
   if (reduce === undefined) throw new CompilerBug("lowering", [`${name} is no reduction`]);
   const pair = emitter.view.pairs.get(name);
-  if (pair?.kind === "exp-sum") return expSum(emitter);
-  if (pair?.kind === "deviations") return deviations(emitter);
+  if (pair?.kind === "exp-sum") return expSum(emitter, widthOf(emitter, statement));
+  if (pair?.kind === "deviations") return deviations(emitter, widthOf(emitter, statement));
   const scalar = computeType(statement.dtype);
   const combine = combineWith(reduce.fn);
   const one = (a: readonly Expr[], b: Expr | undefined): readonly Expr[] =>
     a[0] === undefined || b === undefined ? [] : [combine(a[0], b)];
   return {
     names: [emitter.fresh("acc")],
-    identity: [constant(scalar, identityOf(reduce.fn, scalar), emitter.schedule.vectorWidth)],
+    identity: [constant(scalar, identityOf(reduce.fn, scalar), widthOf(emitter, statement))],
     exact: REDUCE_OPS[reduce.fn].exact || scalar !== "f32",
     merge: (a, b) => one(a, b[0]),
     add: (a, value) => one(a, value),
@@ -83,8 +91,7 @@ function decay(x: Expr, m: Expr, bindTo: Bind): Expr {
 }
 
 /** (m, s): the maximum so far, and the sum of exp(x - m). Source: Milakov and Gimelshein (2018). */
-function expSum(emitter: Emitter): Accumulator {
-  const width = emitter.schedule.vectorWidth;
+function expSum(emitter: Emitter, width: Width): Accumulator {
   const type: ValueType = { scalar: "f32", width };
   return {
     names: [emitter.fresh("top"), emitter.fresh("acc")],
@@ -116,8 +123,7 @@ function expSum(emitter: Emitter): Accumulator {
 }
 
 /** (n, mean, q): how many, their mean, and the sum of squared deviations from it. Source: Welford (1962). */
-function deviations(emitter: Emitter): Accumulator {
-  const width = emitter.schedule.vectorWidth;
+function deviations(emitter: Emitter, width: Width): Accumulator {
   const type: ValueType = { scalar: "f32", width };
   const zero = constant("f32", 0, width);
   const one = constant("f32", 1, width);

@@ -8,6 +8,8 @@ import { index, less, nameOf, op, u32 } from "./kernel-expr.ts";
 export interface Position {
   /** The lane's place along an axis; 0 where no lanes are. */
   readonly laneAlong: (axis: string) => Expr;
+  /** The lane's place among those that share an axis of the row. */
+  readonly laneSharing: (axis: string) => Expr;
   /** Present when the grid does not fill the last workgroups: stores happen only where it holds. */
   readonly inRange: Expr | undefined;
   /** True in one lane of each row; absent where a row is one lane's. */
@@ -36,6 +38,14 @@ export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>
   const { schedule, view } = emitter;
   const digits = enterLanes(emitter, grid);
   const laneAlong = (axis: string): Expr => digits.get(axis) ?? u32(0);
+  const helper = schedule.lanes
+    .filter((l) => schedule.helperAxes.includes(l.axis))
+    .reduce<Expr>((place, l) => index("add", index("mul", place, u32(l.lanes)), laneAlong(l.axis)), u32(0));
+  const innermost =
+    schedule.helperAxes.length > 0 ? schedule.rowAxes[schedule.rowAxes.length - 1] : undefined;
+  const helperLane = innermost === undefined ? undefined : bind(emitter, grid, "helper", helper);
+  const laneSharing = (axis: string): Expr =>
+    axis === innermost && helperLane !== undefined ? helperLane : laneAlong(axis);
   const blocks = enterBlocks(emitter, grid);
   let inRange: Expr | undefined;
   for (const axis of schedule.gridAxes) {
@@ -62,6 +72,7 @@ export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>
   if (inRange !== undefined) inRange = bind(emitter, grid, "inside", inRange);
   return {
     laneAlong,
+    laneSharing,
     inRange,
     isFirst: isFirst === undefined ? undefined : bind(emitter, grid, "first", isFirst),
   };
@@ -93,7 +104,10 @@ function enterBlocks(emitter: Emitter, grid: Scope): ReadonlyMap<string, Expr> {
 export function laneOrder(schedule: KernelSchedule): { readonly lanes: number; readonly order: LaneOrder } {
   const digits = schedule.lanes
     .filter((l) => l.lanes > 1)
-    .map((l) => ({ size: l.lanes, shared: schedule.rowAxes.includes(l.axis) }));
+    .map((l) => ({
+      size: l.lanes,
+      shared: schedule.rowAxes.includes(l.axis) || schedule.helperAxes.includes(l.axis),
+    }));
   const lanes = digits.reduce((n, d) => (d.shared ? n * d.size : n), 1);
   const turns = digits.filter((d, i) => i > 0 && d.shared !== digits[i - 1]?.shared).length;
   if (turns === 0 || (turns === 1 && digits[0]?.shared === false)) return { lanes, order: "inner" };

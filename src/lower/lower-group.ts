@@ -11,9 +11,10 @@ import { viewGroup, type GroupView } from "../ir/group-view.ts";
 import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
-import { lanesAlong, type KernelSchedule } from "../ir/schedule.ts";
+import { lanesSharing, type KernelSchedule } from "../ir/schedule.ts";
 import { bind, namer, readKey, type Emitter, type Scope } from "./emitter.ts";
-import { computeType } from "./kernel-expr.ts";
+import { BOOL } from "../ir/kernel.ts";
+import { computeType, op, u32 } from "./kernel-expr.ts";
 import { and, countWorkgroups, enterGrid, unitsOf, workgroupSizeOf, type Position } from "./enter-grid.ts";
 import { lowerPhase, writeStore } from "./lower-phase.ts";
 import { lowerValue } from "./lower-value.ts";
@@ -117,7 +118,7 @@ function chooseCaches(view: GroupView, schedule: KernelSchedule): Map<string, st
 function declareCaches(emitter: Emitter, grid: Scope): void {
   const { view, schedule } = emitter;
   const length = schedule.rowAxes.reduce(
-    (n, axis) => n * Math.ceil(unitsOf(view, schedule, axis) / lanesAlong(schedule, axis)),
+    (n, axis) => n * Math.ceil(unitsOf(view, schedule, axis) / lanesSharing(schedule, axis)),
     1,
   );
   for (const [key, name] of emitter.caches) {
@@ -135,7 +136,7 @@ function declareCaches(emitter: Emitter, grid: Scope): void {
 
 /** Values over the grid alone are written once per point. */
 function storeGridValues(emitter: Emitter, grid: Scope, position: Position): void {
-  const { view } = emitter;
+  const { view, schedule } = emitter;
   for (const store of view.stores) {
     const axes = view.statements.get(store.statement)?.axes ?? [];
     if (
@@ -143,6 +144,13 @@ function storeGridValues(emitter: Emitter, grid: Scope, position: Position): voi
       view.statements.get(store.statement)?.reduce === undefined
     )
       continue;
-    writeStore(emitter, grid, store, and(position.isFirst, position.inRange));
+    // A value that lacks axes of the grid is written by the points at the start of those axes.
+    const atStart = schedule.gridAxes
+      .filter((axis) => !axes.includes(axis))
+      .reduce<Expr | undefined>(
+        (all, axis) => and(all, op("eq", BOOL, grid.axes.get(axis) ?? u32(0), u32(0))),
+        undefined,
+      );
+    writeStore(emitter, grid, store, and(and(position.isFirst, atStart), position.inRange));
   }
 }

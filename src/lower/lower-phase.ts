@@ -2,8 +2,8 @@
 import type { Phase } from "../ir/group-view.ts";
 import type { Store } from "../ir/index-notation.ts";
 import type { Expr, Stmt, Width } from "../ir/kernel.ts";
-import { lanesAlong } from "../ir/schedule.ts";
-import { accumulatorFor, bindIn, combineLanes, stateOf, type Accumulator } from "./accumulators.ts";
+import { lanesSharing } from "../ir/schedule.ts";
+import { accumulatorFor, bindIn, combineLanes, stateOf, widthOf, type Accumulator } from "./accumulators.ts";
 import { bind, isVectorIndex, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
 import { unitsOf, type Position } from "./enter-grid.ts";
 import { component, index, u32, widen } from "./kernel-expr.ts";
@@ -18,8 +18,12 @@ export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position
   const loops = walkRow(
     {
       axes: schedule.rowAxes.map((axis) => {
-        const [units, lanes] = [unitsOf(view, schedule, axis), lanesAlong(schedule, axis)];
-        return { trips: Math.floor(units / lanes), tailLanes: units % lanes, lane: position.laneAlong(axis) };
+        const [units, lanes] = [unitsOf(view, schedule, axis), lanesSharing(schedule, axis)];
+        return {
+          trips: Math.floor(units / lanes),
+          tailLanes: units % lanes,
+          lane: position.laneSharing(axis),
+        };
       }),
       unroll: cached,
       fresh,
@@ -50,7 +54,7 @@ function rowScope(
   const axes = new Map<string, Expr>();
   let place: Expr = u32(0);
   schedule.rowAxes.forEach((axis, i) => {
-    const perLane = Math.ceil(unitsOf(view, schedule, axis) / lanesAlong(schedule, axis));
+    const perLane = Math.ceil(unitsOf(view, schedule, axis) / lanesSharing(schedule, axis));
     place = index("add", index("mul", place, u32(perLane)), steps[i] ?? u32(0));
   });
   const scope: Scope = {
@@ -62,7 +66,11 @@ function rowScope(
   };
   schedule.rowAxes.forEach((axis, i) => {
     const step = steps[i] ?? u32(0);
-    const unit = index("add", index("mul", step, u32(lanesAlong(schedule, axis))), position.laneAlong(axis));
+    const unit = index(
+      "add",
+      index("mul", step, u32(lanesSharing(schedule, axis))),
+      position.laneSharing(axis),
+    );
     const at = axis === schedule.vectorAxis ? index("mul", unit, u32(schedule.vectorWidth)) : unit;
     axes.set(axis, bind(emitter, scope, axis, at));
   });
@@ -89,7 +97,7 @@ function writeStep(
     const known = scope.values.get(key);
     const value =
       known ??
-      bind(emitter, scope, "x", widen(lowerValue(emitter, scope, fed.value), emitter.schedule.vectorWidth));
+      bind(emitter, scope, "x", widen(lowerValue(emitter, scope, fed.value), widthOf(emitter, statement)));
     scope.values.set(key, value);
     const bindTo = bindIn(emitter, scope.out);
     assignState(accumulator, accumulator.add(stateOf(accumulator), value, bindTo), bindTo, scope.out);

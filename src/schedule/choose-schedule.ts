@@ -23,6 +23,10 @@ const WORKGROUP_LANES = 256;
 const FEWEST_LANES = 128;
 /** Elements that neighbouring lanes should cover without a gap: two sectors of 32 bytes at least, four at best. */
 const GOOD_RUN = 32;
+/** A run of so many elements wastes at most a third of the sectors that it touches, wherever it starts. */
+const LONG_RUN = 26;
+/** Below this share of the workgroups that fill the device, parallelism is worth more than whole sectors. */
+const FEW_WORKGROUPS = 0.75;
 /** Elements of one 32-byte sector. */
 const SECTOR = 8;
 const SOFTWARE_LANES = 16;
@@ -57,7 +61,9 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
   const lanes = dealt.filter((l) => l.lanes > 1).reverse();
   const slowestFirst = (axes: readonly string[]): string[] =>
     order.axes.filter((axis) => axes.includes(axis)).reverse();
-  const shared = lanes.some((l) => view.rowAxes.includes(l.axis));
+  const shared = lanes.some(
+    (l) => view.rowAxes.includes(l.axis) || (!profile.software && view.helperAxes.includes(l.axis)),
+  );
   return {
     lanes,
     vectorWidth,
@@ -65,6 +71,7 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
     residency: fitsRegisters(view, lanes, units, vectorWidth, profile) ? "registers" : "reload",
     pairing: "two-walks",
     reduction: shared ? "tree" : "serial",
+    helperAxes: profile.software ? [] : view.helperAxes.filter((axis) => lanes.some((l) => l.axis === axis)),
     gridAxes: slowestFirst(view.gridAxes),
     rowAxes: slowestFirst(view.rowAxes),
   };
@@ -75,13 +82,16 @@ const product = (axes: readonly string[], units: (axis: string) => number): numb
 
 const powerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, n)));
 
+/** Lanes are for grid points alone: there is no row, or only partial results that lanes of any points add up together. */
+const isPointwise = (view: GroupView): boolean => view.rowAxes.length === 0 || view.helperAxes.length > 0;
+
 /** Vectors along the grid cost parallelism: each lane takes several points. They stay as wide as keeps the device full. */
 function narrowForGrid(view: GroupView, profile: DeviceProfile, widest: Width): Width {
   const points = product(view.gridAxes, (axis) => view.sizes.get(axis) ?? 1);
-  const rowLanes = view.rowAxes.length === 0 ? 1 : WORKGROUP_LANES / GOOD_RUN;
+  const rowLanes = isPointwise(view) ? 1 : WORKGROUP_LANES / GOOD_RUN;
   const wanted = profile.usefulWorkgroups * (profile.software ? SOFTWARE_LANES : WORKGROUP_LANES / rowLanes);
   const fits = (width: Width): boolean => width <= widest && points / width >= wanted;
-  return fits(4) ? 4 : fits(2) ? 2 : view.rowAxes.length === 0 ? widest : 1;
+  return fits(4) ? 4 : fits(2) ? 2 : isPointwise(view) ? widest : 1;
 }
 
 /** Lanes along each axis, fastest axis first. */
@@ -95,10 +105,9 @@ function dealHardware(
   const most = Math.min(WORKGROUP_LANES, profile.limits.maxComputeInvocationsPerWorkgroup);
   const points = product(view.gridAxes, units);
   const steps = product(view.rowAxes, units);
-  const rowLanes =
-    view.rowAxes.length === 0
-      ? 1
-      : Math.min(most, Math.max(powerOfTwo(steps / ACCESSES_PER_LANE), Math.min(8, powerOfTwo(steps))));
+  const rowLanes = isPointwise(view)
+    ? 1
+    : Math.min(most, Math.max(powerOfTwo(steps / ACCESSES_PER_LANE), Math.min(8, powerOfTwo(steps))));
   const dealt = new Map<string, number>();
   const total = (axes: readonly string[]): number => axes.reduce((n, axis) => n * (dealt.get(axis) ?? 1), 1);
   let run = width;
@@ -108,12 +117,14 @@ function dealHardware(
     const isRow = view.rowAxes.includes(axis);
     const wanted = isRow
       ? Math.floor(rowLanes / total(view.rowAxes))
-      : view.rowAxes.length === 0
+      : isPointwise(view)
         ? most
         : run < GOOD_RUN
           ? neighboursFor(run, points / total(view.gridAxes), profile)
           : 1;
-    const lanes = fitLanes(units(axis), Math.min(wanted, free));
+    const atMost = Math.min(wanted, free);
+    // Neighbours in the grid are as many as fill sectors: another number that divides the axis would not.
+    const lanes = isRow || isPointwise(view) ? fitLanes(units(axis), atMost) : Math.min(units(axis), atMost);
     dealt.set(axis, lanes);
     run *= lanes;
   }
@@ -121,11 +132,21 @@ function dealHardware(
   return order.axes.map((axis) => ({ axis, lanes: dealt.get(axis) ?? 1 }));
 }
 
-/** Grid points side by side so that `run` elements of each make whole sectors, more where the device stays full. */
+/**
+ * Grid points side by side so that runs of `run` elements fill whole sectors, more where the device stays full. Where it
+ * does not even then, a long run that wastes at most a third of its sectors must do.
+ */
 function neighboursFor(run: number, points: number, profile: DeviceProfile): number {
-  let lanes = 1;
-  while ((run * lanes) % SECTOR !== 0 && lanes < SECTOR) lanes++;
-  const step = lanes;
+  let step = 1;
+  while ((run * step) % SECTOR !== 0) step++;
+  const long = Math.ceil(LONG_RUN / run);
+  if (
+    points / step < profile.usefulWorkgroups &&
+    long < step &&
+    points / step < FEW_WORKGROUPS * profile.usefulWorkgroups
+  )
+    return long;
+  let lanes = step;
   while (run * lanes < GOOD_RUN && points / (lanes + step) >= profile.usefulWorkgroups) lanes += step;
   return lanes;
 }

@@ -16,10 +16,14 @@ import {
 } from "../../ir/index-notation.ts";
 import { pairReductions } from "./pair-reductions.ts";
 import { isIdentityRead } from "./collapse-axes.ts";
-import { kernelTime, tensorBytes } from "./fusion-cost.ts";
+import { indexAxes, type IndexExpr } from "../../ir/index-expr.ts";
+import { ELEMENTS_PER_WORKGROUP, kernelTime, pointsPerWorkgroup, tensorBytes } from "./fusion-cost.ts";
 
 /** Statements in one kernel at most: keeps kernels within what shader compilers take in stride. */
 export const MAX_STATEMENTS = 192;
+/** Terms of a reduction that every workgroup may repeat; on software devices every lane repeats it. */
+const MAX_REPLICATED = 1024;
+const MAX_REPLICATED_SOFTWARE = 16;
 
 /** Per statement, computed once: what it reads, and who reads it. */
 export interface StatementFacts {
@@ -96,12 +100,52 @@ export function formCandidate(context: FusionContext, statements: readonly strin
   const inside = new Set(statements);
   const facts = statements.flatMap((name) => context.facts.get(name) ?? []);
   const leaving = facts.filter((f) => f.stored > 0 || f.readers.some((reader) => !inside.has(reader)));
+  const [best, ...others] = gridChoices(context, facts, leaving).map((grid) =>
+    formOver(context, { facts, leaving, inside, grid }),
+  );
+  let chosen = best ?? "nothing leaves";
+  for (const other of others) {
+    if (typeof other !== "string" && (typeof chosen === "string" || other.timeUs < chosen.timeUs))
+      chosen = other;
+  }
+  return chosen;
+}
+
+/** A set of statements with grid axes chosen for them. */
+interface Members {
+  readonly facts: readonly StatementFacts[];
+  readonly leaving: readonly StatementFacts[];
+  readonly inside: ReadonlySet<string>;
+  readonly grid: readonly string[];
+}
+
+/**
+ * Grids to consider: what all leaving values share and nothing reduces; and all axes of the largest leaving value, where
+ * values that lack some of them are computed again at each point (or by each workgroup).
+ */
+function gridChoices(
+  context: FusionContext,
+  facts: readonly StatementFacts[],
+  leaving: readonly StatementFacts[],
+): readonly (readonly string[])[] {
   const reduced = new Set(facts.flatMap((f) => f.statement.reduce?.axes ?? []));
   const [first, ...rest] = leaving;
-  const grid = (first?.statement.axes ?? []).filter(
+  const common = (first?.statement.axes ?? []).filter(
     (axis) => !reduced.has(axis) && rest.every((f) => f.statement.axes.includes(axis)),
   );
-  const problem = findProblem(facts, leaving, new Set(grid), inside);
+  const points = (f: StatementFacts): number => product(f.statement.axes, context.sizes);
+  const largest = leaving.reduce<StatementFacts | undefined>(
+    (a, b) => (a === undefined || points(b) > points(a) ? b : a),
+    undefined,
+  );
+  const widest = largest?.statement.axes ?? [];
+  const isOther = widest.length > common.length && !widest.some((axis) => reduced.has(axis));
+  return isOther ? [common, widest] : [common];
+}
+
+function formOver(context: FusionContext, members: Members): Candidate | string {
+  const { facts, leaving, inside, grid } = members;
+  const problem = findProblem(context, members);
   if (problem !== undefined) return problem;
   const row = new Set(facts.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
   for (const axis of grid) row.delete(axis);
@@ -113,22 +157,52 @@ export function formCandidate(context: FusionContext, statements: readonly strin
   const limit = context.profile.limits.maxStorageBuffersPerShaderStage;
   const bindings = reads.count + homes.reduce((a, b) => a + b, 0);
   if (bindings > limit) return `${String(bindings)} storage buffers, the device binds ${String(limit)}`;
-  const rowLength = product(row, context.sizes);
+  const isReplicated = facts.some(
+    (f) => f.statement.reduce !== undefined && f.statement.axes.length < grid.length,
+  );
+  const rowLength = isReplicated ? 1 : product(row, context.sizes);
   const traffic = {
     readBytes: reads.bytes,
-    sweeps: sweepsOf(context, facts, rowLength),
+    sweeps: sweepsOf(context, facts, leaving, grid, rowLength),
     writtenBytes: written.reduce((a, b) => a + b, 0),
-    gridPoints: product(grid, context.sizes),
-    rowLength,
+    workgroups: estimateWorkgroups(context, facts, grid, rowLength),
+    // Every workgroup reads what it reduces for itself, from a cache.
+    replicatedBytes: isReplicated ? 4 * product(row, context.sizes) : 0,
   };
   return {
-    statements,
+    statements: facts.map((f) => f.statement.name),
     gridAxes: grid,
     rowAxes: [...row],
     leaving: leaving.map((f) => f.statement.name),
     timeUs: kernelTime(context.profile, traffic),
     bytes: traffic.readBytes * traffic.sweeps + traffic.writtenBytes,
   };
+}
+
+/** Workgroups that a grid makes: rows count for their elements, and columns come in runs that fill memory sectors. */
+function estimateWorkgroups(
+  context: FusionContext,
+  facts: readonly StatementFacts[],
+  grid: readonly string[],
+  rowLength: number,
+): number {
+  const points = product(grid, context.sizes);
+  const largest = largestRead(context, facts);
+  const together = largest === undefined ? 1 : pointsPerWorkgroup(largest, grid, context.sizes);
+  const elements = (points * Math.min(rowLength, ELEMENTS_PER_WORKGROUP)) / ELEMENTS_PER_WORKGROUP;
+  return Math.max(1, rowLength === 1 ? elements : Math.min(elements, points / together));
+}
+
+function largestRead(context: FusionContext, facts: readonly StatementFacts[]): IndexExpr | undefined {
+  let best: { index: IndexExpr; points: number } | undefined;
+  for (const { statement } of facts) {
+    visitScalar(statement.value, (e) => {
+      if (e.kind !== "tensor") return;
+      const points = product(indexAxes(e.index), context.sizes);
+      if (best === undefined || points > best.points) best = { index: e.index, points };
+    });
+  }
+  return best?.index;
 }
 
 /** Whether other kernels read the value from a temporary: an output serves, unless it is rounded to 16 bits. */
@@ -140,36 +214,47 @@ function needsTemporary(
   return (stored === 0 || !isExact) && readers.some((reader) => !inside.has(reader));
 }
 
-function findProblem(
-  facts: readonly StatementFacts[],
-  leaving: readonly StatementFacts[],
-  grid: ReadonlySet<string>,
-  inside: ReadonlySet<string>,
-): string | undefined {
+function findProblem(context: FusionContext, { facts, leaving, inside, grid }: Members): string | undefined {
+  const inGrid = new Set(grid);
   const rowOf = (axes: readonly string[]): string =>
     axes
-      .filter((a) => !grid.has(a))
+      .filter((a) => !inGrid.has(a))
       .sort()
       .join(",");
   const spaces = new Set<string>();
   const all = new Set(facts.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
   const wholeRow = rowOf([...all]);
+  let [whole, replicated] = [0, 0];
   for (const { statement, otherwise } of facts) {
     const moved = [...otherwise].find((name) => inside.has(name));
     if (moved !== undefined) return `${statement.name} reads ${moved} at other positions than its own`;
     if (statement.reduce === undefined) continue;
     if (rowOf(statement.axes) !== "") return `${statement.name} reduces part of the row only`;
-    if (statement.axes.length < grid.size)
-      return `${statement.name} would be reduced again for every point of the grid`;
+    if (statement.axes.length < grid.length) {
+      if (!canReplicate(context, statement, grid))
+        return `${statement.name} would be reduced again for every point of the grid`;
+      replicated++;
+    } else whole++;
     spaces.add(rowOf(statement.reduce.axes));
   }
+  if (whole > 0 && replicated > 0) return "reductions of whole rows beside some that every workgroup repeats";
   if (spaces.size > 1) return "reductions over different axes";
   if (spaces.size === 1 && !spaces.has(wholeRow)) return "values over other axes than the reduced ones";
   for (const { statement } of leaving) {
     const row = rowOf(statement.axes);
-    if (row !== "" && row !== wholeRow) return `${statement.name} is stored over part of the row`;
+    if (row !== "" && (row !== wholeRow || replicated > 0))
+      return `${statement.name} is stored over part of the row`;
   }
   return undefined;
+}
+
+/** Partial results that every workgroup may add up for itself: few beside what the grid computes. */
+function canReplicate(context: FusionContext, statement: Statement, grid: readonly string[]): boolean {
+  const length = product(statement.reduce?.axes ?? [], context.sizes);
+  const most = context.profile.software ? MAX_REPLICATED_SOFTWARE : MAX_REPLICATED;
+  return (
+    length <= most && product(grid, context.sizes) >= 16 * length * product(statement.axes, context.sizes)
+  );
 }
 
 function externalReads(
@@ -194,18 +279,29 @@ function externalReads(
   return { bytes, count: tensors.size + values.size };
 }
 
-/** Sweeps over the row: one where it stays on the chip, else one per chain of dependent reductions and one for the rest. */
-function sweepsOf(context: FusionContext, facts: readonly StatementFacts[], rowLength: number): number {
+/**
+ * Sweeps over the row: one where it stays on the chip, else one for each level at which something is reduced or a row
+ * value leaves. Values over the grid alone, and row values that only feed others, make no sweep of their own.
+ */
+function sweepsOf(
+  context: FusionContext,
+  facts: readonly StatementFacts[],
+  leaving: readonly StatementFacts[],
+  grid: readonly string[],
+  rowLength: number,
+): number {
   if (rowLength * 4 <= context.profile.onChipBytes) return 1;
   const level = new Map<string, number>();
-  let deepest = 0;
-  for (const { statement, identity } of facts) {
+  const walks = new Set<number>();
+  for (const fact of facts) {
+    const { statement, identity } = fact;
     let at = 0;
     for (const name of identity) at = Math.max(at, level.get(name) ?? 0);
     const first = context.pairs.get(statement.name)?.first;
     if (first !== undefined && level.has(first)) at = (level.get(first) ?? 1) - 1;
-    deepest = Math.max(deepest, at);
+    const isRow = statement.axes.length > grid.length;
+    if (statement.reduce !== undefined || (isRow && leaving.includes(fact))) walks.add(at);
     level.set(statement.name, statement.reduce === undefined ? at : at + 1);
   }
-  return deepest + 1;
+  return Math.max(1, walks.size);
 }

@@ -3,6 +3,7 @@
  * DESIGN.md section 3 has it. It sees a candidate group as tensors read and written, grid points and row length.
  */
 import { elementCount, storageBytes } from "../../ir/dtype.ts";
+import { isAxisTerm, sizeOf, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import type { StoredTensor } from "../../ir/index-notation.ts";
 
@@ -11,21 +12,46 @@ export interface CandidateTraffic {
   readonly readBytes: number;
   readonly sweeps: number;
   readonly writtenBytes: number;
-  readonly gridPoints: number;
-  readonly rowLength: number;
+  readonly workgroups: number;
+  /** Bytes that every workgroup reads again, from a cache. */
+  readonly replicatedBytes: number;
 }
 
 /** Elements that one workgroup walks at once: parallelism inside a row counts up to here. */
-const ELEMENTS_PER_WORKGROUP = 1024;
+export const ELEMENTS_PER_WORKGROUP = 1024;
+/** How much faster than memory the caches are from which partial results are read again. */
+const CACHE_SPEED = 4;
 
 export function kernelTime(profile: DeviceProfile, traffic: CandidateTraffic): number {
   const bytes = traffic.readBytes * traffic.sweeps + traffic.writtenBytes;
-  const workgroups = Math.max(
-    1,
-    (traffic.gridPoints * Math.min(traffic.rowLength, ELEMENTS_PER_WORKGROUP)) / ELEMENTS_PER_WORKGROUP,
-  );
-  const share = Math.min(1, workgroups / profile.usefulWorkgroups);
-  return profile.launchUs + bytes / (profile.copyGBps * 1e3 * share);
+  const cached = (traffic.replicatedBytes * traffic.workgroups) / CACHE_SPEED;
+  const share = Math.min(1, traffic.workgroups / profile.usefulWorkgroups);
+  return profile.launchUs + (bytes + cached) / (profile.copyGBps * 1e3 * share);
+}
+
+/** f32 elements of a 32-byte memory sector. */
+const SECTOR = 8;
+/** A run of so many elements wastes at most a third of the sectors that it touches, wherever it starts. */
+const LONG_RUN = 26;
+
+/** Grid points that must be taken together so that what they read fills whole sectors: 1 where a row is contiguous. */
+export function pointsPerWorkgroup(read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number {
+  let run = 1;
+  const terms = read.terms.filter(isAxisTerm).sort((a, b) => a.coefficient - b.coefficient);
+  for (const { axis, coefficient } of terms) {
+    if (coefficient !== run) return 1;
+    if (grid.includes(axis)) return Math.min(sizeOf(axis, sizes), neighboursFor(run));
+    run *= sizeOf(axis, sizes);
+    if (run >= LONG_RUN) return 1;
+  }
+  return 1;
+}
+
+/** Fewest runs of that length side by side that fill sectors. */
+export function neighboursFor(run: number): number {
+  let points = 1;
+  while ((points * run) % SECTOR !== 0 && points * run < LONG_RUN) points++;
+  return points;
 }
 
 export const tensorBytes = (tensor: StoredTensor): number =>

@@ -45,7 +45,7 @@ export function pairReductions(program: IndexProgram): readonly ReductionPair[] 
 
 function matchPair(context: Context, second: Statement): ReductionPair | undefined {
   const reduced = new Set(second.reduce?.axes ?? []);
-  const operand = expand(context, second.value, reduced);
+  const operand = expandRow(context, second.value, reduced);
   if (operand?.kind !== "map") return undefined;
   if (operand.fn === "exp") return matchExpSum(context, second, operand.args[0]);
   if (operand.fn !== "mul") return undefined;
@@ -95,7 +95,7 @@ function isReductionOf(context: Context, first: Statement, second: Statement, f:
   const [a, b] = [first.reduce?.axes ?? [], second.reduce?.axes ?? []];
   const same =
     a.length === b.length && a.every((axis) => b.includes(axis)) && sameAxes(first.axes, second.axes);
-  const operand = same ? expand(context, first.value, new Set(a)) : undefined;
+  const operand = same ? expandRow(context, first.value, new Set(a)) : undefined;
   return operand !== undefined && printScalarExpr(operand) === printScalarExpr(f);
 }
 
@@ -103,7 +103,11 @@ const sameAxes = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((axis) => b.includes(axis));
 
 /** The operand with pointwise values over the row written out; values over the grid stay as they are. */
-function expand(context: Context, expr: ScalarExpr, row: ReadonlySet<string>): ScalarExpr | undefined {
+export function expandRow(
+  context: Pick<Context, "statements">,
+  expr: ScalarExpr,
+  row: ReadonlySet<string>,
+): ScalarExpr | undefined {
   let current = expr;
   for (;;) {
     let nodes = 0;

@@ -1,0 +1,332 @@
+/**
+ * Splits reductions that are too few to fill the device (`rfactor`): each row is cut into pieces, a kernel reduces every
+ * piece, and whoever needs the result adds up the pieces.
+ *
+ *     n[] = sum(i) v[i] * v[i]      =>      n_part[j] = sum(k) v[4096*j + k] * v[4096*j + k]
+ *                                           n[] = sum(j) n_part[j]
+ *
+ * A maximum with its sum of exponentials, and a sum with its squared deviations, are split together: pieces keep their own
+ * maximum or mean, and are brought to the common one when they are added up (Chan, Golub and LeVeque 1979).
+ *
+ * Requires: aligned, collapsed axes.
+ * Ensures:  same values up to the order of additions. Pieces are equal where the axis has a divisor near the wanted
+ *           number, else the last is shorter and guarded; none is empty. The result keeps its name.
+ */
+import {
+  indexAdd,
+  indexAxes,
+  indexAxis,
+  indexScale,
+  indexSubstitute,
+  coefficientOf,
+  type IndexExpr,
+} from "../../ir/index-expr.ts";
+import {
+  mapIndices,
+  visitScalar,
+  type Axis,
+  type IndexProgram,
+  type ScalarExpr,
+  type Statement,
+} from "../../ir/index-notation.ts";
+import type { DeviceProfile } from "../../ir/profile.ts";
+import { REDUCE_OPS } from "../../ir/reduce-ops.ts";
+import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup } from "./fusion-cost.ts";
+import { expandRow, pairReductions } from "./pair-reductions.ts";
+
+/** Pieces shorter than this cost more in partial results than they gain in parallelism. */
+const SHORTEST_PIECE = 256;
+/** So many times the wanted number of pieces are better than a last piece that needs a guard. */
+const MANY_PIECES = 8;
+/** Modelled time that a split must save, as a share. */
+const WORTH = 0.9;
+
+interface Piece {
+  readonly axis: string;
+  readonly outer: string;
+  /** Absent where pieces have one element. */
+  readonly inner: string | undefined;
+  readonly pieces: number;
+  readonly length: number;
+  readonly size: number;
+}
+
+interface Splitter {
+  readonly program: IndexProgram;
+  readonly profile: DeviceProfile;
+  readonly sizes: Map<string, number>;
+  readonly statements: ReadonlyMap<string, Statement>;
+  readonly axes: Axis[];
+  /** One cut per axis, so that reductions over the same axis stay fusible. */
+  readonly cuts: Map<string, Piece>;
+  readonly shortestPiece: number;
+}
+
+export interface SplitOptions {
+  /** Pieces are at least so long. Tests make it small to split small rows. */
+  readonly shortestPiece?: number | undefined;
+}
+
+export function splitReductions(
+  program: IndexProgram,
+  profile: DeviceProfile,
+  options: SplitOptions = {},
+): IndexProgram {
+  const splitter: Splitter = {
+    program,
+    profile,
+    sizes: new Map(program.axes.map((a) => [a.name, a.size])),
+    statements: new Map(program.statements.map((s) => [s.name, s])),
+    axes: [...program.axes],
+    cuts: new Map(),
+    shortestPiece: options.shortestPiece ?? SHORTEST_PIECE,
+  };
+  const pairs = pairReductions(program);
+  const seconds = new Map(pairs.map((p) => [p.second, p]));
+  const firsts = new Map(pairs.map((p) => [p.first, p]));
+  const replaced = new Map<string, readonly Statement[]>();
+  for (const statement of program.statements) {
+    if (statement.reduce === undefined || seconds.has(statement.name)) continue;
+    const split = choosePiece(splitter, statement);
+    if (split === undefined) continue;
+    const second = splitter.statements.get(firsts.get(statement.name)?.second ?? "");
+    const parts = splitStatement(splitter, statement, second, split);
+    for (const [name, list] of parts ?? []) replaced.set(name, list);
+  }
+  if (replaced.size === 0) return program;
+  const statements = program.statements.flatMap((s) => replaced.get(s.name) ?? [s]);
+  const used = new Set(statements.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]));
+  return { ...program, axes: splitter.axes.filter((a) => used.has(a.name)), statements };
+}
+
+const product = (axes: readonly string[], sizes: ReadonlyMap<string, number>): number =>
+  axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
+
+/** Largest tensor read of a statement's own expression. */
+function largestRead(splitter: Splitter, value: ScalarExpr): IndexExpr | undefined {
+  let best: { readonly index: IndexExpr; readonly points: number } | undefined;
+  visitScalar(value, (e) => {
+    if (e.kind !== "tensor") return;
+    const points = product([...indexAxes(e.index)], splitter.sizes);
+    if (best === undefined || points > best.points) best = { index: e.index, points };
+  });
+  return best?.index;
+}
+
+function choosePiece(splitter: Splitter, statement: Statement): Piece | undefined {
+  const { profile, sizes } = splitter;
+  const reduced = statement.reduce?.axes ?? [];
+  const value = expandRow(splitter, statement.value, new Set(reduced));
+  const read = value === undefined ? undefined : largestRead(splitter, value);
+  if (read === undefined) return undefined;
+  const [points, length] = [product(statement.axes, sizes), product(reduced, sizes)];
+  const together = pointsPerWorkgroup(read, statement.axes, sizes);
+  const workgroups = Math.max(
+    1,
+    Math.min((points * Math.min(length, ELEMENTS_PER_WORKGROUP)) / ELEMENTS_PER_WORKGROUP, points / together),
+  );
+  if (workgroups >= profile.usefulWorkgroups || isOnChip(splitter, statement, read, length)) return undefined;
+  const bytes = points * length * 4;
+  const share = workgroups / profile.usefulWorkgroups;
+  const perByte = 1 / (profile.copyGBps * 1e3);
+  if (bytes * perByte + profile.launchUs > (bytes * perByte * WORTH) / share) return undefined;
+  // The axis with the largest stride: pieces are then contiguous.
+  const candidates = [...reduced].sort((a, b) => coefficientOf(read, b) - coefficientOf(read, a));
+  const wanted = Math.ceil(profile.usefulWorkgroups / workgroups);
+  for (const axis of candidates) {
+    const size = sizes.get(axis) ?? 1;
+    const known = splitter.cuts.get(axis);
+    if (known !== undefined) return known;
+    const most = Math.min(size, Math.floor(length / splitter.shortestPiece));
+    if (most < 2 || size < Math.min(wanted, most)) continue;
+    return makePiece(splitter, axis, size, Math.min(wanted, most), most);
+  }
+  return undefined;
+}
+
+/** A row that other statements read whole and that stays on the chip is better reduced and used in one kernel. */
+function isOnChip(splitter: Splitter, statement: Statement, read: IndexExpr, length: number): boolean {
+  const { profile, program, sizes } = splitter;
+  const points = product(statement.axes, sizes) * length;
+  const isReadAgain = program.statements.some(
+    (s) => s.reduce === undefined && product(s.axes, sizes) >= points,
+  );
+  const rows = pointsPerWorkgroup(read, statement.axes, sizes);
+  return isReadAgain && statement.axes.length > 0 && rows * length * 4 <= profile.onChipBytes;
+}
+
+/** A divisor near the wanted number of pieces, or a larger one rather than a last piece that needs a guard. */
+function choosePieces(size: number, wanted: number, most: number): number {
+  for (const limit of [2 * wanted, MANY_PIECES * wanted]) {
+    for (let pieces = wanted; pieces <= Math.min(most, limit); pieces++)
+      if (size % pieces === 0) return pieces;
+  }
+  return wanted;
+}
+
+function makePiece(splitter: Splitter, axis: string, size: number, wanted: number, most: number): Piece {
+  const length = Math.ceil(size / choosePieces(size, wanted, most));
+  const pieces = Math.ceil(size / length);
+  const isTaken = (name: string): boolean =>
+    splitter.sizes.has(name) ||
+    splitter.statements.has(name) ||
+    splitter.program.tensors.some((t) => t.name === name);
+  const declare = (suffix: string, count: number): string => {
+    let name = `${axis}${suffix}`;
+    while (isTaken(name)) name += "_";
+    splitter.sizes.set(name, count);
+    splitter.axes.push({ name, size: count });
+    return name;
+  };
+  const outer = declare("a", pieces);
+  // Pieces of one element are the axis itself under another name.
+  const piece = { axis, outer, inner: length === 1 ? undefined : declare("b", length), pieces, length, size };
+  splitter.cuts.set(axis, piece);
+  return piece;
+}
+
+/** The position on the axis that was cut. */
+const positionIn = (piece: Piece): IndexExpr => {
+  const start = indexScale(indexAxis(piece.outer), piece.length);
+  return piece.inner === undefined ? start : indexAdd(start, indexAxis(piece.inner));
+};
+
+const map = (
+  fn: Extract<ScalarExpr, { kind: "map" }>["fn"],
+  dtype: ScalarExpr["dtype"],
+  ...args: readonly ScalarExpr[]
+): ScalarExpr => ({
+  kind: "map",
+  fn,
+  dtype,
+  args,
+});
+const constant = (value: number): ScalarExpr => ({ kind: "const", dtype: "f32", value });
+const read = (s: Statement): ScalarExpr => ({
+  kind: "value",
+  dtype: s.dtype,
+  statement: s.name,
+  index: s.axes.map((axis) => indexAxis(axis)),
+});
+
+/** The statements that take the places of `first` and, where it is paired, `second`. */
+function splitStatement(
+  splitter: Splitter,
+  first: Statement,
+  second: Statement | undefined,
+  piece: Piece,
+): ReadonlyMap<string, readonly Statement[]> | undefined {
+  const { reduce } = first;
+  if (reduce === undefined) return undefined;
+  const row = new Set(reduce.axes);
+  const expanded = expandRow(splitter, first.value, row);
+  if (expanded === undefined || readsRowValues(expanded, row)) return undefined;
+  const at = new Map([[piece.axis, positionIn(piece)]]);
+  const operand = mapIndices(expanded, (index) => indexSubstitute(index, at, splitter.sizes));
+  const inner = reduce.axes.flatMap((axis) => (axis === piece.axis ? (piece.inner ?? []) : axis));
+  const partial = (name: string, fn: typeof reduce.fn, value: ScalarExpr): Statement => ({
+    name,
+    dtype: first.dtype,
+    axes: [...first.axes, piece.outer],
+    reduce: { fn, axes: inner },
+    value: guardPiece(piece, value, identityOf(fn, first.dtype)),
+    span: first.span,
+  });
+  const whole = (s: Statement, fn: typeof reduce.fn, value: ScalarExpr): Statement => ({
+    ...s,
+    reduce: { fn, axes: [piece.outer] },
+    value,
+  });
+  const part = partial(`${first.name}_part`, reduce.fn, operand);
+  const total = whole(first, reduce.fn, read(part));
+  const done = new Map<string, readonly Statement[]>([[first.name, [part, total]]]);
+  if (second === undefined) return done;
+  if (reduce.fn === "max") {
+    const sum = partial(
+      `${second.name}_part`,
+      "sum",
+      map("exp", "f32", map("sub", "f32", operand, read(part))),
+    );
+    const scale = map("exp", "f32", map("sub", "f32", read(part), read(total)));
+    // A piece of -inf alone has nan as its sum, and counts nothing beside a larger piece.
+    const isEmpty = map(
+      "and",
+      "bool",
+      map("isinf", "bool", read(part)),
+      map("lt", "bool", read(part), read(total)),
+    );
+    const value = map("where", "f32", isEmpty, constant(0), map("mul", "f32", read(sum), scale));
+    done.set(second.name, [sum, whole(second, "sum", value)]);
+    return done;
+  }
+  const others = product(
+    reduce.axes.filter((axis) => axis !== piece.axis),
+    splitter.sizes,
+  );
+  const count = countOf(piece, others);
+  const mean: Statement = {
+    name: `${first.name}_mean`,
+    dtype: "f32",
+    axes: part.axes,
+    value: map("div", "f32", read(part), count),
+  };
+  const deviation = map("sub", "f32", operand, read(mean));
+  const squares = partial(`${second.name}_part`, "sum", map("mul", "f32", deviation, deviation));
+  const center: Statement = {
+    name: `${first.name}_center`,
+    dtype: "f32",
+    axes: first.axes,
+    value: map("div", "f32", read(total), constant(product(reduce.axes, splitter.sizes))),
+  };
+  const between = map("sub", "f32", read(mean), read(center));
+  const value = map(
+    "add",
+    "f32",
+    read(squares),
+    map("mul", "f32", count, map("mul", "f32", between, between)),
+  );
+  done.set(second.name, [mean, squares, center, whole(second, "sum", value)]);
+  return done;
+}
+
+const identityOf = (fn: keyof typeof REDUCE_OPS, dtype: Statement["dtype"]): number => {
+  const { identity } = REDUCE_OPS[fn];
+  if (identity !== null) return identity;
+  if (dtype === "i32") return fn === "max" ? -2147483648 : 2147483647;
+  if (dtype === "u32") return fn === "max" ? 0 : 4294967295;
+  return fn === "max" ? -Infinity : Infinity;
+};
+
+/** Elements of a piece: all alike, or the last one shorter. */
+function countOf(piece: Piece, others: number): ScalarExpr {
+  const last = piece.size - (piece.pieces - 1) * piece.length;
+  if (last === piece.length) return constant(piece.length * others);
+  const isLast = map(
+    "eq",
+    "bool",
+    { kind: "index", dtype: "f32", index: indexAxis(piece.outer) },
+    constant(piece.pieces - 1),
+  );
+  return map("where", "f32", isLast, constant(last * others), constant(piece.length * others));
+}
+
+function guardPiece(piece: Piece, value: ScalarExpr, identity: number): ScalarExpr {
+  if (piece.pieces * piece.length === piece.size) return value;
+  const index = positionIn(piece);
+  return {
+    kind: "guard",
+    dtype: value.dtype,
+    bounds: [{ index, low: 0, high: piece.size }],
+    value,
+    otherwise: { kind: "const", dtype: value.dtype, value: identity },
+  };
+}
+
+function readsRowValues(value: ScalarExpr, row: ReadonlySet<string>): boolean {
+  let found = false;
+  visitScalar(value, (e) => {
+    if (e.kind === "value" && e.index.some((index) => [...indexAxes(index)].some((axis) => row.has(axis))))
+      found = true;
+  });
+  return found;
+}
