@@ -19,11 +19,13 @@ export { listAdapters, type AdapterSummary } from "./runtime/adapter.ts";
 export { openDevice, type OpenDeviceOptions } from "./runtime/open-device.ts";
 export type {
   Backend,
+  BoundCall,
   Device,
   DeviceCounters,
   LoadedProgram,
   MemoryInfo,
   Program,
+  RunOptions,
   Tensor,
   TensorData,
   TensorOptions,

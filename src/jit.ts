@@ -1,29 +1,43 @@
 /** `jit`: a function on traced tensors becomes a function on tensors, compiled once for each set of shapes and dtypes. */
 import {
-  flattenArguments,
+  type ArgumentPattern,
+  type CallValues,
+  describeArgument,
+  isTensor,
+  matchArguments,
+} from "./call-pattern.ts";
+import { captureCallSite } from "./diagnostics/call-site.ts";
+import { fail } from "./diagnostics/diagnostic.ts";
+import {
   type ArgumentLeaf,
+  flattenArguments,
   type ScalarArgument,
   type StaticArgument,
 } from "./frontend/trace/arguments.ts";
 import { buildOutput, type OutputOf, type OutputTree, type TracedOutput } from "./frontend/trace/outputs.ts";
 import { readParameterNames } from "./frontend/trace/parameter-names.ts";
 import { trace } from "./frontend/trace/trace.ts";
-import type { TracedTensor } from "./frontend/trace/traced-tensor.ts";
+import { TracedTensor } from "./frontend/trace/traced-tensor.ts";
 import type { TensorType } from "./ir/dtype.ts";
 import {
+  type CachedProgram,
+  type CallCounters,
   deviceOf,
   ProgramCache,
-  type CallCounters,
-  type CachedProgram,
   type ProgramCacheOptions,
 } from "./program-cache.ts";
-import type { Device, Tensor } from "./runtime/device.ts";
+import type { BoundCall, Device, Tensor } from "./runtime/device.ts";
 
 export interface JitOptions extends ProgramCacheOptions {
   /** Name of the program in messages and dumps. Default: that of the function. */
   readonly name?: string | undefined;
   /** Needed only by functions without tensor arguments, and to compile for types before there are tensors. */
   readonly device?: Device | undefined;
+  /**
+   * Positions of arguments that the caller gives away: their tensors are disposed by the call, and results of equal dtype
+   * and size take over their buffers where the kernels allow it (see `RunOptions.donate`).
+   */
+  readonly donate?: readonly number[] | undefined;
 }
 
 /** What a caller passes for a parameter: tensors (or `scalar(...)`) for traced tensors, anything else as it is. */
@@ -47,13 +61,36 @@ export interface Jitted<P extends readonly unknown[], R> {
   (...args: CallArguments<P>): OutputOf<R, Tensor>;
   /** Traces and compiles for these arguments; resolves when the kernels are ready. */
   compile(...args: CompileArguments<P>): Promise<void>;
+  /**
+   * Binds the function to these arguments and to tensors that its results are written to, in the structure that it
+   * returns. `run()` of what comes back makes no tensors, buffers or bind groups; `run({ eps: 1e-6 })` changes a scalar.
+   */
+  bind(args: CallArguments<P>, outputs: OutputOf<R, Tensor>): BoundCall;
   /** How often this function was traced and called. */
   readonly counters: CallCounters;
 }
 
 interface Traced {
   readonly tree: OutputTree;
+  /** In the order of the leaves. */
+  readonly scalarNames: readonly string[];
+  /** Positions of donated tensors among the tensors. */
+  readonly donate: readonly number[] | undefined;
 }
+
+/** What an earlier call looked like, and what it ran. */
+interface KnownCall {
+  readonly patterns: readonly ArgumentPattern[];
+  readonly device: Device;
+  readonly cached: CachedProgram<Traced>;
+}
+
+interface FoundCall extends CallValues {
+  readonly cached: CachedProgram<Traced>;
+}
+
+/** Patterns of recent calls that are tried before a key is spelled out: a training loop has few. */
+const KNOWN_CALLS = 4;
 
 /**
  * Compiles a function on tensors.
@@ -77,55 +114,170 @@ export function jit<P extends readonly unknown[], R extends TracedOutput>(
   fn: (...args: P) => R,
   options: JitOptions = {},
 ): Jitted<P, R> {
-  const name = options.name ?? (fn.name === "" ? "traced" : fn.name);
-  const names = readParameterNames(Function.prototype.toString.call(fn)).map(
-    (n, i) => n ?? `arg${String(i)}`,
-  );
-  const cache = new ProgramCache<Traced>(options);
+  const calls = new JitCalls(fn, options);
+  const jitted = Object.assign((...args: readonly unknown[]) => calls.run(args), {
+    compile: (...args: readonly unknown[]) => calls.compile(args),
+    bind: (args: readonly unknown[], outputs: unknown) => calls.bind(args, outputs),
+  });
+  // Results have the structure that `fn` returned when it was traced.
+  return Object.defineProperty(jitted, "counters", { get: () => calls.counters }) as unknown as Jitted<P, R>;
+}
 
-  const find = (
+/** The calls of one jitted function, with types of arguments and results forgotten. */
+class JitCalls {
+  readonly #fn: (...args: never) => TracedOutput;
+  readonly #options: JitOptions;
+  readonly #name: string;
+  readonly #names: readonly string[];
+  readonly #cache: ProgramCache<Traced>;
+  /** Latest first. */
+  readonly #known: KnownCall[] = [];
+
+  constructor(fn: (...args: never) => TracedOutput, options: JitOptions) {
+    this.#fn = fn;
+    this.#options = options;
+    this.#name = options.name ?? (fn.name === "" ? "traced" : fn.name);
+    this.#names = readParameterNames(Function.prototype.toString.call(fn)).map(
+      (name, i) => name ?? `arg${String(i)}`,
+    );
+    this.#cache = new ProgramCache(options);
+  }
+
+  get counters(): CallCounters {
+    return this.#cache.counters;
+  }
+
+  run(args: readonly unknown[]): unknown {
+    this.#cache.countCall();
+    const { cached, tensors, scalars } = this.#find(args);
+    const { tree, scalarNames, donate } = cached.extra;
+    const results = cached.program.run(tensors, nameScalars(scalarNames, scalars), { donate });
+    return buildOutput(tree, results);
+  }
+
+  async compile(args: readonly unknown[]): Promise<void> {
+    await this.#load(args, flattenArguments(args, this.#names)).program.ready;
+  }
+
+  bind(args: readonly unknown[], outputs: unknown): BoundCall {
+    const { cached, tensors, scalars } = this.#find(args);
+    const { tree, scalarNames } = cached.extra;
+    const results: Tensor[] = [];
+    collectOutputs(tree, outputs, "", results);
+    return cached.program.bind(tensors, results, nameScalars(scalarNames, scalars));
+  }
+
+  /** The program for these arguments, and what it runs on. */
+  #find(args: readonly unknown[]): FoundCall {
+    for (const { patterns, device, cached } of this.#known) {
+      const values = matchArguments(patterns, args, device);
+      if (values !== null) return { cached, tensors: values.tensors, scalars: values.scalars };
+    }
+    const flat = flattenArguments(args, this.#names);
+    const values = collectValues(flat, this.#name);
+    const cached = this.#load(args, flat);
+    const { device } = cached.program;
+    this.#known.unshift({ patterns: args.map(describeArgument), device, cached });
+    this.#known.length = Math.min(this.#known.length, KNOWN_CALLS);
+    return { cached, ...values };
+  }
+
+  #load(
     args: readonly unknown[],
-  ): { cached: CachedProgram<Traced>; leaves: readonly ArgumentLeaf[] } => {
-    const { leaves, key } = flattenArguments(args, names);
-    const device = deviceOf(collectTensors(args), options.device, name);
-    const cached = cache.find(device, key, () => {
+    { leaves, values, key }: ReturnType<typeof flattenArguments>,
+  ): CachedProgram<Traced> {
+    const device = deviceOf(values.filter(isTensor), this.#options.device, this.#name);
+    return this.#cache.find(device, key, () => {
       // The types of the arguments are those that `fn` declares; `trace` puts traced tensors in the places of tensors.
-      const traced = trace(fn as unknown as (...a: never) => TracedOutput, args as never, {
-        name,
-        parameterNames: names,
+      const { graph, outputTree } = trace(this.#fn, args as never, {
+        name: this.#name,
+        parameterNames: this.#names,
       });
-      return { graph: traced.graph, extra: { tree: traced.outputTree } };
+      const scalarNames = leaves.filter(({ spec }) => "kind" in spec).map(({ path }) => path);
+      return { graph, extra: { tree: outputTree, scalarNames, donate: this.#donatedTensors(args) } };
     });
-    return { cached, leaves };
-  };
+  }
 
-  const call = (...args: CallArguments<P>): OutputOf<R, Tensor> => {
-    cache.countCall();
-    const { cached, leaves } = find(args);
-    const scalars: Record<string, number> = {};
-    for (const { path, spec } of leaves) if ("kind" in spec) scalars[path] = spec.value;
-    const results = cached.program.run(collectTensors(args), scalars);
-    // The tree was taken from what `fn` returned.
-    return buildOutput(cached.extra.tree, results) as OutputOf<R, Tensor>;
-  };
-  const compile = async (...args: CompileArguments<P>): Promise<void> => {
-    await find(args).cached.program.ready;
-  };
-  const jitted = Object.assign(call, { compile });
-  return Object.defineProperty(jitted, "counters", { get: () => cache.counters }) as Jitted<P, R>;
+  /** Positions among all tensors of those in the donated arguments. */
+  #donatedTensors(args: readonly unknown[]): readonly number[] | undefined {
+    const { donate } = this.#options;
+    if (donate === undefined) return undefined;
+    const wrong = donate.find(
+      (position) => !Number.isInteger(position) || position < 0 || position >= args.length,
+    );
+    if (wrong !== undefined)
+      fail("wrong-argument", `${this.#name} donates argument ${wrong}, but is called with ${args.length}`, {
+        span: captureCallSite(),
+        help: "donate lists positions of arguments, the first is 0",
+      });
+    const donated: number[] = [];
+    let tensor = 0;
+    for (const [position, arg] of args.entries())
+      for (const { spec } of flattenArguments([arg]).leaves) {
+        if ("kind" in spec) continue;
+        if (donate.includes(position)) donated.push(tensor);
+        tensor += 1;
+      }
+    return donated;
+  }
 }
 
-/** Tensors with data among the arguments, in the order of `flattenArguments`. */
-function collectTensors(args: readonly unknown[]): Tensor[] {
-  const tensors: Tensor[] = [];
-  const visit = (arg: unknown): void => {
-    if (typeof arg !== "object" || arg === null) return;
-    if (isTensor(arg)) tensors.push(arg);
-    else if (Array.isArray(arg)) arg.forEach(visit);
-    else if (!("kind" in arg) && !("dtype" in arg)) Object.values(arg).forEach(visit);
-  };
-  args.forEach(visit);
-  return tensors;
+function nameScalars(names: readonly string[], values: readonly number[]): Record<string, number> {
+  const scalars: Record<string, number> = {};
+  for (let i = 0; i < names.length; i++) scalars[names[i] ?? ""] = values[i] ?? Number.NaN;
+  return scalars;
 }
 
-const isTensor = (arg: object): arg is Tensor => "read" in arg && "device" in arg && "dtype" in arg;
+/** Tensors with data and values of scalars; a tensor's description has no data to run on. */
+function collectValues(
+  { leaves, values }: { readonly leaves: readonly ArgumentLeaf[]; readonly values: readonly object[] },
+  name: string,
+): CallValues {
+  const found: CallValues = { tensors: [], scalars: [] };
+  for (const [index, { path, spec }] of leaves.entries()) {
+    const value = values[index];
+    if ("kind" in spec) found.scalars.push(spec.value);
+    else if (value !== undefined && isTensor(value)) found.tensors.push(value);
+    else refuseDescription(value, path, name);
+  }
+  return found;
+}
+
+function refuseDescription(value: object | undefined, path: string, name: string): never {
+  const span = captureCallSite();
+  if (value instanceof TracedTensor)
+    return fail(
+      "wrong-argument",
+      `argument ${path} of ${name} is a tensor of a trace, which has no elements`,
+      {
+        span,
+        help: "inside a traced function call the function itself, without jit",
+      },
+    );
+  return fail("wrong-argument", `argument ${path} of ${name} is a type, which has no elements`, {
+    span,
+    help: "pass a tensor; types are for compile()",
+  });
+}
+
+/** The tensors in the places of the results, in their order. */
+function collectOutputs(tree: OutputTree, given: unknown, path: string, into: Tensor[]): void {
+  const isObject = typeof given === "object" && given !== null;
+  if (tree.kind === "tensor") {
+    if (isObject && isTensor(given)) {
+      into[tree.result] = given;
+      return;
+    }
+  } else if (isObject) {
+    const entries: readonly (readonly [string, OutputTree])[] =
+      tree.kind === "array" ? tree.items.map((item, i) => [String(i), item]) : tree.entries;
+    for (const [key, item] of entries)
+      collectOutputs(item, Reflect.get(given, key), path === "" ? key : `${path}.${key}`, into);
+    return;
+  }
+  const place = path === "" ? "the result" : `result ${path}`;
+  fail("wrong-argument", `bind() was given no ${tree.kind} for ${place}`, {
+    span: captureCallSite(),
+    help: "pass tensors in the structure that the function returns",
+  });
+}

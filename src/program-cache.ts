@@ -3,6 +3,7 @@
  * and static arguments. The second call with equal keys costs a look-up.
  */
 import { compileGraph, optimizeGraph } from "./compile.ts";
+import { captureCallSite } from "./diagnostics/call-site.ts";
 import { fail } from "./diagnostics/diagnostic.ts";
 import type { Graph } from "./ir/graph.ts";
 import type { Device, LoadedProgram, Tensor } from "./runtime/device.ts";
@@ -72,6 +73,7 @@ export function deviceOf(tensors: readonly Tensor[], fallback: Device | undefine
   const device = tensors[0]?.device ?? fallback;
   if (device === undefined) {
     return fail("wrong-argument", `${name} is called without a tensor, so there is no device to run on`, {
+      span: captureCallSite(),
       help: "pass a tensor, or name the device: jit(f, { device })",
     });
   }
@@ -81,6 +83,7 @@ export function deviceOf(tensors: readonly Tensor[], fallback: Device | undefine
       "wrong-device",
       `${name} is called with tensors of two devices: ${stranger.label} is on another one`,
       {
+        span: captureCallSite(),
         help: "read() it and make a tensor of the data on this device",
       },
     );

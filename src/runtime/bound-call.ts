@@ -9,7 +9,7 @@ import type { BoundCall, Device, Tensor } from "./device.ts";
 import { canReplace } from "./donate.ts";
 import { type CallTarget, GpuCall } from "./gpu-call.ts";
 import type { GpuCore } from "./gpu-core.ts";
-import type { GpuTensor } from "./gpu-tensor.ts";
+import { asGpuTensors, type GpuTensor } from "./gpu-tensor.ts";
 import { Outcome } from "./outcome.ts";
 import { disposedCall } from "./runtime-errors.ts";
 
@@ -58,9 +58,8 @@ export class BoundGpuCall implements BoundCall, CallTarget {
     checkInputs(plan, device, inputs);
     checkOutputs(plan, device, outputs);
     this.#program = program;
-    // The checks: they are of this device.
-    this.#inputs = inputs as readonly GpuTensor[];
-    this.#outputs = outputs as readonly GpuTensor[];
+    this.#inputs = asGpuTensors(inputs);
+    this.#outputs = asGpuTensors(outputs);
     this.#inputBuffers = this.#inputs.map(({ buffer }) => buffer);
     this.#outputBuffers = this.#outputs.map(({ buffer }) => buffer);
     this.#checkAliases();

@@ -18,7 +18,7 @@ import { firstLine } from "./device-health.ts";
 import { assignDonations } from "./donate.ts";
 import { GpuCall } from "./gpu-call.ts";
 import type { GpuCore } from "./gpu-core.ts";
-import { GpuTensor } from "./gpu-tensor.ts";
+import { asGpuTensors, GpuTensor } from "./gpu-tensor.ts";
 import { LruCache } from "./lru-cache.ts";
 import { Outcome } from "./outcome.ts";
 import { gpuError } from "./runtime-errors.ts";
@@ -101,7 +101,7 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     core.health.throwIfLost();
     checkInputs(this.plan, this.device, inputs);
     const values = bindScalars(this.plan, scalars);
-    const sources = inputs as readonly GpuTensor[]; // `checkInputs`: they are of this device
+    const sources = asGpuTensors(inputs);
     const inputBuffers = sources.map((source) => source.buffer);
     const outcome = Outcome.waiting();
     const inputOf = donate === undefined ? undefined : this.#replacedInputs(donate);

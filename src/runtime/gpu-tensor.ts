@@ -19,6 +19,10 @@ export interface GpuTensorContent {
   readonly outcome: Outcome;
 }
 
+/** The tensors, known to be of a WebGPU device because a check has said so. */
+export const asGpuTensors = (tensors: readonly Tensor[]): readonly GpuTensor[] =>
+  tensors.filter((tensor) => tensor instanceof GpuTensor);
+
 export class GpuTensor implements Tensor {
   readonly device: Device;
   readonly dtype: DType;

@@ -9,6 +9,7 @@
  *
  * Ensures: equal keys mean that one graph serves both calls; leaves stand in the order of their paths in the arguments.
  */
+import { captureCallSite } from "../../diagnostics/call-site.ts";
 import { fail } from "../../diagnostics/diagnostic.ts";
 import { isDType, printType } from "../../ir/dtype.ts";
 import type { DType, TensorType } from "../../ir/dtype.ts";
@@ -56,6 +57,8 @@ export interface ArgumentLeaf {
 
 export interface FlatArguments {
   readonly leaves: readonly ArgumentLeaf[];
+  /** What stands in the call for each leaf: a tensor or its description, or a scalar argument. */
+  readonly values: readonly object[];
   /** Types of the tensors, dtypes of the scalars, values of the statics: what the graph depends on. */
   readonly key: string;
 }
@@ -63,14 +66,17 @@ export interface FlatArguments {
 /** Tensors and scalars among the arguments. `names` label the top-level parameters; `arg0`, ... where absent. */
 export function flattenArguments(args: readonly unknown[], names: readonly string[] = []): FlatArguments {
   const leaves: ArgumentLeaf[] = [];
+  const values: object[] = [];
   const describe = (arg: unknown, path: string): string =>
     visitArgument<string>(arg, path, {
-      tensor: (spec) => {
+      tensor: (spec, value) => {
         leaves.push({ path, spec });
+        values.push(value);
         return printType(spec);
       },
       scalar: (spec) => {
         leaves.push({ path, spec });
+        values.push(spec);
         return `scalar ${spec.dtype}`;
       },
       static: (value) => describeStatic(value),
@@ -79,7 +85,7 @@ export function flattenArguments(args: readonly unknown[], names: readonly strin
         `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${describe(item, `${path}.${key}`)}`).join(",")}}`,
     });
   const key = args.map((arg, i) => describe(arg, names[i] ?? `arg${String(i)}`)).join(";");
-  return { leaves, key };
+  return { leaves, values, key };
 }
 
 /** -0 and NaN are told apart: the function may divide by them. */
@@ -105,7 +111,7 @@ export function mapArguments(
 }
 
 interface ArgumentVisitor<R> {
-  readonly tensor: (spec: TensorType) => R;
+  readonly tensor: (spec: TensorType, value: object) => R;
   readonly scalar: (spec: ScalarArgument) => R;
   readonly static: (value: StaticArgument) => R;
   readonly array: (items: readonly unknown[]) => R;
@@ -122,7 +128,7 @@ function visitArgument<R>(arg: unknown, path: string, visitor: ArgumentVisitor<R
     case "object":
       if (arg === null) return visitor.static(null);
       if (isScalarArgument(arg)) return visitor.scalar(arg);
-      if (isTensorLike(arg)) return visitor.tensor({ dtype: arg.dtype, shape: [...arg.shape] });
+      if (isTensorLike(arg)) return visitor.tensor({ dtype: arg.dtype, shape: [...arg.shape] }, arg);
       if (Array.isArray(arg)) return visitor.array(arg);
       if (isPlainObject(arg)) return visitor.object(Object.entries(arg));
       break;
@@ -132,21 +138,24 @@ function visitArgument<R>(arg: unknown, path: string, visitor: ArgumentVisitor<R
   const kind =
     typeof arg === "object" ? `an instance of ${arg?.constructor.name ?? "a class"}` : `a ${typeof arg}`;
   return fail("wrong-argument", `argument ${path} is ${kind}`, {
+    span: captureCallSite(),
     help: "arguments are tensors, scalar(...), plain values, and arrays and plain objects of them",
   });
 }
 
-const isScalarArgument = (arg: object): arg is ScalarArgument =>
+export const isScalarArgument = (arg: object): arg is ScalarArgument =>
   "kind" in arg && arg.kind === "scalar" && "value" in arg && typeof arg.value === "number" && "dtype" in arg;
 
-const isTensorLike = (arg: object): arg is { readonly dtype: DType; readonly shape: readonly number[] } =>
+export const isTensorLike = (
+  arg: object,
+): arg is { readonly dtype: DType; readonly shape: readonly number[] } =>
   "dtype" in arg &&
   typeof arg.dtype === "string" &&
   isDType(arg.dtype) &&
   "shape" in arg &&
   Array.isArray(arg.shape);
 
-function isPlainObject(arg: object): boolean {
+export function isPlainObject(arg: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(arg);
   return prototype === Object.prototype || prototype === null;
 }
