@@ -9,6 +9,7 @@ import type { DeviceProfile } from "../../ir/profile.ts";
 import { expandDelinearize } from "./expand-delinearize.ts";
 import { expandGroupReduce } from "./expand-group-reduce.ts";
 import { foldConstants } from "./fold-constants.ts";
+import { hoistIndices } from "./hoist-indices.ts";
 import { ENTRY_POINT, listFeatures, printWgsl } from "./print-wgsl.ts";
 import { unrollLoops } from "./unroll-loops.ts";
 
@@ -21,7 +22,8 @@ export const LEGALIZE_PASSES: readonly KernelPass[] = [
   { name: "unroll-loops", run: unrollLoops }, // first: reductions of one expanded body can take scratch in turns
   { name: "expand-group-reduce", run: expandGroupReduce },
   { name: "expand-delinearize", run: expandDelinearize },
-  { name: "fold-constants", run: foldConstants }, // last: the passes before substitute constants
+  { name: "fold-constants", run: foldConstants }, // the passes before substitute constants
+  { name: "hoist-indices", run: hoistIndices }, // last: unrolling and delinearizing have made the indices what they are
 ];
 
 export interface EmittedWgsl {

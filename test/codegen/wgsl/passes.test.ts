@@ -18,7 +18,13 @@ const profileOf = (header: ReadonlyMap<string, readonly string[]>): DeviceProfil
   return profile;
 };
 
-for (const folder of ["unroll-loops", "expand-group-reduce", "expand-delinearize", "fold-constants"])
+for (const folder of [
+  "unroll-loops",
+  "expand-group-reduce",
+  "expand-delinearize",
+  "fold-constants",
+  "hoist-indices",
+])
   testGoldens(`kernel/${folder}`, ({ input, path, header }) => {
     const kernel = parseKernel(input, path);
     expect(verifyKernel(kernel)).toEqual([]);
