@@ -11,7 +11,7 @@ import type { GroupView, ViewOptions } from "../ir/group-view.ts";
 import type { Width } from "../ir/kernel.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
-import { chooseWidth, findMemoryOrder, type MemoryOrder } from "./memory-order.ts";
+import { chooseWidth, findMemoryOrder, startsAtSectors, type MemoryOrder } from "./memory-order.ts";
 
 /** Registers (f32) per invocation that cached rows may take. FIELD.md 4.2: more only after timing. */
 const REGISTER_BUDGET = 64;
@@ -111,22 +111,28 @@ function dealHardware(
   const dealt = new Map<string, number>();
   const total = (axes: readonly string[]): number => axes.reduce((n, axis) => n * (dealt.get(axis) ?? 1), 1);
   let run = width;
+  let isWhole = true; // every axis so far is covered by lanes: neighbours go on where it ends
   for (const axis of order.axes) {
     const free = Math.floor(most / total(order.axes));
     if (free < 2) break;
     const isRow = view.rowAxes.includes(axis);
-    const wanted = isRow
-      ? Math.floor(rowLanes / total(view.rowAxes))
-      : isPointwise(view)
-        ? most
-        : run < GOOD_RUN
-          ? neighboursFor(run, points / total(view.gridAxes), profile)
-          : 1;
+    const toRun = isWhole && run < GOOD_RUN;
+    let wanted = 1;
+    if (isPointwise(view)) wanted = isRow ? 1 : most;
+    else if (isRow)
+      wanted = Math.max(Math.floor(rowLanes / total(view.rowAxes)), toRun ? Math.ceil(GOOD_RUN / run) : 1);
+    else if (toRun) {
+      const isAligned = startsAtSectors(order, axis);
+      wanted = neighboursFor(run, points / total(view.gridAxes), profile, isAligned);
+      // A rest shorter than this is taken along: what is slower in memory then goes on without a gap.
+      if (units(axis) <= 2 * wanted && units(axis) % SECTOR !== 0) wanted = units(axis);
+    }
     const atMost = Math.min(wanted, free);
     // Neighbours in the grid are as many as fill sectors: another number that divides the axis would not.
     const lanes = isRow || isPointwise(view) ? fitLanes(units(axis), atMost) : Math.min(units(axis), atMost);
     dealt.set(axis, lanes);
-    run *= lanes;
+    if (isWhole) run *= lanes;
+    isWhole &&= lanes === units(axis);
   }
   fillWorkgroup(view, profile, order, units, dealt, most);
   return order.axes.map((axis) => ({ axis, lanes: dealt.get(axis) ?? 1 }));
@@ -136,16 +142,12 @@ function dealHardware(
  * Grid points side by side so that runs of `run` elements fill whole sectors, more where the device stays full. Where it
  * does not even then, a long run that wastes at most a third of its sectors must do.
  */
-function neighboursFor(run: number, points: number, profile: DeviceProfile): number {
+function neighboursFor(run: number, points: number, profile: DeviceProfile, isAligned: boolean): number {
+  const long = Math.ceil(LONG_RUN / run);
   let step = 1;
   while ((run * step) % SECTOR !== 0) step++;
-  const long = Math.ceil(LONG_RUN / run);
-  if (
-    points / step < profile.usefulWorkgroups &&
-    long < step &&
-    points / step < FEW_WORKGROUPS * profile.usefulWorkgroups
-  )
-    return long;
+  if (!isAligned) return Math.max(step, Math.ceil(GOOD_RUN / run));
+  if (long < step && points / step < FEW_WORKGROUPS * profile.usefulWorkgroups) return long;
   let lanes = step;
   while (run * lanes < GOOD_RUN && points / (lanes + step) >= profile.usefulWorkgroups) lanes += step;
   return lanes;

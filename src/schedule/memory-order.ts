@@ -2,7 +2,7 @@
  * How a group's tensors lie in memory: which axis is contiguous, and all axes from the fastest to the slowest. The access
  * with most elements speaks for the group; what it does not have is ordered by the next.
  */
-import { coefficientOf, isAxisTerm } from "../ir/index-expr.ts";
+import { coefficientOf, isAxisTerm, type IndexExpr } from "../ir/index-expr.ts";
 import { irregularAxes, type Access, type GroupView } from "../ir/group-view.ts";
 import type { Width } from "../ir/kernel.ts";
 
@@ -11,6 +11,15 @@ export interface MemoryOrder {
   readonly contiguous: string | null;
   /** All axes of the group, fastest first. */
   readonly axes: readonly string[];
+  /** Index of the access that speaks for the group. */
+  readonly main: IndexExpr | undefined;
+}
+
+/** Whether runs along an axis start at 32-byte sectors: all larger strides are multiples of 8 elements. */
+export function startsAtSectors({ main }: MemoryOrder, axis: string): boolean {
+  if (main === undefined) return true;
+  const own = coefficientOf(main, axis);
+  return main.terms.every((t) => t.coefficient <= own || t.coefficient % 8 === 0);
 }
 
 const pointsOf = (view: GroupView, access: Access): number =>
@@ -43,7 +52,7 @@ export function findMemoryOrder(view: GroupView): MemoryOrder {
   }
   for (const axis of [...view.rowAxes, ...view.gridAxes]) if (!axes.includes(axis)) axes.push(axis);
   const own = new Set([...view.rowAxes, ...view.gridAxes]);
-  return { contiguous, axes: axes.filter((axis) => own.has(axis)) };
+  return { contiguous, axes: axes.filter((axis) => own.has(axis)), main: bySize[0]?.access.index };
 }
 
 /** Widest vectors such that every access along the axis is whole and aligned, or the same for all elements. */

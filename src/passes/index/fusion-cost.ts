@@ -34,13 +34,18 @@ const SECTOR = 8;
 /** A run of so many elements wastes at most a third of the sectors that it touches, wherever it starts. */
 const LONG_RUN = 26;
 
+/** Runs that start anywhere should be at least so long. */
+const UNALIGNED_RUN = 32;
+
 /** Grid points that must be taken together so that what they read fills whole sectors: 1 where a row is contiguous. */
 export function pointsPerWorkgroup(read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number {
   let run = 1;
   const terms = read.terms.filter(isAxisTerm).sort((a, b) => a.coefficient - b.coefficient);
   for (const { axis, coefficient } of terms) {
     if (coefficient !== run) return 1;
-    if (grid.includes(axis)) return Math.min(sizeOf(axis, sizes), neighboursFor(run));
+    const isAligned = terms.every((t) => t.coefficient <= coefficient || t.coefficient % SECTOR === 0);
+    if (grid.includes(axis))
+      return Math.min(sizeOf(axis, sizes), isAligned ? neighboursFor(run) : Math.ceil(UNALIGNED_RUN / run));
     run *= sizeOf(axis, sizes);
     if (run >= LONG_RUN) return 1;
   }
