@@ -13,7 +13,7 @@ import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { evaluateElement, evaluateIndex, COMBINE } from "./kernel-values.ts";
 import { openBuffer, openShared, representScalar } from "./kernel-memory.ts";
 import type { Place, SharedMemory, StorageBuffer } from "./kernel-memory.ts";
-import { castValue } from "./round.ts";
+import { castValue, roundTo } from "./round.ts";
 import { typeOf } from "./kernel.ts";
 import type { Expr, Kernel, LaneOrder, Stmt, ValueType } from "./kernel.ts";
 
@@ -303,7 +303,9 @@ function evaluate(expr: Expr, workgroup: Workgroup, mask: Mask): Float64Array {
     }
     case "cast": {
       const from = typeOf(expr.arg).scalar;
-      return evaluate(expr.arg, workgroup, mask).map((x) => castValue(from, scalar, x));
+      const { round } = expr;
+      const cast = evaluate(expr.arg, workgroup, mask).map((x) => castValue(from, scalar, x));
+      return round === undefined ? cast : cast.map((x) => roundTo(round, x));
     }
     case "splat": {
       const arg = evaluate(expr.arg, workgroup, mask);

@@ -36,8 +36,8 @@ export type Expr =
   | { readonly kind: "index"; readonly fn: IndexOp; readonly args: readonly [Expr, Expr] }
   /** Scalar op of the table, element by element; all operands have the same width. Comparisons also take u32. */
   | { readonly kind: "op"; readonly fn: ScalarOp; readonly type: ValueType; readonly args: readonly Expr[] }
-  /** Conversion as the graph's `cast`. */
-  | { readonly kind: "cast"; readonly type: ValueType; readonly arg: Expr }
+  /** Conversion as the graph's `cast`. With `round` an f32 stays f32, but takes the nearest value of that 16-bit format. */
+  | { readonly kind: "cast"; readonly type: ValueType; readonly arg: Expr; readonly round?: "f16" | "bf16" }
   /** The same scalar in every element of a vector. */
   | { readonly kind: "splat"; readonly type: ValueType; readonly arg: Expr }
   /** A vector from scalars. */

@@ -116,9 +116,15 @@ export function openKernelExprs(cursor: TextCursor): KernelExprs {
   }
 
   function parseCall(token: Token): Expr {
-    const [head = "", suffix = ""] = token.text.split(".");
+    const [head = "", suffix = "", round] = token.text.split(".");
     switch (head) {
-      case "cast":
+      case "cast": {
+        const type = typeFrom(token, suffix);
+        const arg = parseArgument();
+        return round === "f16" || round === "bf16"
+          ? { kind: "cast", type, arg, round }
+          : { kind: "cast", type, arg };
+      }
       case "splat":
         return { kind: head, type: typeFrom(token, suffix), arg: parseArgument() };
       case "vector":

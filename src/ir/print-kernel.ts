@@ -119,7 +119,7 @@ export function printKernelExpr(expr: Expr): string {
     case "op":
       return `${expr.fn}(${printAll(expr.args)})`;
     case "cast":
-      return `cast.${printValueType(expr.type)}(${printKernelExpr(expr.arg)})`;
+      return `cast.${printValueType(expr.type)}${expr.round === undefined ? "" : `.${expr.round}`}(${printKernelExpr(expr.arg)})`;
     case "splat":
       return `splat.${printValueType(expr.type)}(${printKernelExpr(expr.arg)})`;
     case "vector":

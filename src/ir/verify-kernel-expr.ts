@@ -84,6 +84,7 @@ function findProblem(expr: Expr, scope: KernelScope): string | undefined {
     case "op":
       return findOpProblem(expr);
     case "cast":
+      if (expr.round !== undefined && expr.type.scalar !== "f32") return "only an f32 is rounded to 16 bits";
       return typeOf(expr.arg).width === expr.type.width ? undefined : "a cast cannot change the width";
     case "splat": {
       const from = typeOf(expr.arg);

@@ -30,6 +30,11 @@ export function lowerValue(emitter: Emitter, scope: Scope, expr: ScalarExpr, cla
     case "cast": {
       const arg = lowerValue(emitter, scope, expr.arg, clamp);
       const type: ValueType = { scalar, width: typeOf(arg).width };
+      // 16-bit types are storage: a cast to one rounds, and the value stays f32.
+      if (expr.dtype === "f16" || expr.dtype === "bf16") {
+        const wide: Expr = typeOf(arg).scalar === "f32" ? arg : { kind: "cast", type, arg };
+        return { kind: "cast", type, arg: wide, round: expr.dtype };
+      }
       return typeOf(arg).scalar === scalar ? arg : { kind: "cast", type, arg };
     }
     case "map": {

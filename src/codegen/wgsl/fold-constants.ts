@@ -8,7 +8,7 @@
  * Ensures:  no `op`, `cast` or `component` has only constants as operands; vectors of one constant are constants.
  */
 import { evaluateElement } from "../../ir/kernel-values.ts";
-import { castValue } from "../../ir/round.ts";
+import { castValue, roundTo } from "../../ir/round.ts";
 import { typeOf } from "../../ir/kernel.ts";
 import type { Expr, Kernel, ScalarType, ValueType } from "../../ir/kernel.ts";
 import { makeIndex, rewriteExpr, rewriteExprsOf, rewriteStmts } from "../../ir/walk-kernel.ts";
@@ -46,7 +46,10 @@ function fold(expr: Expr): Expr {
       if (elements === undefined) return expr;
       return makeConstant(
         expr.type,
-        elements.map((value) => castValue(from, expr.type.scalar, value)),
+        elements.map((value) => {
+          const cast = castValue(from, expr.type.scalar, value);
+          return expr.round === undefined ? cast : roundTo(expr.round, cast);
+        }),
       );
     }
     case "splat":

@@ -109,6 +109,34 @@ const BIT_HELPERS = {
       "return sign | (((magnitude + 0xfffu + even) >> 13u) - 0x1c000u);",
     ],
   },
+  /** The nearest f16, ties to even, as f32. */
+  round_f16: {
+    uses: [],
+    parameters: x,
+    result: float,
+    body: (d) => [
+      `let bits = bitcast<${d.u}>(x);`,
+      `let sign = bits & ${d.u}(0x80000000u);`,
+      `let magnitude = bits & ${d.u}(0x7fffffffu);`,
+      `let even = (magnitude >> ${d.u}(13u)) & ${d.u}(1u);`,
+      `let normal = (magnitude + ${d.u}(0xfffu) + even) & ${d.u}(0xffffe000u);`,
+      `let small = bitcast<${d.u}>(round(bitcast<${d.f}>(magnitude) * 16777216.0f) * 0x1p-24f);`, // below 2^-14
+      `let finite = select(normal, small, magnitude < ${d.u}(0x38800000u));`,
+      `let limited = select(finite, ${d.u}(0x7f800000u), magnitude >= ${d.u}(0x477ff000u));`, // 65520 and more
+      `return bitcast<${d.f}>(sign | select(limited, magnitude, magnitude > ${d.u}(0x7f800000u)));`,
+    ],
+  },
+  /** The nearest bf16, ties to even, as f32. */
+  round_bf16: {
+    uses: [],
+    parameters: x,
+    result: float,
+    body: (d) => [
+      `let bits = bitcast<${d.u}>(x);`,
+      `let rounded = (bits + ${d.u}(0x7fffu) + ((bits >> ${d.u}(16u)) & ${d.u}(1u))) & ${d.u}(0xffff0000u);`,
+      `return bitcast<${d.f}>(select(rounded, bits, (bits & ${d.u}(0x7fffffffu)) > ${d.u}(0x7f800000u)));`,
+    ],
+  },
   bf16_bits: {
     uses: [],
     scalarOnly: true,

@@ -11,7 +11,7 @@ import type { Expr, IndexOp } from "../../ir/kernel.ts";
 import { spellConstant } from "./spell-constant.ts";
 import type { BitsName } from "./spell-constant.ts";
 import { spellCast, spellOp, typeName } from "./spell-ops.ts";
-import type { HelperUses } from "./helpers.ts";
+import { callHelper, type HelperUses } from "./helpers.ts";
 
 /** What a text needs around it; filled while it is printed. */
 export interface TextNeeds {
@@ -49,7 +49,9 @@ export function printExpr(expr: Expr, needs: TextNeeds): string {
     case "op":
       return spellOp(expr.fn, typeOf(expr.args.at(-1) ?? expr), expr.args.map(print), needs.helpers);
     case "cast":
-      return spellCast(typeOf(expr.arg), expr.type.scalar, print(expr.arg), needs.helpers);
+      return expr.round === undefined
+        ? spellCast(typeOf(expr.arg), expr.type.scalar, print(expr.arg), needs.helpers)
+        : `${callHelper(needs.helpers, expr.round === "f16" ? "round_f16" : "round_bf16", expr.type.width)}(${stripParentheses(print(expr.arg))})`;
     case "splat":
       return expr.type.width === 1 ? print(expr.arg) : `${typeName(expr.type)}(${print(expr.arg)})`;
     case "vector":
