@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { DType } from "../../src/ir/dtype.ts";
 import { printGraph } from "../../src/ir/print-graph.ts";
 import { findProfile } from "../../src/ir/profile.ts";
 import type { DeviceProfile, ProfileName } from "../../src/ir/profile.ts";
@@ -24,20 +25,24 @@ const COMPARED = 0.8;
 const printInputs = ({ inputs }: RandomProgram): string =>
   [...inputs].map(([name, values]) => `${name}: ${values.slice(0, 32).join(" ")}`).join("\n");
 
-async function checkRandomPrograms(count: number, options: ProgramCheckOptions): Promise<void> {
+const DTYPES: readonly DType[] = ["f32", "f32", "f32", "f32", "i32", "u32", "bool"];
+const NARROW_DTYPES: readonly DType[] = ["f32", "f16", "bf16"];
+
+async function checkRandomPrograms(
+  count: number,
+  options: ProgramCheckOptions,
+  dtypes: readonly DType[] = DTYPES,
+): Promise<void> {
   let compared = 0;
   let excluded = 0;
   console.log(`${String(count)} random programs, TENSORWEFT_SEED=${String(SEED)}`);
   await fc.assert(
-    fc.asyncProperty(
-      randomProgram({ dtypes: ["f32", "f32", "f32", "f32", "i32", "u32", "bool"] }),
-      async (program) => {
-        const result = await checkProgram(program, options);
-        compared += result.compared;
-        excluded += result.excluded;
-        expect(result.failures, `${printGraph(program.graph)}${printInputs(program)}`).toEqual([]);
-      },
-    ),
+    fc.asyncProperty(randomProgram({ dtypes }), async (program) => {
+      const result = await checkProgram(program, options);
+      compared += result.compared;
+      excluded += result.excluded;
+      expect(result.failures, `${printGraph(program.graph)}${printInputs(program)}`).toEqual([]);
+    }),
     { numRuns: count, seed: SEED },
   );
   expect(1 - excluded / compared).toBeGreaterThan(COMPARED);
@@ -59,6 +64,16 @@ describe("random programs under the kernel interpreter", () => {
     () => checkRandomPrograms(PROGRAMS / 4, { profile: profileOf("swiftshader") }),
     120_000,
   );
+  test(
+    "16-bit storage",
+    () => checkRandomPrograms(PROGRAMS / 5, { profile: profileOf("default") }, NARROW_DTYPES),
+    120_000,
+  );
+  // So few workgroups, and so cheap a launch, that every reduction is cut into pieces and no row stays on the chip.
+  test("a device that is never full", () => {
+    const profile = { ...profileOf("default"), usefulWorkgroups: 4096, launchUs: 1e-4, onChipBytes: 64 };
+    return checkRandomPrograms(PROGRAMS / 4, { profile, shortestPiece: 2 });
+  }, 120_000);
   test(
     "without fusion",
     () => checkRandomPrograms(PROGRAMS / 4, { profile: profileOf("default"), fuse: false }),

@@ -32,6 +32,7 @@ import {
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { REDUCE_OPS } from "../../ir/reduce-ops.ts";
 import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup } from "./fusion-cost.ts";
+import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
 
 /** Pieces shorter than this cost more in partial results than they gain in parallelism. */
@@ -95,8 +96,10 @@ export function splitReductions(
   }
   if (replaced.size === 0) return program;
   const statements = program.statements.flatMap((s) => replaced.get(s.name) ?? [s]);
-  const used = new Set(statements.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]));
-  return { ...program, axes: splitter.axes.filter((a) => used.has(a.name)), statements };
+  // What only the replaced reductions read is written out in them now.
+  const live = dropDead({ ...program, axes: splitter.axes, statements });
+  const used = new Set(live.statements.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]));
+  return { ...live, axes: live.axes.filter((a) => used.has(a.name)) };
 }
 
 const product = (axes: readonly string[], sizes: ReadonlyMap<string, number>): number =>
@@ -227,7 +230,8 @@ function splitStatement(
   const partial = (name: string, fn: typeof reduce.fn, value: ScalarExpr): Statement => ({
     name,
     dtype: first.dtype,
-    axes: [...first.axes, piece.outer],
+    // Pieces outermost: neighbouring points of the grid stay neighbours in memory.
+    axes: [piece.outer, ...first.axes],
     reduce: { fn, axes: inner },
     value: guardPiece(piece, value, identityOf(fn, first.dtype)),
     span: first.span,
