@@ -116,8 +116,8 @@ export class BoundGpuCall implements BoundCall, CallTarget {
     this.#steps = null;
   }
 
-  describeFailure(error: GPUError): TensorweftError {
-    return this.#program.describeFailure(error);
+  describeFailure(error: GPUError, isAlone: boolean): TensorweftError {
+    return this.#program.describeFailure(error, isAlone);
   }
 
   dispose(): void {

@@ -11,8 +11,8 @@
 import type { Counters } from "./counters.ts";
 
 export interface RecordedCall {
-  /** The commands were submitted; `scope` is the error scope around the submit, if there was one. */
-  wasSubmitted(scope: Promise<GPUError | null> | null): void;
+  /** The commands were submitted; `scope` is the error scope around the submit, which `calls` calls share. */
+  wasSubmitted(scope: Promise<GPUError | null> | null, calls: number): void;
 }
 
 export class CommandRecorder {
@@ -90,7 +90,7 @@ export class CommandRecorder {
     this.#calls = [];
     this.#isScoped = false;
     this.#pending += 1;
-    for (const call of calls) call.wasSubmitted(scope);
+    for (const call of calls) call.wasSubmitted(scope, calls.length);
   }
 
   /** Throws away what is recorded, for a device that is gone; the calls find out that it is when told. */
@@ -98,7 +98,7 @@ export class CommandRecorder {
     const calls = this.#calls;
     this.#encoder = this.#pass = this.#pipeline = null;
     this.#calls = [];
-    for (const call of calls) call.wasSubmitted(null);
+    for (const call of calls) call.wasSubmitted(null, calls.length);
   }
 
   #submit(encoder: GPUCommandEncoder): Promise<GPUError | null> | null {

@@ -13,7 +13,8 @@ export interface CallTarget {
   record(call: GpuCall): void;
   /** Set when the kernels do not compile. */
   readonly failure: TensorweftError | null;
-  describeFailure(error: GPUError): TensorweftError;
+  /** `isAlone`: no other call was in the submit that failed. */
+  describeFailure(error: GPUError, isAlone: boolean): TensorweftError;
 }
 
 export interface CallContent {
@@ -81,7 +82,7 @@ export class GpuCall implements Call, RecordedCall {
     this.#bindScope = scope;
   }
 
-  wasSubmitted(scope: Promise<GPUError | null> | null): void {
+  wasSubmitted(scope: Promise<GPUError | null> | null, calls: number): void {
     const { health } = this.#core;
     const { outcome, inputOutcomes } = this.content;
     if (health.loss !== null) {
@@ -94,14 +95,14 @@ export class GpuCall implements Call, RecordedCall {
       if (settled instanceof Promise) this.await(settled);
     }
     // That of the bind groups first: the submit fails because of them.
-    if (this.#bindScope !== null) this.await(this.#resultOf(this.#bindScope));
-    if (scope !== null) this.await(this.#resultOf(scope));
+    if (this.#bindScope !== null) this.await(this.#resultOf(this.#bindScope, true));
+    if (scope !== null) this.await(this.#resultOf(scope, calls === 1));
     outcome.markSubmitted(this.#checks ?? NO_CHECKS);
   }
 
-  #resultOf(scope: Promise<GPUError | null>): Promise<TensorweftError | null> {
+  #resultOf(scope: Promise<GPUError | null>, isAlone: boolean): Promise<TensorweftError | null> {
     return scope.then(
-      (error) => (error === null ? null : this.#target.describeFailure(error)),
+      (error) => (error === null ? null : this.#target.describeFailure(error, isAlone)),
       () => this.#core.health.loss,
     );
   }

@@ -196,10 +196,16 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     return steps;
   }
 
-  describeFailure(error: GPUError): TensorweftError {
+  describeFailure(error: GPUError, isAlone: boolean): TensorweftError {
     const { name, kernels } = this.plan;
     const names = [...new Set(kernels.map((kernel) => kernel.name))];
     const guilty = names.filter((kernel) => error.message.includes(`"${kernel}"`));
+    if (guilty.length === 0 && !isAlone)
+      return gpuError(
+        `@${name} was submitted with a call that failed: ${firstLine(error.message)}`,
+        [],
+        error,
+      );
     const list = (guilty.length > 0 ? guilty : names).map((kernel) => `"${kernel}"`).join(", ");
     const label = names.length === 1 || guilty.length === 1 ? "kernel" : "one of the kernels";
     return gpuError(`running @${name} failed in ${label} ${list}: ${firstLine(error.message)}`, [], error);

@@ -128,7 +128,7 @@ describeGpu("programs on WebGPU", () => {
     const device = await openForTest();
     const program = device.load({ plan: scalePlan({ count: 1 }) });
     await program.ready;
-    const inputs = Array.from({ length: 40 }, (_, i) => device.tensor([i]));
+    const inputs = Array.from({ length: 200 }, (_, i) => device.tensor([i]));
     const results = inputs.map((x) => first(program.run([x], { factor: 10 })));
     const read = await Promise.all(results.map((result) => result.read()));
     expect(read.map(([value]) => value)).toEqual(inputs.map((_, i) => i * 10));
