@@ -29,7 +29,8 @@ for (const profileName of PROFILE_NAMES)
       compileGraph(graph, { profile, check: true });
       const { fused, unfused } = explainWorkload(graph, profile);
       expect(fused.dispatches, name).toBeGreaterThan(0);
-      expect(fused.dispatches, name).toBeLessThanOrEqual(unfused.dispatches);
+      // More kernels are fine (a long reduction is split), more traffic is not: partials stay within 5 %.
+      expect(fused.bytesMoved, name).toBeLessThanOrEqual(unfused.bytesMoved * 1.05);
       expect(fused.bytesMoved, name).toBeGreaterThanOrEqual(fused.bytesFloor);
       expect(fused.bytesFloor, name).toBe(unfused.bytesFloor);
     }
