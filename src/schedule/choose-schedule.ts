@@ -4,17 +4,21 @@
  * Lanes are dealt out along the axes from the fastest in memory to the slowest, so that neighbouring lanes touch neighbouring
  * elements whether the contiguous axis is the row's (lanes share a row), the grid's (columns, pointwise groups) or
  * both (a short kernel axis of a convolution weight, then channels). Software devices pay thousands of cycles for a
- * barrier: there a row is one lane's (measured on SwiftShader, 4096x1024: 37 ms against 544 ms with 64 lanes and 2,200 ms
- * with 256).
+ * barrier: there lanes that share a row share a subgroup (deal-software.ts; measured on SwiftShader, 4096x1024: 37 ms
+ * without barriers against 544 ms with 64 lanes and 2,200 ms with 256).
  */
 import type { GroupView, ViewOptions } from "../ir/group-view.ts";
 import type { Width } from "../ir/kernel.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
+import { dealSoftware, fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
 import { chooseWidth, findMemoryOrder, startsAtSectors, type MemoryOrder } from "./memory-order.ts";
+import { fitsSubgroups } from "./subgroup-lanes.ts";
 
 /** Registers (f32) per invocation that cached rows may take. FIELD.md 4.2: more only after timing. */
 const REGISTER_BUDGET = 64;
+/** CPUs have 16 vector registers, and caches that make reading again cheap. */
+const REGISTER_BUDGET_SOFTWARE = 16;
 /** Accesses per lane and sweep that the choice of lanes aims at. */
 const ACCESSES_PER_LANE = 4;
 /** Lanes of a workgroup on hardware. */
@@ -29,9 +33,6 @@ const LONG_RUN = 26;
 const FEW_WORKGROUPS = 0.75;
 /** Elements of one 32-byte sector. */
 const SECTOR = 8;
-const SOFTWARE_LANES = 16;
-/** A software device shares a row among lanes only when there are too few rows to keep its cores busy. */
-const SOFTWARE_SHARED_ROW = 16384;
 
 /** Lays the group out under a pairing of its reductions. */
 type ViewGroup = (options: ViewOptions) => GroupView;
@@ -61,16 +62,19 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
   const lanes = dealt.filter((l) => l.lanes > 1).reverse();
   const slowestFirst = (axes: readonly string[]): string[] =>
     order.axes.filter((axis) => axes.includes(axis)).reverse();
-  const shared = lanes.some(
-    (l) => view.rowAxes.includes(l.axis) || (!profile.software && view.helperAxes.includes(l.axis)),
-  );
+  const isShared = (axis: string): boolean =>
+    view.rowAxes.includes(axis) || (!profile.software && view.helperAxes.includes(axis));
   return {
     lanes,
     vectorWidth,
     vectorAxis,
     residency: fitsRegisters(view, lanes, units, vectorWidth, profile) ? "registers" : "reload",
     pairing: "two-walks",
-    reduction: shared ? "tree" : "serial",
+    reduction: !lanes.some(({ axis }) => isShared(axis))
+      ? "serial"
+      : fitsSubgroups(lanes, isShared, profile)
+        ? "subgroup"
+        : "tree",
     helperAxes: profile.software ? [] : view.helperAxes.filter((axis) => lanes.some((l) => l.axis === axis)),
     gridAxes: slowestFirst(view.gridAxes),
     rowAxes: slowestFirst(view.rowAxes),
@@ -153,14 +157,6 @@ function neighboursFor(run: number, points: number, profile: DeviceProfile, isAl
   return lanes;
 }
 
-/** At most `wanted` lanes: all units where they are few, else a number that leaves no or little rest. */
-function fitLanes(units: number, wanted: number): number {
-  if (units <= wanted) return units;
-  if (wanted <= 1) return 1;
-  for (let lanes = wanted; lanes * 4 >= wanted * 3; lanes--) if (units % lanes === 0) return lanes;
-  return wanted;
-}
-
 /** Small rows leave a workgroup half empty: more grid points fill it, as long as every core still gets one. */
 function fillWorkgroup(
   view: GroupView,
@@ -184,35 +180,6 @@ function fillWorkgroup(
   }
 }
 
-/** One lane per row, unless rows are too few for the cores and long enough to pay for a barrier. */
-function dealSoftware(
-  view: GroupView,
-  profile: DeviceProfile,
-  order: MemoryOrder,
-  units: (axis: string) => number,
-): LaneAxis[] {
-  const points = product(view.gridAxes, units);
-  const steps = product(view.rowAxes, units);
-  const reduces = view.phases.some((p) => p.reductions.length > 0);
-  const dealt: LaneAxis[] = [];
-  let free = SOFTWARE_LANES;
-  if (reduces && points < profile.usefulWorkgroups && steps >= SOFTWARE_SHARED_ROW) {
-    for (const axis of order.axes) {
-      const lanes = view.rowAxes.includes(axis) ? fitLanes(units(axis), free) : 1;
-      free = Math.floor(free / lanes);
-      dealt.push({ axis, lanes });
-    }
-    return dealt;
-  }
-  free = Math.min(free, Math.max(1, powerOfTwo(Math.floor(points / profile.usefulWorkgroups))));
-  for (const axis of order.axes) {
-    const lanes = view.gridAxes.includes(axis) ? fitLanes(units(axis), free) : 1;
-    free = Math.floor(free / lanes);
-    dealt.push({ axis, lanes });
-  }
-  return dealt;
-}
-
 /** Whether what several phases read fits the registers of the lanes that share a row. */
 function fitsRegisters(
   view: GroupView,
@@ -230,5 +197,5 @@ function fitsRegisters(
   const isShared = view.rowAxes.some((axis) => along(axis) > 1);
   // One lane per row reads its row again from the caches of a CPU: unrolling it would only make the text long.
   if (profile.software && !isShared) return false;
-  return steps * width * shared.size <= REGISTER_BUDGET;
+  return steps * width * shared.size <= (profile.software ? REGISTER_BUDGET_SOFTWARE : REGISTER_BUDGET);
 }
