@@ -1,6 +1,7 @@
 /**
- * Benchmarks: `npm run bench -- compile` times the compiler, `npm run bench -- race FOLDER` races hand-written kernels, and
- * anything else goes to `weft bench`. bench/README.md says how to read them.
+ * Benchmarks: `npm run bench -- compile` times the compiler, `npm run bench -- race FOLDER` races hand-written kernels,
+ * `npm run bench -- host` times warm calls against raw ones, and anything else goes to `weft bench`. bench/README.md says
+ * how to read them.
  */
 const [which, ...rest] = process.argv.slice(2);
 
@@ -10,6 +11,9 @@ if (which === "compile") {
 } else if (which === "race") {
   const { runRace } = await import("../bench/race.ts");
   process.exitCode = await runRace(rest);
+} else if (which === "host") {
+  const { runHostBenchmark } = await import("../bench/host.ts");
+  process.exitCode = await runHostBenchmark(rest);
 } else {
   const { main } = await import("../src/cli/main.ts");
   process.exitCode = await main(["bench", ...process.argv.slice(2)]);
