@@ -12,6 +12,7 @@ import { foldConstants } from "./fold-constants.ts";
 import { hoistIndices } from "./hoist-indices.ts";
 import { ENTRY_POINT, listFeatures, printWgsl } from "./print-wgsl.ts";
 import { unrollLoops } from "./unroll-loops.ts";
+import { unrollPartly } from "./unroll-partly.ts";
 
 export interface KernelPass {
   readonly name: string;
@@ -19,7 +20,8 @@ export interface KernelPass {
 }
 
 export const LEGALIZE_PASSES: readonly KernelPass[] = [
-  { name: "unroll-loops", run: unrollLoops }, // first: reductions of one expanded body can take scratch in turns
+  { name: "unroll-partly", run: unrollPartly }, // before unroll-loops, which carries it out
+  { name: "unroll-loops", run: unrollLoops }, // before the rest: reductions of one expanded body can take scratch in turns
   { name: "expand-group-reduce", run: expandGroupReduce },
   { name: "expand-delinearize", run: expandDelinearize },
   { name: "fold-constants", run: foldConstants }, // the passes before substitute constants

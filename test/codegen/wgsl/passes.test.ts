@@ -24,6 +24,7 @@ for (const folder of [
   "expand-delinearize",
   "fold-constants",
   "hoist-indices",
+  "unroll-partly",
 ])
   testGoldens(`kernel/${folder}`, ({ input, path, header }) => {
     const kernel = parseKernel(input, path);
