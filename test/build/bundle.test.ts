@@ -1,0 +1,61 @@
+/** Bundles the package as `npm run build` does, in memory, and looks at which file loads what. */
+import { rolldown, type OutputChunk } from "rolldown";
+import { beforeAll, describe, expect, test } from "vitest";
+import config from "../../rolldown.config.ts";
+import packageJson from "../../package.json" with { type: "json" };
+
+const chunks = new Map<string, OutputChunk>();
+
+beforeAll(async () => {
+  const bundle = await rolldown(config);
+  const { output } = await bundle.generate(config.output);
+  await bundle.close();
+  for (const file of output) if (file.type === "chunk") chunks.set(file.fileName, file);
+});
+
+/** The files and packages that importing a file loads at once, itself included. */
+function loadedBy(entry: string): readonly string[] {
+  const seen = new Set([entry]);
+  for (const name of seen) for (const next of chunks.get(name)?.imports ?? []) seen.add(next);
+  return [...seen];
+}
+
+describe("the built package", () => {
+  test("has a file for every entry of package.json and for the command", () => {
+    const entries = Object.values(packageJson.exports).flatMap((entry) =>
+      typeof entry === "string" ? [] : [entry.default.replace("./dist/", "")],
+    );
+    expect([...chunks.keys()]).toEqual(expect.arrayContaining([...entries, "cli/main.js"]));
+  });
+
+  test("loads few files and no package from its main entry", () => {
+    const loaded = loadedBy("index.js");
+    expect(loaded.filter((name) => !chunks.has(name) && !name.startsWith("node:"))).toEqual([]);
+    expect(loaded.length).toBeLessThanOrEqual(12);
+  });
+
+  test("loads chevrotain from ./text alone", () => {
+    expect(loadedBy("text.js")).toContain("chevrotain");
+    expect(loadedBy("index.js")).not.toContain("chevrotain");
+    expect(loadedBy("cli/main.js")).not.toContain("chevrotain");
+  });
+
+  test("imports only packages that it declares", () => {
+    const declared = [
+      ...Object.keys(packageJson.dependencies),
+      // report-html.ts draws with these, and asks the user to install them.
+      "@observablehq/plot",
+      "linkedom",
+    ];
+    const imported = [...chunks.values()].flatMap((chunk) => [...chunk.imports, ...chunk.dynamicImports]);
+    const packages = new Set(imported.filter((name) => !chunks.has(name) && !name.startsWith("node:")));
+    expect([...packages].filter((name) => !declared.includes(name))).toEqual([]);
+  });
+
+  test("knows its own frames: the module that looks for them keeps its place", () => {
+    const own = chunks.get("diagnostics/call-site.js");
+    expect(Object.keys(own?.modules ?? {}).map((id) => id.replaceAll("\\", "/"))).toEqual([
+      expect.stringMatching(/src\/diagnostics\/call-site\.ts$/),
+    ]);
+  });
+});
