@@ -16,7 +16,8 @@ export { TracedTensor, type TracedOperand } from "./frontend/trace/traced-tensor
 export * from "./frontend/trace/functions.ts";
 export * from "./frontend/trace/library-functions.ts";
 export { listAdapters, type AdapterSummary } from "./runtime/adapter.ts";
-export { openDevice, type OpenDeviceOptions } from "./runtime/open-device.ts";
+export { calibrateProfile } from "./runtime/calibrate.ts";
+export { openDevice, type CalibrateOptions, type OpenDeviceOptions } from "./runtime/open-device.ts";
 export type {
   Backend,
   BoundCall,

@@ -1,5 +1,6 @@
 /** `weft devices`: the adapters that WebGPU offers here, with the profile that each is compiled for. */
-import { type AdapterSummary, listAdapters } from "../adapters.ts";
+import { type AdapterSummary, calibrateAdapter, listAdapters } from "../adapters.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
 import { printBytes } from "./print-table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -53,10 +54,27 @@ function printAdapter({
   ].join("\n");
 }
 
+/** The costs that `openDevice({ calibrate: true })` will find. */
+function printCosts({ copyGBps, usefulWorkgroups, launchUs, barrierUs }: DeviceProfile): string {
+  return [
+    "measured and kept for openDevice({ calibrate: true }):",
+    `  copy        ${copyGBps} GB/s, read and written`,
+    `  workgroups  ${usefulWorkgroups} of 256 invocations fill the device`,
+    `  dispatch    ${launchUs} us`,
+    `  barrier     ${barrierUs} us`,
+  ].join("\n");
+}
+
 /** Runs the command. */
-export async function showDevices(terminal: Terminal): Promise<void> {
+export async function showDevices(
+  terminal: Terminal,
+  { calibrate = false }: { readonly calibrate?: boolean } = {},
+): Promise<void> {
   const adapters = await listAdapters();
-  if (adapters.length === 0)
+  if (adapters.length === 0) {
     terminal.write("WebGPU offers no adapter here; programs run on the CPU (--device cpu)\n");
-  else terminal.write(`${adapters.map(printAdapter).join("\n\n")}\n`);
+    return;
+  }
+  terminal.write(`${adapters.map(printAdapter).join("\n\n")}\n`);
+  if (calibrate) terminal.write(`\n${printCosts(await calibrateAdapter())}\n`);
 }

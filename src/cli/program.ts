@@ -136,9 +136,10 @@ function addCheck(program: Command, session: Session): void {
 function addDevices(program: Command, { terminal }: Session): void {
   addCommand(program, "devices")
     .description("list the adapters, their limits and features, and the profile chosen for each")
-    .addHelpText("after", examples(["weft devices"]))
-    .action(async () => {
+    .option("--calibrate", "measure the adapter that programs run on, and keep its costs for later runs")
+    .addHelpText("after", examples(["weft devices", "weft devices --calibrate"]))
+    .action(async (options: { readonly calibrate?: boolean }) => {
       const { showDevices } = await import("./devices-command.ts");
-      await showDevices(terminal);
+      await showDevices(terminal, options);
     });
 }

@@ -5,6 +5,7 @@ import { elementCount, printType, storageBytes } from "../ir/dtype.ts";
 import { bufferBytes } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
+import { applyCosts, type MeasuredCosts } from "./calibrate.ts";
 import { refusePromise } from "./call-arguments.ts";
 import { checkPlan } from "./check-plan.ts";
 import type {
@@ -28,15 +29,24 @@ import { checkDType, checkShape, encodeData, toGpuBytes } from "./tensor-data.ts
 
 export class WebGpuDevice implements Device {
   readonly backend = "webgpu";
-  readonly profile: DeviceProfile;
   readonly gpuDevice: GPUDevice;
   readonly #core: GpuCore;
+  #profile: DeviceProfile;
   #disposed = false;
 
   constructor(gpuDevice: GPUDevice, info: AdapterInfo, options: CoreOptions) {
     this.gpuDevice = gpuDevice;
-    this.profile = deriveProfile(gpuDevice.limits, gpuDevice.features, info);
+    this.#profile = deriveProfile(gpuDevice.limits, gpuDevice.features, info);
     this.#core = new GpuCore(gpuDevice, options);
+  }
+
+  get profile(): DeviceProfile {
+    return this.#profile;
+  }
+
+  /** Replaces the costs of the profile. Only before the device is handed out: programs are compiled for a profile. */
+  setCosts(costs: Partial<MeasuredCosts>): void {
+    this.#profile = applyCosts(this.#profile, costs);
   }
 
   get counters(): DeviceCounters {

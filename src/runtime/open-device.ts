@@ -7,11 +7,18 @@
 import { captureCallSite } from "../diagnostics/call-site.ts";
 import { fail, type TensorweftError } from "../diagnostics/diagnostic.ts";
 import { findAdapter, requestFullDevice } from "./adapter.ts";
+import { isComplete, keepPlausible, measureCosts } from "./calibrate.ts";
 import { CpuDevice } from "./cpu-device.ts";
 import type { Backend, Device } from "./device.ts";
 import type { AdapterInfo } from "./device-profile.ts";
 import { WebGpuDevice } from "./gpu-device.ts";
+import { loadCosts, profileKey, saveCosts } from "./profile-store.ts";
 import { noAdapter } from "./runtime-errors.ts";
+
+export interface CalibrateOptions {
+  readonly cacheFolder?: string | undefined;
+  readonly renew?: boolean | undefined;
+}
 
 export interface OpenDeviceOptions {
   /** Default "auto": WebGPU where there is an adapter, else the CPU. */
@@ -22,6 +29,12 @@ export interface OpenDeviceOptions {
   readonly warn?: ((message: string) => void) | undefined;
   /** How many bytes of idle buffers are kept for reuse. Default 256 MiB. */
   readonly maxPooledBytes?: number | undefined;
+  /**
+   * Measures the adapter's costs (under a second) instead of taking those of the built-in profile that its description
+   * matches; in Node, they are kept in the user's cache folder, or in `cacheFolder`, and `renew` measures again. Default
+   * false: which kernels the compiler makes then depends on the adapter's description, limits and features only.
+   */
+  readonly calibrate?: boolean | CalibrateOptions | undefined;
   /** Options for Dawn, the WebGPU of Node, such as `disable-dawn-features=timestamp_quantization`. */
   readonly dawnOptions?: readonly string[] | undefined;
 }
@@ -41,7 +54,9 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Devic
         span: captureCallSite(),
         help: "leave one of them out",
       });
-    return new WebGpuDevice(gpuDevice, infoOf(gpuDevice), { isShared: true, maxPooledBytes });
+    const info = infoOf(gpuDevice);
+    const shared = new WebGpuDevice(gpuDevice, info, { isShared: true, maxPooledBytes });
+    return calibrate(shared, info, options.calibrate);
   }
   if (backend === "cpu") return new CpuDevice();
   const opened = await openGpu(options);
@@ -63,10 +78,30 @@ async function openGpu(options: OpenDeviceOptions): Promise<WebGpuDevice | Tenso
   } catch (error) {
     return noAdapter(`the adapter "${adapter.info.description}" gives no device (${String(error)})`);
   }
-  return new WebGpuDevice(gpuDevice, adapter.info, {
+  const device = new WebGpuDevice(gpuDevice, adapter.info, {
     isShared: false,
     maxPooledBytes: options.maxPooledBytes,
   });
+  return calibrate(device, adapter.info, options.calibrate);
+}
+
+/** Gives the device the costs that are stored for its adapter, or measures and stores them, if asked to. */
+async function calibrate(
+  device: WebGpuDevice,
+  info: AdapterInfo,
+  wanted: OpenDeviceOptions["calibrate"] = false,
+): Promise<WebGpuDevice> {
+  if (wanted === false) return device;
+  const { cacheFolder: folder, renew = false }: CalibrateOptions = wanted === true ? {} : wanted;
+  const key = profileKey(device.profile, info);
+  const stored = renew ? {} : keepPlausible((await loadCosts(key, folder)) ?? {});
+  if (isComplete(stored)) device.setCosts(stored);
+  else {
+    const measured = await measureCosts(device.gpuDevice, device.profile);
+    device.setCosts(measured);
+    if (isComplete(measured)) await saveCosts(key, measured, folder);
+  }
+  return device;
 }
 
 /** Devices know their adapter since 2025; others have only limits and features to show. */
