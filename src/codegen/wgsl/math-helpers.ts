@@ -28,10 +28,10 @@ const EXPM1_SERIES = range(9).map((n) => 1 / factorial(n + 1));
 const ATANH_SERIES = range(8).map((n) => 1 / (2 * n + 1));
 /** sinh(x) / x = sum x^2n / (2n + 1)!, for |x| < 1. */
 const SINH_SERIES = range(6).map((n) => 1 / factorial(2 * n + 1));
-/** erf(x) / x = 2/sqrt(pi) sum (-1)^n x^2n / (n! (2n + 1)), for |x| < 1. */
-const ERF_SERIES = range(11).map(
-  (n) => ((2 / Math.sqrt(Math.PI)) * (-1) ** n) / (factorial(n) * (2 * n + 1)),
-);
+/** erf(x) / x in x^2 for |x| < 1, Chebyshev interpolation of degree 6: off by 6e-9 of the value (Taylor takes 10 for it). */
+const ERF_SERIES = [
+  1.12837917, -0.376126267, 0.112835947, -0.026854212, 5.18908742e-3, -8.01686429e-4, 7.87587506e-5,
+];
 /** log(erfc(x) e^(x^2)) on [0.9, 4], Chebyshev interpolation of degree 7; erf is then off by 1.1e-7. */
 const LOG_ERFC = [
   -5.04294519e-4, -1.12676248, 0.36204617, -0.104148814, 2.29719137e-2, -3.52256453e-3, 3.28890704e-4,
