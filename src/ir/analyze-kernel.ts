@@ -17,7 +17,7 @@ import { areRelated, boundName, countValues, openAffineReader, variableOf } from
 import type { Affine, Variable } from "./affine-index.ts";
 import { storageBytes } from "./dtype.ts";
 import { collectSites, openIndexCompiler } from "./kernel-sites.ts";
-import type { IndexFunction, Point, Site } from "./kernel-sites.ts";
+import type { Definition, IndexFunction, Point, Site } from "./kernel-sites.ts";
 import type { Expr, Kernel } from "./kernel.ts";
 import type { DeviceProfile } from "./profile.ts";
 
@@ -57,7 +57,8 @@ export function analyzeKernel(kernel: Kernel, profile: DeviceProfile): KernelAna
   const traffic = sites.map((site): SiteTraffic => {
     const index = compile(site.index);
     const conditions = site.conditions.map(compile);
-    const { elements, exact } = countElements(kernel, site, read, index, conditions);
+    const bounds = site.conditions.flatMap((condition) => splitConjunction(condition, definitions));
+    const { elements, exact } = countElements(kernel, site, bounds, read, index, conditions);
     const bytes = elements * storageBytes(site.binding.dtype);
     const sectors = index === undefined ? 1 : sampleSectors(kernel, site, index, conditions, lanes);
     return { site, bytes, sectors, exact };
@@ -93,13 +94,14 @@ type Conditions = readonly (IndexFunction | undefined)[];
 function countElements(
   kernel: Kernel,
   site: Site,
+  bounds: readonly Expr[],
   read: (expr: Expr) => Affine | undefined,
   index: IndexFunction | undefined,
   conditions: Conditions,
 ): { readonly elements: number; readonly exact: boolean } {
   const { elements: most, width } = site.binding;
   const form = read(site.index);
-  const ranges = form === undefined ? undefined : narrowRanges(site, form, read);
+  const ranges = form === undefined ? undefined : narrowRanges(bounds, form, read);
   if (form !== undefined && ranges !== undefined) {
     const count = countValues(form, width, (variable) => ranges.get(variable.key) ?? variable.range);
     if (count !== undefined) return { elements: Math.min(count, most), exact: true };
@@ -112,14 +114,14 @@ function countElements(
   return { elements: enumerateElements(kernel, site, index, conditions), exact: true };
 }
 
-/** Ranges of variables under the conditions around a site; undefined where a condition is not understood. */
+/** Ranges of variables where all bounds hold; undefined where a condition is not understood. */
 function narrowRanges(
-  site: Site,
+  bounds: readonly Expr[],
   form: Affine,
   read: (expr: Expr) => Affine | undefined,
 ): ReadonlyMap<string, number> | undefined {
   const ranges = new Map<string, number>();
-  for (const condition of site.conditions.flatMap(splitConjunction)) {
+  for (const condition of bounds) {
     const bound = readBound(condition, read);
     if (bound === undefined) return undefined;
     const { variable, below } = bound;
@@ -132,8 +134,15 @@ function narrowRanges(
   return ranges;
 }
 
-const splitConjunction = (condition: Expr): readonly Expr[] =>
-  condition.kind === "op" && condition.fn === "and" ? condition.args.flatMap(splitConjunction) : [condition];
+/** The parts of a conjunction; names that stand for conditions are looked up. */
+function splitConjunction(condition: Expr, definitions: ReadonlyMap<string, Definition>): readonly Expr[] {
+  if (condition.kind === "name") {
+    const definition = definitions.get(condition.name);
+    return definition?.kind === "let" ? splitConjunction(definition.value, definitions) : [condition];
+  }
+  if (condition.kind !== "op" || condition.fn !== "and") return [condition];
+  return condition.args.flatMap((part) => splitConjunction(part, definitions));
+}
 
 /** `variable < below`; `variable == n` leaves one value, which is as good as the first. */
 function readBound(
