@@ -31,6 +31,7 @@ import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
+import { splitColumns } from "./passes/index/split-columns.ts";
 import { splitReductions } from "./passes/index/split-reductions.ts";
 import { chooseSchedule } from "./schedule/choose-schedule.ts";
 
@@ -44,6 +45,8 @@ export interface CompileOptions {
   readonly fuse?: boolean | undefined;
   /** Reductions are cut into pieces no shorter than this. */
   readonly shortestPiece?: number | undefined;
+  /** Sums over rows are carried along by workgroups while their partial results stay within this share of the traffic. */
+  readonly partialShare?: number | undefined;
   /** Overrides the chosen schedule of a group. */
   readonly schedule?: ((chosen: KernelSchedule, group: FusionGroup) => KernelSchedule) | undefined;
 }
@@ -120,7 +123,8 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
   options.dump?.("graph", printGraph(source));
   const graph = optimizeGraph(source, options);
   const whole = lowerToIndex(graph, options);
-  const index = options.fuse === false ? whole : splitReductions(whole, profile, options);
+  const index =
+    options.fuse === false ? whole : splitReductions(splitColumns(whole, profile, options), profile, options);
   if (index !== whole) checkIndex(index, "split-reductions", options);
   const groups = fuseStatements(index, profile, { fuse: options.fuse ?? true });
   const grouped = materialize(index, groups);

@@ -22,6 +22,8 @@ export interface Phase {
   readonly level: number;
   readonly reductions: readonly Statement[];
   readonly stores: readonly Store[];
+  /** Sums over the walked axes that take their operands in this phase. */
+  readonly carried: readonly Statement[];
   /** Pointwise statements over the row that this phase computes, in order. */
   readonly statements: readonly Statement[];
 }
@@ -41,6 +43,8 @@ export interface GroupView {
   readonly sizes: ReadonlyMap<string, number>;
   readonly gridAxes: readonly string[];
   readonly rowAxes: readonly string[];
+  /** Axes that a workgroup walks row by row; coordinates of the row like grid axes, but in a loop. */
+  readonly walkAxes: readonly string[];
   /** Grid axes that no reduction and no row value has: their lanes can share the work of reducing. Empty without such reductions. */
   readonly helperAxes: readonly string[];
   readonly statements: ReadonlyMap<string, Statement>;
@@ -65,22 +69,25 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
   const members = new Set(group.statements);
   const list = program.statements.filter((s) => members.has(s.name));
   const statements = new Map(list.map((s) => [s.name, s]));
-  const grid = new Set(group.gridAxes);
+  const grid = new Set([...group.gridAxes, ...group.walkAxes]);
   const rowAxes = [...new Set(list.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]))].filter(
     (a) => !grid.has(a),
   );
   const isRow = (s: Statement): boolean => s.reduce === undefined && s.axes.some((axis) => !grid.has(axis));
   const stores = program.stores.filter((s) => members.has(s.statement));
+  const isCarried = (s: Statement): boolean =>
+    s.reduce !== undefined && s.axes.some((axis) => !grid.has(axis));
   const pairs = new Map(options.pairing === "one-walk" ? group.pairs.map((p) => [p.second, p]) : []);
   const levels = findLevels(list, pairs);
-  const phases = findPhases(list, stores, levels, isRow, statements, pairs);
+  const phases = findPhases(list, stores, levels, isRow, isCarried, statements, pairs);
   const tensors = new Map(program.tensors.map((t) => [t.name, t]));
   return {
     name: group.name,
     sizes: axisSizes(program),
     gridAxes: group.gridAxes,
+    walkAxes: group.walkAxes,
     rowAxes,
-    helperAxes: findHelperAxes(list, group.gridAxes, isRow),
+    helperAxes: group.walkAxes.length > 0 ? [] : findHelperAxes(list, group.gridAxes, isRow),
     statements,
     stores,
     scalars: usedScalars(list, program.scalars),
@@ -134,16 +141,21 @@ function findPhases(
   stores: readonly Store[],
   levels: ReadonlyMap<string, number>,
   isRow: (s: Statement) => boolean,
+  isCarried: (s: Statement) => boolean,
   statements: ReadonlyMap<string, Statement>,
   pairs: GroupView["pairs"],
 ): Phase[] {
-  const walks = new Map<number, { reductions: Statement[]; stores: Store[] }>();
-  const walkAt = (level: number): { reductions: Statement[]; stores: Store[] } => {
-    const known = walks.get(level) ?? { reductions: [], stores: [] };
+  const walks = new Map<number, { reductions: Statement[]; carried: Statement[]; stores: Store[] }>();
+  const walkAt = (level: number): { reductions: Statement[]; carried: Statement[]; stores: Store[] } => {
+    const known = walks.get(level) ?? { reductions: [], carried: [], stores: [] };
     walks.set(level, known);
     return known;
   };
-  for (const s of list) if (s.reduce !== undefined) walkAt((levels.get(s.name) ?? 1) - 1).reductions.push(s);
+  for (const s of list) {
+    if (s.reduce === undefined) continue;
+    const walk = walkAt((levels.get(s.name) ?? 1) - 1);
+    (isCarried(s) ? walk.carried : walk.reductions).push(s);
+  }
   for (const store of stores) {
     const s = statements.get(store.statement);
     if (s !== undefined && isRow(s)) walkAt(levels.get(s.name) ?? 0).stores.push(store);
@@ -153,7 +165,7 @@ function findPhases(
     .map(([level, walk]) => {
       const needed = new Set<string>([
         // The second of a pair is fed with the operand of the first.
-        ...walk.reductions.filter((s) => !pairs.has(s.name)).flatMap(valuesRead),
+        ...[...walk.reductions, ...walk.carried].filter((s) => !pairs.has(s.name)).flatMap(valuesRead),
         ...walk.stores.map((s) => s.statement),
       ]);
       for (const s of [...list].reverse())
@@ -188,7 +200,7 @@ function findAccesses(
   for (const s of list) {
     if (pairs.has(s.name)) continue;
     const inPhases = phases.flatMap((p, i) =>
-      p.statements.includes(s) || p.reductions.includes(s) ? [i] : [],
+      p.statements.includes(s) || p.reductions.includes(s) || p.carried.includes(s) ? [i] : [],
     );
     const guarded = new Set<unknown>();
     visitScalar(s.value, (e) => {

@@ -110,6 +110,8 @@ export interface FusionGroup {
   readonly name: string;
   readonly statements: readonly string[];
   readonly gridAxes: readonly string[];
+  /** Axes that a workgroup walks row by row, carrying sums over them along; empty for most groups. */
+  readonly walkAxes: readonly string[];
   readonly pairs: readonly ReductionPair[];
   /** Why neighbours did not join, and what was gained where they did: sentences for `explain`. */
   readonly reasons: readonly string[];

@@ -28,6 +28,8 @@ export interface KernelSchedule {
   readonly reduction: "serial" | "tree" | "subgroup";
   /** Order of grid axes among the workgroups, slowest first. */
   readonly gridAxes: readonly string[];
+  /** Axes that each workgroup walks row by row, outermost first, carrying sums over them in registers. */
+  readonly walkAxes: readonly string[];
   /** Grid axes whose lanes also share the walk over the row, for values that do not depend on those axes. */
   readonly helperAxes: readonly string[];
   /** Order in which the loops over row axes nest, outermost first. */

@@ -43,6 +43,12 @@ function identityOf(fn: ReduceOp, scalar: ScalarType): number {
   return REDUCE_OPS[fn].identity;
 }
 
+/** What a reduction starts from. */
+export function identityOfStatement(emitter: Emitter, statement: Statement): Expr {
+  const scalar = computeType(statement.dtype);
+  return constant(scalar, identityOf(statement.reduce?.fn ?? "sum", scalar), widthOf(emitter, statement));
+}
+
 /** A reduction runs on vectors where the row or the points that it is for do. */
 export function widthOf({ schedule }: Emitter, { axes }: Statement): Width {
   const { vectorAxis, vectorWidth } = schedule;
@@ -69,7 +75,7 @@ export function accumulatorFor(emitter: Emitter, statement: Statement): Accumula
     a[0] === undefined || b === undefined ? [] : [combine(a[0], b)];
   return {
     names: [emitter.fresh("acc")],
-    identity: [constant(scalar, identityOf(reduce.fn, scalar), widthOf(emitter, statement))],
+    identity: [identityOfStatement(emitter, statement)],
     exact: REDUCE_OPS[reduce.fn].exact || scalar !== "f32",
     merge: (a, b) => one(a, b[0]),
     add: (a, value) => one(a, value),

@@ -30,6 +30,8 @@ export interface Emitter {
   readonly widths: ReadonlyMap<string, Width>;
   /** Read key -> name of the register array that keeps it between phases. */
   readonly caches: ReadonlyMap<string, string>;
+  /** Sums that are carried along a walk -> name of the register array that keeps them. */
+  readonly carried: ReadonlyMap<string, string>;
   /** Register arrays that an earlier phase has filled. Grows as phases are written. */
   readonly filled: Set<string>;
   /** Register arrays that the phase being written fills. */

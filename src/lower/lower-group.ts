@@ -11,12 +11,12 @@ import { viewGroup, type GroupView } from "../ir/group-view.ts";
 import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
-import { lanesSharing, type KernelSchedule } from "../ir/schedule.ts";
+import type { KernelSchedule } from "../ir/schedule.ts";
 import { bind, namer, readKey, type Emitter, type Scope } from "./emitter.ts";
 import { BOOL } from "../ir/kernel.ts";
-import { computeType, op, u32 } from "./kernel-expr.ts";
-import { and, countWorkgroups, enterGrid, unitsOf, workgroupSizeOf, type Position } from "./enter-grid.ts";
-import { lowerPhase, writeStore } from "./lower-phase.ts";
+import { computeType, nameOf, op, u32 } from "./kernel-expr.ts";
+import { and, countWorkgroups, enterGrid, workgroupSizeOf, type Position } from "./enter-grid.ts";
+import { declareCarried, lowerPhase, stepsPerLane, storeCarried, writeStore } from "./lower-phase.ts";
 import { lowerValue } from "./lower-value.ts";
 
 export function lowerGroup(
@@ -33,6 +33,7 @@ export function lowerGroup(
     fresh: namer(new Set([...bindings, ...view.scalars].map((b) => b.name))),
     widths: new Map(bindings.map((b) => [b.name, b.width])),
     caches: chooseCaches(view, schedule),
+    carried: chooseCarried(view),
     filled: new Set(),
     filling: new Set(),
   };
@@ -40,17 +41,9 @@ export function lowerGroup(
   const grid: Scope = { out: [], axes, values: new Map(), parent: undefined, cacheAt: undefined };
   const position = enterGrid(emitter, grid, axes);
   declareCaches(emitter, grid);
-  const deepest = Math.max(0, ...view.levels.values());
-  for (let level = 0; level <= deepest; level++) {
-    for (const statement of view.statements.values()) {
-      const isGrid =
-        statement.reduce === undefined && statement.axes.every((axis) => !view.rowAxes.includes(axis));
-      if (!isGrid || view.levels.get(statement.name) !== level) continue;
-      grid.values.set(statement.name, bind(emitter, grid, "s", lowerValue(emitter, grid, statement.value)));
-    }
-    for (const phase of view.phases) if (phase.level === level) lowerPhase(emitter, grid, phase, position);
-  }
-  storeGridValues(emitter, grid, position);
+  declareCarried(emitter, grid);
+  grid.out.push(...walkPoints(emitter, grid, position));
+  storeCarried(emitter, grid, position);
   const count = countWorkgroups(view, schedule);
   return {
     name: group.name,
@@ -62,6 +55,39 @@ export function lowerGroup(
     shared: [],
     body: grid.out,
   };
+}
+
+/** The statements of a grid point; where rows are walked, those of one row, in loops over the walked axes. */
+function walkPoints(emitter: Emitter, grid: Scope, position: Position): Stmt[] {
+  const { view, schedule, fresh } = emitter;
+  const counters = schedule.walkAxes.map((axis) => [axis, fresh(axis)] as const);
+  const axes = new Map([...grid.axes, ...counters.map(([axis, name]) => [axis, nameOf(name)] as const)]);
+  const point: Scope = { ...grid, out: [], axes, values: new Map(grid.values) };
+  lowerPoint(emitter, point, position);
+  return counters.reduceRight<Stmt[]>(
+    (body, [axis, counter]) => [
+      { kind: "for", counter, trips: view.sizes.get(axis) ?? 1, unroll: false, body },
+    ],
+    point.out,
+  );
+}
+
+function lowerPoint(emitter: Emitter, point: Scope, position: Position): void {
+  const { view } = emitter;
+  const deepest = Math.max(0, ...view.levels.values());
+  for (let level = 0; level <= deepest; level++) {
+    for (const statement of view.statements.values()) {
+      const isGrid =
+        statement.reduce === undefined && statement.axes.every((axis) => !view.rowAxes.includes(axis));
+      if (!isGrid || view.levels.get(statement.name) !== level) continue;
+      point.values.set(
+        statement.name,
+        bind(emitter, point, "s", lowerValue(emitter, point, statement.value)),
+      );
+    }
+    for (const phase of view.phases) if (phase.level === level) lowerPhase(emitter, point, phase, position);
+  }
+  storeGridValues(emitter, point, position);
 }
 
 /** More workgroups than one dimension takes are folded to two, as evenly as can be. */
@@ -97,6 +123,12 @@ function chooseBindings(view: GroupView, schedule: KernelSchedule): Binding[] {
   });
 }
 
+/** Register arrays for the sums that a walk carries. */
+function chooseCarried(view: GroupView): Map<string, string> {
+  const names = view.phases.flatMap((p) => p.carried.map((s) => s.name));
+  return new Map(names.map((name, i) => [name, `carry${String(i)}`]));
+}
+
 /** Register arrays for row reads that more than one phase makes. */
 function chooseCaches(view: GroupView, schedule: KernelSchedule): Map<string, string> {
   const caches = new Map<string, string>();
@@ -117,10 +149,7 @@ function chooseCaches(view: GroupView, schedule: KernelSchedule): Map<string, st
 
 function declareCaches(emitter: Emitter, grid: Scope): void {
   const { view, schedule } = emitter;
-  const length = schedule.rowAxes.reduce(
-    (n, axis) => n * Math.ceil(unitsOf(view, schedule, axis) / lanesSharing(schedule, axis)),
-    1,
-  );
+  const length = stepsPerLane(emitter);
   for (const [key, name] of emitter.caches) {
     const access = view.accesses.find((a) => readKey(a.tensor.name, a.index) === key);
     if (access === undefined) continue;
@@ -139,13 +168,9 @@ function storeGridValues(emitter: Emitter, grid: Scope, position: Position): voi
   const { view, schedule } = emitter;
   for (const store of view.stores) {
     const axes = view.statements.get(store.statement)?.axes ?? [];
-    if (
-      axes.some((axis) => view.rowAxes.includes(axis)) &&
-      view.statements.get(store.statement)?.reduce === undefined
-    )
-      continue;
+    if (axes.some((axis) => view.rowAxes.includes(axis))) continue; // stored step by step
     // A value that lacks axes of the grid is written by the points at the start of those axes.
-    const atStart = schedule.gridAxes
+    const atStart = [...schedule.gridAxes, ...schedule.walkAxes]
       .filter((axis) => !axes.includes(axis))
       .reduce<Expr | undefined>(
         (all, axis) => and(all, op("eq", BOOL, grid.axes.get(axis) ?? u32(0), u32(0))),

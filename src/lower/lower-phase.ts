@@ -1,30 +1,33 @@
 /** One phase of a group: a walk over the row, then the combination of what the lanes have found. */
+import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { Phase } from "../ir/group-view.ts";
-import type { Store } from "../ir/index-notation.ts";
+import type { Statement, Store } from "../ir/index-notation.ts";
+import { COMBINE } from "../ir/kernel-values.ts";
 import type { Expr, Stmt, Width } from "../ir/kernel.ts";
 import { lanesSharing } from "../ir/schedule.ts";
-import { accumulatorFor, bindIn, combineLanes, stateOf, widthOf, type Accumulator } from "./accumulators.ts";
+import {
+  accumulatorFor,
+  bindIn,
+  combineLanes,
+  identityOfStatement,
+  stateOf,
+  widthOf,
+  type Accumulator,
+} from "./accumulators.ts";
 import { bind, isVectorIndex, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
 import { unitsOf, type Position } from "./enter-grid.ts";
-import { component, index, u32, widen } from "./kernel-expr.ts";
+import { component, computeType, index, nameOf, op, u32, widen } from "./kernel-expr.ts";
 import { lowerValue, readValue } from "./lower-value.ts";
-import { assignState, declareState, walkRow } from "./walk-row.ts";
+import { assignState, declareState, walkRow, type WalkAxis } from "./walk-row.ts";
 
 export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position: Position): void {
-  const { schedule, view, fresh } = emitter;
+  const { schedule, fresh } = emitter;
   const accumulators = phase.reductions.map((r) => accumulatorFor(emitter, r));
   for (const a of accumulators) grid.out.push(...declareState(a));
-  const cached = schedule.residency === "registers" && emitter.caches.size > 0;
+  const cached = keepsRegisters(emitter);
   const loops = walkRow(
     {
-      axes: schedule.rowAxes.map((axis) => {
-        const [units, lanes] = [unitsOf(view, schedule, axis), lanesSharing(schedule, axis)];
-        return {
-          trips: Math.floor(units / lanes),
-          tailLanes: units % lanes,
-          lane: position.laneSharing(axis),
-        };
-      }),
+      axes: schedule.rowAxes.map((axis) => walkAxisOf(emitter, axis, position)),
       unroll: cached,
       fresh,
       bindIn: (out) => bindIn(emitter, out),
@@ -41,6 +44,10 @@ export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position
   emitter.filling.clear();
   combineLanes(emitter, grid, phase.reductions, accumulators);
 }
+
+/** Whether steps of a row name registers: their loops are unrolled then. */
+const keepsRegisters = ({ schedule, caches, carried }: Emitter): boolean =>
+  carried.size > 0 || (schedule.residency === "registers" && caches.size > 0);
 
 /** The scope of one step: coordinates of all row axes from the step numbers and the lane. */
 function rowScope(
@@ -102,7 +109,83 @@ function writeStep(
     const bindTo = bindIn(emitter, scope.out);
     assignState(accumulator, accumulator.add(stateOf(accumulator), value, bindTo), bindTo, scope.out);
   });
+  for (const statement of phase.carried) addToCarried(emitter, scope, statement);
   for (const store of phase.stores) writeStore(emitter, scope, store, position.inRange);
+}
+
+function addToCarried(emitter: Emitter, scope: Scope, statement: Statement): void {
+  const kept = registerOf(emitter, statement, scope.cacheAt);
+  const value = widen(lowerValue(emitter, scope, statement.value), widthOf(emitter, statement));
+  const fn = COMBINE[statement.reduce?.fn ?? "sum"];
+  scope.out.push({
+    kind: "setRegister",
+    array: kept.array,
+    index: kept.index,
+    value: op(fn, kept.type, kept, value),
+  });
+}
+
+type RegisterExpr = Expr & { readonly kind: "register" };
+
+/** The register of a carried sum at a step of the row. */
+function registerOf(emitter: Emitter, statement: Statement, step: Expr | undefined): RegisterExpr {
+  const array = emitter.carried.get(statement.name);
+  if (array === undefined || step === undefined)
+    throw new CompilerBug("lowering", [`${statement.name} is not carried`]);
+  const type = { scalar: computeType(statement.dtype), width: widthOf(emitter, statement) };
+  return { kind: "register", type, array, index: step };
+}
+
+/** Declares the sums that a walk carries, and starts them. */
+export function declareCarried(emitter: Emitter, grid: Scope): void {
+  const length = stepsPerLane(emitter);
+  for (const [name, array] of emitter.carried) {
+    const statement = emitter.view.statements.get(name);
+    if (statement === undefined) continue;
+    const counter = emitter.fresh("k");
+    const { type } = registerOf(emitter, statement, u32(0));
+    const value = identityOfStatement(emitter, statement);
+    grid.out.push({ kind: "registers", name: array, type, length });
+    const body: Stmt[] = [
+      { kind: "setRegister", array, index: length === 1 ? u32(0) : nameOf(counter), value },
+    ];
+    if (length === 1) grid.out.push(...body);
+    else grid.out.push({ kind: "for", counter, trips: length, unroll: true, body });
+  }
+}
+
+/** Stores what a walk has carried, after its last row. */
+export function storeCarried(emitter: Emitter, grid: Scope, position: Position): void {
+  const { view, schedule } = emitter;
+  const body = (steps: readonly Expr[]): Stmt[] => {
+    const scope = rowScope(emitter, grid, steps, position, true);
+    for (const store of view.stores) {
+      const statement = view.statements.get(store.statement);
+      if (statement === undefined || !emitter.carried.has(statement.name)) continue;
+      scope.values.set(
+        statement.name,
+        bind(emitter, scope, "c", registerOf(emitter, statement, scope.cacheAt)),
+      );
+      writeStore(emitter, scope, store, position.inRange);
+    }
+    return scope.out;
+  };
+  const axes = schedule.rowAxes.map((axis) => walkAxisOf(emitter, axis, position));
+  grid.out.push(
+    ...walkRow({ axes, unroll: true, fresh: emitter.fresh, bindIn: (out) => bindIn(emitter, out), body }, []),
+  );
+}
+
+/** Steps of the row that one lane takes. */
+export const stepsPerLane = ({ view, schedule }: Emitter): number =>
+  schedule.rowAxes.reduce(
+    (n, axis) => n * Math.ceil(unitsOf(view, schedule, axis) / lanesSharing(schedule, axis)),
+    1,
+  );
+
+function walkAxisOf({ view, schedule }: Emitter, axis: string, position: Position): WalkAxis {
+  const [units, lanes] = [unitsOf(view, schedule, axis), lanesSharing(schedule, axis)];
+  return { trips: Math.floor(units / lanes), tailLanes: units % lanes, lane: position.laneSharing(axis) };
 }
 
 export function writeStore(emitter: Emitter, scope: Scope, store: Store, condition: Expr | undefined): void {

@@ -76,6 +76,7 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
         ? "subgroup"
         : "tree",
     helperAxes: profile.software ? [] : view.helperAxes.filter((axis) => lanes.some((l) => l.axis === axis)),
+    walkAxes: slowestFirst(view.walkAxes),
     gridAxes: slowestFirst(view.gridAxes),
     rowAxes: slowestFirst(view.rowAxes),
   };
@@ -109,9 +110,11 @@ function dealHardware(
   const most = Math.min(WORKGROUP_LANES, profile.limits.maxComputeInvocationsPerWorkgroup);
   const points = product(view.gridAxes, units);
   const steps = product(view.rowAxes, units);
+  const isWalk = view.walkAxes.length > 0;
+  const aim = isWalk ? 1 : ACCESSES_PER_LANE; // registers for carried sums are scarce: as few columns per lane as can be
   const rowLanes = isPointwise(view)
     ? 1
-    : Math.min(most, Math.max(powerOfTwo(steps / ACCESSES_PER_LANE), Math.min(8, powerOfTwo(steps))));
+    : Math.min(most, Math.max(powerOfTwo(steps / aim), Math.min(8, powerOfTwo(steps))));
   const dealt = new Map<string, number>();
   const total = (axes: readonly string[]): number => axes.reduce((n, axis) => n * (dealt.get(axis) ?? 1), 1);
   let run = width;
@@ -120,6 +123,7 @@ function dealHardware(
     const free = Math.floor(most / total(order.axes));
     if (free < 2) break;
     const isRow = view.rowAxes.includes(axis);
+    if (isWalk && !isRow) continue;
     const toRun = isWhole && run < GOOD_RUN;
     let wanted = 1;
     if (isPointwise(view)) wanted = isRow ? 1 : most;
@@ -138,7 +142,7 @@ function dealHardware(
     if (isWhole) run *= lanes;
     isWhole &&= lanes === units(axis);
   }
-  fillWorkgroup(view, profile, order, units, dealt, most);
+  if (!isWalk) fillWorkgroup(view, profile, order, units, dealt, most);
   return order.axes.map((axis) => ({ axis, lanes: dealt.get(axis) ?? 1 }));
 }
 

@@ -50,8 +50,9 @@ export function findMemoryOrder(view: GroupView): MemoryOrder {
     const terms = access.index.terms.filter(isAxisTerm).sort((a, b) => a.coefficient - b.coefficient);
     for (const { axis } of terms) if (!axes.includes(axis)) axes.push(axis);
   }
-  for (const axis of [...view.rowAxes, ...view.gridAxes]) if (!axes.includes(axis)) axes.push(axis);
-  const own = new Set([...view.rowAxes, ...view.gridAxes]);
+  for (const axis of [...view.rowAxes, ...view.gridAxes, ...view.walkAxes])
+    if (!axes.includes(axis)) axes.push(axis);
+  const own = new Set([...view.rowAxes, ...view.gridAxes, ...view.walkAxes]);
   return { contiguous, axes: axes.filter((axis) => own.has(axis)), main: bySize[0]?.access.index };
 }
 

@@ -53,6 +53,14 @@ const PROGRAMS: Readonly<Record<string, Unary>> = {
   "weight norm of the last axis": (x) => weightNorm(x, gain(x), { dim: x.ndim - 1 }),
   "normalize columns": (x) => normalize(x, { axis: 0 }),
   "cosine similarity": (x) => cosineSimilarity(x, x.mul(2).add(1), { axis: -1 }),
+  "sums of rows and columns": (x) => [x.sum({ axis: -1 }), x.sum({ axis: 0 })],
+  "gradient of a layer norm": (x) => {
+    const centered = x.sub(x.mean({ axis: -1, keepdims: true }));
+    const h = centered.mul(centered.mul(centered).mean({ axis: -1, keepdims: true }).add(1e-5).rsqrt());
+    const upstream = x.mul(0.5).add(h.mul(h));
+    const along = upstream.mul(h).mean({ axis: -1, keepdims: true });
+    return [upstream.sub(h.mul(along)), upstream.mul(h).sum({ axis: 0 }), upstream.sum({ axis: 0 })];
+  },
   "centered, with statistics": (x) => [
     x.sub(x.mean({ axis: -1, keepdims: true })),
     x.mean({ axis: -1 }),
@@ -62,23 +70,28 @@ const PROGRAMS: Readonly<Record<string, Unary>> = {
 
 const base = findProfile("default");
 if (base === undefined) throw new Error("there is no profile default");
-const PLANS: Readonly<Record<string, { readonly profile: DeviceProfile; readonly shortestPiece?: number }>> =
-  {
-    "rows read again": { profile: { ...base, onChipBytes: 16 } },
-    "one lane per row": { profile: { ...base, software: true } },
-    pieces: {
-      profile: { ...base, onChipBytes: 16, usefulWorkgroups: 4096, launchUs: 1e-4 },
-      shortestPiece: 4,
-    },
-    "few pieces": {
-      profile: { ...base, onChipBytes: 16, usefulWorkgroups: 16, launchUs: 1e-4 },
-      shortestPiece: 8,
-    },
-    "pieces, one lane per row": {
-      profile: { ...base, software: true, usefulWorkgroups: 4096, launchUs: 1e-4 },
-      shortestPiece: 4,
-    },
-  };
+const PLANS: Readonly<
+  Record<
+    string,
+    { readonly profile: DeviceProfile; readonly shortestPiece?: number; readonly partialShare?: number }
+  >
+> = {
+  "rows read again": { profile: { ...base, onChipBytes: 16 } },
+  "rows walked": { profile: { ...base, usefulWorkgroups: 1, launchUs: 1e-4 }, partialShare: 100 },
+  "one lane per row": { profile: { ...base, software: true } },
+  pieces: {
+    profile: { ...base, onChipBytes: 16, usefulWorkgroups: 4096, launchUs: 1e-4 },
+    shortestPiece: 4,
+  },
+  "few pieces": {
+    profile: { ...base, onChipBytes: 16, usefulWorkgroups: 16, launchUs: 1e-4 },
+    shortestPiece: 8,
+  },
+  "pieces, one lane per row": {
+    profile: { ...base, software: true, usefulWorkgroups: 4096, launchUs: 1e-4 },
+    shortestPiece: 4,
+  },
+};
 
 function inputFor(shape: readonly number[], kind: string): Float64Array {
   const random = createRandom(shape.length * 7 + kind.length);
@@ -117,6 +130,12 @@ const pairing = (shape: readonly number[], plan: string): readonly string[] =>
     PLANS[plan] ?? { profile: base },
   ).kernels.map((k) => k.schedule.pairing);
 
+const walked = (name: string): boolean =>
+  compileGraph(
+    graphOf(PROGRAMS[name] ?? ((x) => x), [12, 37]),
+    PLANS["rows walked"] ?? { profile: base },
+  ).kernels.some((k) => k.schedule.walkAxes.length > 0);
+
 test("plans are what they are named after", () => {
   const kernels = (name: string, plan: string): number => {
     const [fn, options] = [PROGRAMS[name], PLANS[plan]];
@@ -125,6 +144,8 @@ test("plans are what they are named after", () => {
   };
   expect(kernels("norm of all", "rows read again")).toBe(1);
   expect(kernels("norm of all", "pieces")).toBe(2);
+  expect(walked("sums of rows and columns")).toBe(true);
+  expect(walked("gradient of a layer norm")).toBe(true);
   expect(pairing([5, 37], "one lane per row")).toEqual(["one-walk"]);
   expect(pairing([100, 37], "rows read again")).toEqual(["two-walks"]); // kept in registers
   expect(pairing([100, 50_257], "rows read again")).toEqual(["one-walk"]);

@@ -50,7 +50,9 @@ testGoldens("pipeline", async (golden) => {
   }
   return [...interpretGraph(program.graph, program.inputs)]
     .map(([name, { values }]) => {
-      const shown = [...values.slice(0, SHOWN)].map((x) => String(Number.isInteger(x) ? x : Number(x.toPrecision(7))));
+      const shown = [...values.slice(0, SHOWN)].map((x) =>
+        String(Number.isInteger(x) ? x : Number(x.toPrecision(7))),
+      );
       return `${name}: ${shown.join(" ")}${values.length > SHOWN ? " ..." : ""}`;
     })
     .join("\n");

@@ -74,6 +74,11 @@ describe("random programs under the kernel interpreter", () => {
     const profile = { ...profileOf("default"), usefulWorkgroups: 4096, launchUs: 1e-4, onChipBytes: 64 };
     return checkRandomPrograms(PROGRAMS / 4, { profile, shortestPiece: 2 });
   }, 120_000);
+  // Sums over rows are carried along by workgroups that walk the rows.
+  test("rows walked", () => {
+    const profile = { ...profileOf("default"), usefulWorkgroups: 2, launchUs: 1e-4 };
+    return checkRandomPrograms(PROGRAMS / 4, { profile, partialShare: 100 });
+  }, 120_000);
   test(
     "without fusion",
     () => checkRandomPrograms(PROGRAMS / 4, { profile: profileOf("default"), fuse: false }),

@@ -15,8 +15,9 @@ import {
   type ReductionPair,
 } from "../../ir/index-notation.ts";
 import { pairReductions } from "./pair-reductions.ts";
+import { MAX_CARRIED_ROW } from "./split-columns.ts";
 import { isIdentityRead } from "./collapse-axes.ts";
-import { indexAxes, type IndexExpr } from "../../ir/index-expr.ts";
+import { coefficientOf, indexAxes, type IndexExpr } from "../../ir/index-expr.ts";
 import { ELEMENTS_PER_WORKGROUP, kernelTime, pointsPerWorkgroup, tensorBytes } from "./fusion-cost.ts";
 
 /** Statements in one kernel at most: keeps kernels within what shader compilers take in stride. */
@@ -82,6 +83,8 @@ export interface Candidate {
   readonly gridAxes: readonly string[];
   readonly rowAxes: readonly string[];
   /** Values that other kernels or the outputs need. */
+  /** Axes walked row by row, with sums over them carried along. */
+  readonly walkAxes: readonly string[];
   readonly leaving: readonly string[];
   readonly timeUs: number;
   readonly bytes: number;
@@ -146,7 +149,8 @@ function gridChoices(
 function formOver(context: FusionContext, members: Members): Candidate | string {
   const { facts, leaving, inside, grid } = members;
   const problem = findProblem(context, members);
-  if (problem !== undefined) return problem;
+  const walkAxes = problem === undefined ? [] : chooseWalk(context, members);
+  if (walkAxes === undefined) return problem ?? "";
   const row = new Set(facts.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
   for (const axis of grid) row.delete(axis);
   const reads = externalReads(context, facts, inside);
@@ -158,12 +162,13 @@ function formOver(context: FusionContext, members: Members): Candidate | string 
   const bindings = reads.count + homes.reduce((a, b) => a + b, 0);
   if (bindings > limit) return `${String(bindings)} storage buffers, the device binds ${String(limit)}`;
   const isReplicated = facts.some(
-    (f) => f.statement.reduce !== undefined && f.statement.axes.length < grid.length,
+    (f) => walkAxes.length === 0 && f.statement.reduce !== undefined && f.statement.axes.length < grid.length,
   );
   const rowLength = isReplicated ? 1 : product(row, context.sizes);
+  const isWalk = walkAxes.length > 0;
   const traffic = {
     readBytes: reads.bytes,
-    sweeps: sweepsOf(context, facts, leaving, grid, rowLength),
+    sweeps: isWalk ? 1 : sweepsOf(context, facts, leaving, grid, rowLength),
     writtenBytes: written.reduce((a, b) => a + b, 0),
     workgroups: estimateWorkgroups(context, facts, grid, rowLength),
     // Every workgroup reads what it reduces for itself, from a cache.
@@ -172,7 +177,8 @@ function formOver(context: FusionContext, members: Members): Candidate | string 
   return {
     statements: facts.map((f) => f.statement.name),
     gridAxes: grid,
-    rowAxes: [...row],
+    rowAxes: [...row].filter((axis) => !walkAxes.includes(axis)),
+    walkAxes,
     leaving: leaving.map((f) => f.statement.name),
     timeUs: kernelTime(context.profile, traffic),
     bytes: traffic.readBytes * traffic.sweeps + traffic.writtenBytes,
@@ -213,6 +219,67 @@ function needsTemporary(
   const isExact = !isFloat(statement.dtype) || statement.dtype === "f32";
   return (stored === 0 || !isExact) && readers.some((reader) => !inside.has(reader));
 }
+
+/** Axes that a workgroup can walk, carrying sums over them along; undefined where there are none. */
+function chooseWalk(context: FusionContext, members: Members): readonly string[] | undefined {
+  const inGrid = new Set(members.grid);
+  const choices = new Map<string, readonly string[]>();
+  for (const { statement } of members.facts) {
+    if (statement.reduce === undefined || statement.axes.every((axis) => inGrid.has(axis))) continue;
+    choices.set([...statement.reduce.axes].sort().join(), statement.reduce.axes);
+  }
+  if (choices.size !== 2) return undefined; // rows one way, columns the other
+  // The lanes share what is contiguous; only a slower axis is walked.
+  const read = largestRead(context, members.facts);
+  return [...choices.values()].find(
+    (axes) =>
+      axes.every((axis) => read === undefined || coefficientOf(read, axis) !== 1) &&
+      findWalkProblem(context, members, axes) === undefined,
+  );
+}
+
+/**
+ * A group in which each workgroup walks rows: all but the carried sums obey the usual rules at each row; a carried sum
+ * runs over the walked axes only, has the grid and the whole row, and is read by other kernels alone.
+ */
+function findWalkProblem(
+  context: FusionContext,
+  { facts, leaving, inside, grid }: Members,
+  walkAxes: readonly string[],
+): string | undefined {
+  if (context.profile.software) return "a lane that takes whole rows has no registers for sums over rows";
+  const isCarried = (f: StatementFacts): boolean =>
+    f.statement.reduce !== undefined && sameAxes(f.statement.reduce.axes, walkAxes);
+  const others = facts.filter((f) => !isCarried(f));
+  const points = [...grid, ...walkAxes];
+  const reduced = others.flatMap((f) => f.statement.reduce?.axes ?? []);
+  if (reduced.some((axis) => points.includes(axis))) return "reductions over axes of the walk and of the row";
+  const problem = findProblem(context, {
+    facts: others,
+    leaving: leaving.filter((f) => !isCarried(f)),
+    inside,
+    grid: points,
+  });
+  if (problem !== undefined) return problem;
+  const all = new Set(others.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
+  const row = [...all].filter((axis) => !points.includes(axis));
+  if (others.some((f) => f.statement.reduce !== undefined && f.statement.axes.length < points.length))
+    return "values that lack axes of a walk";
+  if (row.length === 0 || product(row, context.sizes) > MAX_CARRIED_ROW)
+    return "the row is too long for its sums to be carried";
+  for (const { statement, readers, otherwise } of facts.filter(isCarried)) {
+    if (!sameAxes(statement.axes, [...grid, ...row]))
+      return `${statement.name} is a sum over other axes than the walk's`;
+    if (readers.some((reader) => inside.has(reader)))
+      return `${statement.name} is not known before the walk ends`;
+    const moved = [...otherwise].find((name) => inside.has(name));
+    if (moved !== undefined) return `${statement.name} reads ${moved} at other positions than its own`;
+  }
+  return undefined;
+}
+
+const sameAxes = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((axis) => b.includes(axis));
 
 function findProblem(context: FusionContext, { facts, leaving, inside, grid }: Members): string | undefined {
   const inGrid = new Set(grid);

@@ -54,6 +54,7 @@ export function fuseStatements(
     reasons: new Map(),
   };
   const readersOfTensor = new Map<string, number[]>();
+  const groupsOfForm = new Map<string, number>();
   program.statements.forEach(({ name }, position) => {
     const facts = context.facts.get(name);
     if (facts === undefined) return;
@@ -61,6 +62,7 @@ export function fuseStatements(
     state.candidates.set(position, typeof alone === "string" ? loneCandidate(context, facts) : alone);
     if (options.fuse === false) return;
     for (const producer of producersOf(state, facts)) tryMerge(state, position, producer);
+    tryMergeEqual(state, position, groupsOfForm);
     for (const tensor of facts.tensors) {
       const shared = elementCount(context.tensors.get(tensor)?.shape ?? []);
       for (const other of [
@@ -81,6 +83,7 @@ function loneCandidate(context: FusionContext, facts: StatementFacts): Candidate
   return {
     statements: [facts.statement.name],
     gridAxes: axes,
+    walkAxes: [],
     rowAxes: reduce?.axes ?? [],
     leaving: [facts.statement.name],
     timeUs: context.profile.launchUs,
@@ -137,8 +140,24 @@ function tryMergeSideways(state: State, a: number, b: number, sharedElements: nu
   if (ga === gb || ca === undefined || cb === undefined) return;
   const sameGrid =
     ca.gridAxes.length === cb.gridAxes.length && ca.gridAxes.every((axis) => cb.gridAxes.includes(axis));
-  if (!sameGrid || sharedElements * 8 < Math.min(ca.bytes, cb.bytes)) return;
+  // A sum over rows may join the kernel that walks them, whatever its own grid would be.
+  const crosses =
+    ca.rowAxes.some((axis) => cb.gridAxes.includes(axis)) &&
+    cb.rowAxes.some((axis) => ca.gridAxes.includes(axis));
+  const isWalk = crosses || ca.walkAxes.length > 0 || cb.walkAxes.length > 0;
+  if ((!sameGrid && !isWalk) || sharedElements * 8 < Math.min(ca.bytes, cb.bytes)) return;
   tryMerge(state, a, b);
+}
+
+/** Equal form: reductions over the same axes to the same points, whatever they read, share a launch. */
+function tryMergeEqual(state: State, position: number, groupsOfForm: Map<string, number>): void {
+  const group = state.groups.find(position);
+  const candidate = state.candidates.get(group);
+  if (candidate === undefined || candidate.rowAxes.length === 0) return;
+  const form = `${[...candidate.gridAxes].sort().join()} over ${[...candidate.rowAxes].sort().join()}`;
+  const earlier = groupsOfForm.get(form);
+  if (earlier !== undefined) tryMerge(state, position, earlier);
+  groupsOfForm.set(form, position);
 }
 
 const last = (names: readonly string[]): string => names[names.length - 1] ?? "";
@@ -198,11 +217,12 @@ function orderGroups(program: IndexProgram, state: State): FusionGroup[] {
   for (let root = ready.pop(); root !== undefined; root = ready.pop()) {
     const candidate = state.candidates.get(root);
     if (candidate !== undefined) {
-      const { statements, gridAxes } = candidate;
+      const { statements, gridAxes, walkAxes } = candidate;
       groups.push({
         name: `k${String(groups.length)}`,
         statements,
         gridAxes,
+        walkAxes,
         pairs: statements.flatMap((name) => {
           const pair = state.context.pairs.get(name);
           return pair !== undefined && statements.includes(pair.first) ? [pair] : [];
