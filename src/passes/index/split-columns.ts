@@ -162,7 +162,8 @@ function chooseCut(
     pieces = p;
     if (p >= profile.usefulWorkgroups && rows / p <= MOST_ROWS) break;
   }
-  if (pieces < FULL_ENOUGH * profile.usefulWorkgroups || rows / pieces > MOST_ROWS) return undefined;
+  if (pieces < Math.max(2, FULL_ENOUGH * profile.usefulWorkgroups) || rows / pieces > MOST_ROWS)
+    return undefined;
   const taken = new Set([
     ...sizes.keys(),
     ...program.tensors.map((t) => t.name),
