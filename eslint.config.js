@@ -35,7 +35,7 @@ export default defineConfig(
         "error",
         {
           selector: "ExportDefaultDeclaration",
-          message: "Export by name (STYLE section 18), so that a thing has one name everywhere.",
+          message: "Export by name, so that a thing has one name everywhere.",
         },
       ],
       eqeqeq: "error",

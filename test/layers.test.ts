@@ -1,5 +1,5 @@
 /**
- * Imports under src/ point one way (STYLE section 1): stages see the artefacts in src/ir and not each other, and only
+ * Imports under src/ point one way (ARCHITECTURE.md): stages see the artefacts in src/ir and not each other, and only
  * the files directly under src/ join them.
  */
 import { expect, test } from "vitest";

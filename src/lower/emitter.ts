@@ -9,7 +9,8 @@ import type { GroupView } from "../ir/group-view.ts";
 import type { Expr, Stmt, ValueType, Width } from "../ir/kernel.ts";
 import { typeOf, U32 } from "../ir/kernel.ts";
 import type { KernelSchedule } from "../ir/schedule.ts";
-import { index, nameOf, u32 } from "./kernel-expr.ts";
+import { makeIndex, u32 } from "../ir/walk-kernel.ts";
+import { nameOf } from "./kernel-expr.ts";
 
 export interface Scope {
   readonly out: Stmt[];
@@ -71,22 +72,22 @@ export function lowerIndex(emitter: Emitter, scope: Scope, expr: IndexExpr, comp
   const { vectorAxis } = emitter.schedule;
   let sum: Expr | undefined;
   const add = (e: Expr): void => {
-    sum = sum === undefined ? e : index("add", sum, e);
+    sum = sum === undefined ? e : makeIndex("add", sum, e);
   };
   for (const term of expr.terms) {
     let value: Expr;
     if (isAxisTerm(term)) {
       const at = scope.axes.get(term.axis) ?? scope.parent?.axes.get(term.axis) ?? u32(0);
-      value = term.axis === vectorAxis && componentAt > 0 ? index("add", at, u32(componentAt)) : at;
+      value = term.axis === vectorAxis && componentAt > 0 ? makeIndex("add", at, u32(componentAt)) : at;
     } else {
-      value = index("div", lowerIndex(emitter, scope, term.of, componentAt), u32(term.divide));
-      if (term.modulo !== 0) value = index("mod", value, u32(term.modulo));
+      value = makeIndex("div", lowerIndex(emitter, scope, term.of, componentAt), u32(term.divide));
+      if (term.modulo !== 0) value = makeIndex("mod", value, u32(term.modulo));
     }
-    add(index("mul", value, u32(term.coefficient >>> 0)));
+    add(makeIndex("mul", value, u32(term.coefficient >>> 0)));
   }
   const { offset } = expr;
   if (sum === undefined) return u32(offset >>> 0);
-  return offset < 0 ? index("sub", sum, u32(-offset)) : index("add", sum, u32(offset));
+  return offset < 0 ? makeIndex("sub", sum, u32(-offset)) : makeIndex("add", sum, u32(offset));
 }
 
 /** Whether a value at this index differs from element to element of a vector. */

@@ -3,7 +3,8 @@ import { BOOL, type Expr, type LaneOrder } from "../ir/kernel.ts";
 import type { GroupView } from "../ir/group-view.ts";
 import { lanesAlong, type KernelSchedule } from "../ir/schedule.ts";
 import { bind, type Emitter, type Scope } from "./emitter.ts";
-import { index, less, nameOf, op, u32 } from "./kernel-expr.ts";
+import { makeIndex, u32 } from "../ir/walk-kernel.ts";
+import { less, nameOf, op } from "./kernel-expr.ts";
 
 export interface Position {
   /** The lane's place along an axis; 0 where no lanes are. */
@@ -40,7 +41,10 @@ export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>
   const laneAlong = (axis: string): Expr => digits.get(axis) ?? u32(0);
   const helper = schedule.lanes
     .filter((l) => schedule.helperAxes.includes(l.axis))
-    .reduce<Expr>((place, l) => index("add", index("mul", place, u32(l.lanes)), laneAlong(l.axis)), u32(0));
+    .reduce<Expr>(
+      (place, l) => makeIndex("add", makeIndex("mul", place, u32(l.lanes)), laneAlong(l.axis)),
+      u32(0),
+    );
   const innermost =
     schedule.helperAxes.length > 0 ? schedule.rowAxes[schedule.rowAxes.length - 1] : undefined;
   const helperLane = innermost === undefined ? undefined : bind(emitter, grid, "helper", helper);
@@ -51,16 +55,16 @@ export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>
   for (const axis of schedule.gridAxes) {
     const lanes = lanesAlong(schedule, axis);
     const units = unitsOf(view, schedule, axis);
-    const raw = index("add", index("mul", blocks.get(axis) ?? u32(0), u32(lanes)), laneAlong(axis));
+    const raw = makeIndex("add", makeIndex("mul", blocks.get(axis) ?? u32(0), u32(lanes)), laneAlong(axis));
     let unit = bind(emitter, grid, axis, raw);
     if (units % lanes !== 0) {
       inRange = and(inRange, less(unit, u32(units)));
-      unit = bind(emitter, grid, axis, index("min", unit, u32(units - 1)));
+      unit = bind(emitter, grid, axis, makeIndex("min", unit, u32(units - 1)));
     }
     axes.set(
       axis,
       axis === schedule.vectorAxis
-        ? bind(emitter, grid, axis, index("mul", unit, u32(schedule.vectorWidth)))
+        ? bind(emitter, grid, axis, makeIndex("mul", unit, u32(schedule.vectorWidth)))
         : unit,
     );
   }

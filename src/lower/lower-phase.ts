@@ -16,7 +16,8 @@ import {
 } from "./accumulators.ts";
 import { bind, isVectorIndex, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
 import { unitsOf, type Position } from "./enter-grid.ts";
-import { component, computeType, index, nameOf, op, u32, widen } from "./kernel-expr.ts";
+import { makeIndex, u32 } from "../ir/walk-kernel.ts";
+import { component, computeType, nameOf, op, widen } from "./kernel-expr.ts";
 import { lowerValue, readValue } from "./lower-value.ts";
 import { assignState, declareState, walkRow, type WalkAxis } from "./walk-row.ts";
 
@@ -62,7 +63,7 @@ function rowScope(
   let place: Expr = u32(0);
   schedule.rowAxes.forEach((axis, i) => {
     const perLane = Math.ceil(unitsOf(view, schedule, axis) / lanesSharing(schedule, axis));
-    place = index("add", index("mul", place, u32(perLane)), steps[i] ?? u32(0));
+    place = makeIndex("add", makeIndex("mul", place, u32(perLane)), steps[i] ?? u32(0));
   });
   const scope: Scope = {
     out: [],
@@ -73,12 +74,12 @@ function rowScope(
   };
   schedule.rowAxes.forEach((axis, i) => {
     const step = steps[i] ?? u32(0);
-    const unit = index(
+    const unit = makeIndex(
       "add",
-      index("mul", step, u32(lanesSharing(schedule, axis))),
+      makeIndex("mul", step, u32(lanesSharing(schedule, axis))),
       position.laneSharing(axis),
     );
-    const at = axis === schedule.vectorAxis ? index("mul", unit, u32(schedule.vectorWidth)) : unit;
+    const at = axis === schedule.vectorAxis ? makeIndex("mul", unit, u32(schedule.vectorWidth)) : unit;
     axes.set(axis, bind(emitter, scope, axis, at));
   });
   return scope;

@@ -9,7 +9,8 @@ import { visitScalar, type Bound, type ScalarExpr } from "../ir/index-notation.t
 import type { Expr, ValueType, Width } from "../ir/kernel.ts";
 import { BOOL, typeOf } from "../ir/kernel.ts";
 import { bind, isVectorIndex, lowerIndex, readKey, scopeFor, type Emitter, type Scope } from "./emitter.ts";
-import { component, computeType, constant, index, less, nameOf, op, u32, widen } from "./kernel-expr.ts";
+import { makeIndex, u32 } from "../ir/walk-kernel.ts";
+import { component, computeType, constant, less, nameOf, op, widen } from "./kernel-expr.ts";
 
 /** Lowers `expr` into `scope`; `clamp` keeps loads under a guard inside their tensor. */
 export function lowerValue(emitter: Emitter, scope: Scope, expr: ScalarExpr, clamp = false): Expr {
@@ -106,7 +107,7 @@ function load(
   const count = elementCount(stored.shape);
   const loadAt = (position: Expr, t: ValueType): Expr => {
     const name = emitter.fresh("v");
-    const safe = clamp ? index("min", position, u32(count - t.width)) : position;
+    const safe = clamp ? makeIndex("min", position, u32(count - t.width)) : position;
     scope.out.push({ kind: "load", name, type: t, buffer: tensor, index: safe });
     return nameOf(name, t);
   };
@@ -139,7 +140,7 @@ function lowerIota(emitter: Emitter, scope: Scope, at: IndexExpr, type: ValueTyp
 /** low <= index < high in wrapping u32 arithmetic is one comparison: index - low < high - low. */
 function lowerBounds(emitter: Emitter, scope: Scope, bounds: readonly Bound[]): Expr {
   const tests = bounds.map(({ index: at, low, high }) =>
-    less(index("sub", lowerIndex(emitter, scope, at), u32(low)), u32(high - low)),
+    less(makeIndex("sub", lowerIndex(emitter, scope, at), u32(low)), u32(high - low)),
   );
   return tests.reduce((a, b) => op("and", BOOL, a, b));
 }

@@ -7,7 +7,8 @@
  */
 import type { Expr, Stmt } from "../ir/kernel.ts";
 import { stateOf, type Accumulator, type Bind } from "./accumulators.ts";
-import { index, less, nameOf, u32 } from "./kernel-expr.ts";
+import { makeIndex, u32 } from "../ir/walk-kernel.ts";
+import { less, nameOf } from "./kernel-expr.ts";
 
 export const BLOCK = 128;
 /** From so many additions inside an iteration on, the iteration gets its own accumulator. */
@@ -51,14 +52,14 @@ function walkFrom(
   for (const piece of splitTrips(trips, walk.unroll || accumulators.every((a) => a.exact))) {
     const inner = (base: Expr, accs: readonly Accumulator[]): Stmt[] =>
       loop(walk, piece.inner, (counter) => {
-        const next = [...at, index("add", base, counter)];
+        const next = [...at, makeIndex("add", base, counter)];
         return inside >= OWN_ACCUMULATOR && piece.inner > 1
           ? withOwn(walk, accs, (own) => walkFrom(walk, depth + 1, next, own))
           : walkFrom(walk, depth + 1, next, accs);
       });
     out.push(
       ...loop(walk, piece.outer, (counter) => {
-        const base = index("add", u32(piece.base), index("mul", counter, u32(piece.inner)));
+        const base = makeIndex("add", u32(piece.base), makeIndex("mul", counter, u32(piece.inner)));
         return piece.outer > 1 || piece.base > 0
           ? withOwn(walk, accumulators, (own) => inner(base, own))
           : inner(base, accumulators);

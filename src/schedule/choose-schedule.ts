@@ -15,7 +15,7 @@ import { dealSoftware, fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
 import { chooseWidth, findMemoryOrder, startsAtSectors, type MemoryOrder } from "./memory-order.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 
-/** Registers (f32) per invocation that cached rows may take. FIELD.md 4.2: more only after timing. */
+/** Registers (f32) per invocation that cached rows may take. More only after timing. */
 const REGISTER_BUDGET = 64;
 /** CPUs have 16 vector registers, and caches that make reading again cheap. */
 const REGISTER_BUDGET_SOFTWARE = 16;

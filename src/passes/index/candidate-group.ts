@@ -1,9 +1,10 @@
 /**
  * What the fusion pass knows of a set of statements that may become one kernel, and whether it may.
  *
- * With grid axes P, the rules of DESIGN.md section 3: no statement reduces over an axis of P; every value that leaves has
- * all of P. On top of them stands what lowering does today: one row space R per group. All reductions of a group reduce
- * exactly R and give values over P alone; values that leave are over P, or over P and R whole.
+ * With grid axes P: no statement reduces over an axis of P; every value that leaves has all of P, or is repeated at each
+ * point and written by the first. On top of that stands what lowering does today: one row space R per group. All
+ * reductions of a group reduce exactly R and give values over P alone; values that leave are over P, or over P and R
+ * whole. Walks (`findWalkProblem`) add sums over the rows themselves.
  */
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { isFloat, storageBytes } from "../../ir/dtype.ts";

@@ -1,6 +1,6 @@
 /**
- * The cost model of fusion: launch + bytes / (bandwidth x min(1, workgroups / useful workgroups)), in microseconds, as
- * DESIGN.md section 3 has it. It sees a candidate group as tensors read and written, grid points and row length.
+ * The cost model of fusion: launch + bytes / (bandwidth x min(1, workgroups / useful workgroups)), in microseconds. It
+ * sees a candidate group as bytes read and written, sweeps over them, and workgroups.
  */
 import { elementCount, storageBytes } from "../../ir/dtype.ts";
 import { isAxisTerm, sizeOf, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
