@@ -128,7 +128,8 @@ function findLevels(statements: readonly Statement[], pairs: GroupView["pairs"])
   return levels;
 }
 
-const valuesRead = (statement: Statement): string[] => {
+/** Computed values that a statement reads. */
+export const valuesRead = (statement: Statement): string[] => {
   const names: string[] = [];
   visitScalar(statement.value, (e) => {
     if (e.kind === "value") names.push(e.statement);

@@ -31,6 +31,8 @@ export interface Emitter {
   readonly widths: ReadonlyMap<string, Width>;
   /** Read key -> name of the register array that keeps it between phases. */
   readonly caches: ReadonlyMap<string, string>;
+  /** Row values that are kept between phases -> name of their register array. */
+  readonly kept: ReadonlyMap<string, string>;
   /** Sums that are carried along a walk -> name of the register array that keeps them. */
   readonly carried: ReadonlyMap<string, string>;
   /** Register arrays that an earlier phase has filled. Grows as phases are written. */

@@ -17,7 +17,15 @@ import { BOOL } from "../ir/kernel.ts";
 import { u32 } from "../ir/walk-kernel.ts";
 import { computeType, nameOf, op } from "./kernel-expr.ts";
 import { and, countWorkgroups, enterGrid, workgroupSizeOf, type Position } from "./enter-grid.ts";
-import { declareCarried, lowerPhase, stepsPerLane, storeCarried, writeStore } from "./lower-phase.ts";
+import {
+  declareCarried,
+  declareKept,
+  lowerPhase,
+  stepsPerLane,
+  storeCarried,
+  writeStore,
+} from "./lower-phase.ts";
+import { chooseKept } from "./keep-values.ts";
 import { lowerValue } from "./lower-value.ts";
 
 export function lowerGroup(
@@ -34,6 +42,7 @@ export function lowerGroup(
     fresh: namer(new Set([...bindings, ...view.scalars].map((b) => b.name))),
     widths: new Map(bindings.map((b) => [b.name, b.width])),
     caches: chooseCaches(view, schedule),
+    kept: chooseKept(view, schedule),
     carried: chooseCarried(view),
     filled: new Set(),
     filling: new Set(),
@@ -42,6 +51,7 @@ export function lowerGroup(
   const grid: Scope = { out: [], axes, values: new Map(), parent: undefined, cacheAt: undefined };
   const position = enterGrid(emitter, grid, axes);
   declareCaches(emitter, grid);
+  declareKept(emitter, grid);
   declareCarried(emitter, grid);
   grid.out.push(...walkPoints(emitter, grid, position));
   storeCarried(emitter, grid, position);

@@ -3,7 +3,7 @@ import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { Phase } from "../ir/group-view.ts";
 import type { Statement, Store } from "../ir/index-notation.ts";
 import { COMBINE } from "../ir/kernel-values.ts";
-import type { Expr, Stmt, Width } from "../ir/kernel.ts";
+import type { Expr, Stmt, ValueType, Width } from "../ir/kernel.ts";
 import { lanesSharing } from "../ir/schedule.ts";
 import {
   accumulatorFor,
@@ -18,6 +18,7 @@ import { bind, isVectorIndex, lowerIndex, type Emitter, type Scope } from "./emi
 import { unitsOf, type Position } from "./enter-grid.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { component, computeType, nameOf, op, widen } from "./kernel-expr.ts";
+import { statementsOf } from "./keep-values.ts";
 import { lowerValue, readValue } from "./lower-value.ts";
 import { assignState, declareState, walkRow, type WalkAxis } from "./walk-row.ts";
 
@@ -47,8 +48,8 @@ export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position
 }
 
 /** Whether steps of a row name registers: their loops are unrolled then. */
-const keepsRegisters = ({ schedule, caches, carried }: Emitter): boolean =>
-  carried.size > 0 || (schedule.residency === "registers" && caches.size > 0);
+const keepsRegisters = ({ schedule, caches, kept, carried }: Emitter): boolean =>
+  carried.size > 0 || kept.size > 0 || (schedule.residency === "registers" && caches.size > 0);
 
 /** The scope of one step: coordinates of all row axes from the step numbers and the lane. */
 function rowScope(
@@ -92,8 +93,9 @@ function writeStep(
   accumulators: readonly Accumulator[],
   position: Position,
 ): void {
-  for (const statement of phase.statements) {
-    scope.values.set(statement.name, bind(emitter, scope, "x", lowerValue(emitter, scope, statement.value)));
+  const isFilled = (name: string): boolean => emitter.filled.has(emitter.kept.get(name) ?? "");
+  for (const statement of statementsOf(phase, emitter.view, isFilled)) {
+    scope.values.set(statement.name, rowValue(emitter, scope, statement));
   }
   phase.reductions.forEach((statement, i) => {
     const accumulator = accumulators[i];
@@ -112,6 +114,35 @@ function writeStep(
   });
   for (const statement of phase.carried) addToCarried(emitter, scope, statement);
   for (const store of phase.stores) writeStore(emitter, scope, store, position.inRange);
+}
+
+/** Computes a value of the row, or takes it from where an earlier phase has kept it. */
+function rowValue(emitter: Emitter, scope: Scope, statement: Statement): Expr {
+  const array = emitter.kept.get(statement.name);
+  if (array === undefined || scope.cacheAt === undefined)
+    return bind(emitter, scope, "x", lowerValue(emitter, scope, statement.value));
+  const type = keptType(emitter, statement);
+  if (emitter.filled.has(array))
+    return bind(emitter, scope, "c", { kind: "register", type, array, index: scope.cacheAt });
+  const value = bind(emitter, scope, "x", widen(lowerValue(emitter, scope, statement.value), type.width));
+  emitter.filling.add(array);
+  scope.out.push({ kind: "setRegister", array, index: scope.cacheAt, value });
+  return value;
+}
+
+const keptType = (emitter: Emitter, statement: Statement): ValueType => {
+  const { vectorAxis, vectorWidth } = emitter.schedule;
+  const isWide = vectorAxis !== null && statement.axes.includes(vectorAxis);
+  return { scalar: computeType(statement.dtype), width: isWide ? vectorWidth : 1 };
+};
+
+/** Declares the registers of kept row values. */
+export function declareKept(emitter: Emitter, grid: Scope): void {
+  for (const [statement, name] of emitter.kept) {
+    const kept = emitter.view.statements.get(statement);
+    if (kept === undefined) continue;
+    grid.out.push({ kind: "registers", name, type: keptType(emitter, kept), length: stepsPerLane(emitter) });
+  }
 }
 
 function addToCarried(emitter: Emitter, scope: Scope, statement: Statement): void {

@@ -48,7 +48,10 @@ export function chooseSchedule(viewWith: ViewGroup, profile: DeviceProfile): Ker
 
 function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
   const order = findMemoryOrder(view);
-  const widest = order.contiguous === null ? 1 : chooseWidth(view, order.contiguous);
+  const { contiguous } = order;
+  // Vectors along a walked axis would be several rows at once.
+  const widest =
+    contiguous === null || view.walkAxes.includes(contiguous) ? 1 : chooseWidth(view, contiguous);
   const vectorWidth =
     order.contiguous !== null && view.gridAxes.includes(order.contiguous)
       ? narrowForGrid(view, profile, widest)

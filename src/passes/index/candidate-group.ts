@@ -232,9 +232,10 @@ function chooseWalk(context: FusionContext, members: Members): readonly string[]
   if (choices.size !== 2) return undefined; // rows one way, columns the other
   // The lanes share what is contiguous; only a slower axis is walked.
   const read = largestRead(context, members.facts);
+  if (read === undefined) return undefined;
   return [...choices.values()].find(
     (axes) =>
-      axes.every((axis) => read === undefined || coefficientOf(read, axis) !== 1) &&
+      axes.every((axis) => coefficientOf(read, axis) > 1) &&
       findWalkProblem(context, members, axes) === undefined,
   );
 }
