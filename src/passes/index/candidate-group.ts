@@ -19,7 +19,13 @@ import { pairReductions } from "./pair-reductions.ts";
 import { MAX_CARRIED_ROW } from "./split-columns.ts";
 import { isIdentityRead } from "./collapse-axes.ts";
 import { coefficientOf, indexAxes, type IndexExpr } from "../../ir/index-expr.ts";
-import { ELEMENTS_PER_WORKGROUP, kernelTime, pointsPerWorkgroup, tensorBytes } from "./fusion-cost.ts";
+import {
+  ELEMENTS_PER_WORKGROUP,
+  kernelTime,
+  pointsPerWorkgroup,
+  SHORT_ROW,
+  tensorBytes,
+} from "./fusion-cost.ts";
 
 /** Statements in one kernel at most: keeps kernels within what shader compilers take in stride. */
 export const MAX_STATEMENTS = 192;
@@ -172,6 +178,7 @@ function formOver(context: FusionContext, members: Members): Candidate | string 
     sweeps: isWalk ? 1 : sweepsOf(context, facts, leaving, grid, rowLength),
     writtenBytes: written.reduce((a, b) => a + b, 0),
     workgroups: estimateWorkgroups(context, facts, grid, rowLength),
+    isShortRow: rowLength <= SHORT_ROW && isContiguousRow(context, facts, grid),
     // Every workgroup reads what it reduces for itself, from a cache.
     replicatedBytes: isReplicated ? 4 * product(row, context.sizes) : 0,
   };
@@ -198,6 +205,16 @@ function estimateWorkgroups(
   const together = largest === undefined ? 1 : pointsPerWorkgroup(largest, grid, context.sizes);
   const elements = (points * Math.min(rowLength, ELEMENTS_PER_WORKGROUP)) / ELEMENTS_PER_WORKGROUP;
   return Math.max(1, rowLength === 1 ? elements : Math.min(elements, points / together));
+}
+
+/** Whether what a group mostly reads lies row after row, and not column beside column. */
+function isContiguousRow(
+  context: FusionContext,
+  facts: readonly StatementFacts[],
+  grid: readonly string[],
+): boolean {
+  const largest = largestRead(context, facts);
+  return largest === undefined || pointsPerWorkgroup(largest, grid, context.sizes) === 1;
 }
 
 function largestRead(context: FusionContext, facts: readonly StatementFacts[]): IndexExpr | undefined {

@@ -13,19 +13,29 @@ export interface CandidateTraffic {
   readonly sweeps: number;
   readonly writtenBytes: number;
   readonly workgroups: number;
+  /** Rows are contiguous and no longer than `SHORT_ROW`. */
+  readonly isShortRow: boolean;
   /** Bytes that every workgroup reads again, from a cache. */
   readonly replicatedBytes: number;
 }
 
 /** Elements that one workgroup walks at once: parallelism inside a row counts up to here. */
 export const ELEMENTS_PER_WORKGROUP = 1024;
+/**
+ * Elements of a contiguous row that a workgroup holds and passes over in a few microseconds, however idle the rest of the
+ * device: less than another launch costs. Such rows are neither cut nor kept apart from what follows them.
+ */
+export const SHORT_ROW = 8192;
+/** Share of the bandwidth that few workgroups with short rows reach at least. */
+const SHORT_ROW_SHARE = 1 / 8;
 /** How much faster than memory the caches are from which partial results are read again. */
 const CACHE_SPEED = 4;
 
 export function kernelTime(profile: DeviceProfile, traffic: CandidateTraffic): number {
   const bytes = traffic.readBytes * traffic.sweeps + traffic.writtenBytes;
   const cached = (traffic.replicatedBytes * traffic.workgroups) / CACHE_SPEED;
-  const share = Math.min(1, traffic.workgroups / profile.usefulWorkgroups);
+  const least = traffic.isShortRow ? SHORT_ROW_SHARE : 0;
+  const share = Math.min(1, Math.max(least, traffic.workgroups / profile.usefulWorkgroups));
   return profile.launchUs + (bytes + cached) / (profile.copyGBps * 1e3 * share);
 }
 
