@@ -6,8 +6,8 @@
  */
 import { indexAxes, isAxisTerm, printIndex, type IndexExpr } from "../ir/index-expr.ts";
 import type { GroupView } from "../ir/group-view.ts";
-import type { Expr, Stmt, ValueType, Width } from "../ir/kernel.ts";
-import { typeOf, U32 } from "../ir/kernel.ts";
+import type { Expr, Stmt, Width } from "../ir/kernel.ts";
+import { typeOf } from "../ir/kernel.ts";
 import type { KernelSchedule } from "../ir/schedule.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { nameOf } from "./kernel-expr.ts";
@@ -97,5 +97,3 @@ export const isVectorIndex = (emitter: Emitter, expr: IndexExpr): boolean =>
   emitter.schedule.vectorAxis !== null && indexAxes(expr).has(emitter.schedule.vectorAxis);
 
 export const readKey = (tensor: string, at: IndexExpr): string => `${tensor}[${printIndex(at)}]`;
-
-export const isU32 = (type: ValueType): boolean => type.scalar === U32.scalar && type.width === 1;

@@ -75,11 +75,10 @@ class CpuTensor implements Tensor {
   }
 
   // Async so that mistakes reject, as they do on a GPU.
-  // eslint-disable-next-line @typescript-eslint/require-await
   async read(): Promise<TypedArray> {
     const { host } = this;
     this.#owner.throwIfDisposed();
-    return presentData(this.dtype, host.data.slice());
+    return await Promise.resolve(presentData(this.dtype, host.data.slice()));
   }
 
   /** Takes over the elements of a result of its type. */

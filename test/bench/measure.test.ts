@@ -63,8 +63,11 @@ describeGpu("benchmark", (gpu) => {
       );
       expect(measured.fused.time.rounds).toHaveLength(2);
       expect(measured.fused.dispatches).toBeLessThan(measured.unfused.dispatches);
-      for (const figure of [measured.speedup, measured.copyFraction, measured.hostUs.median])
-        expect(Number.isFinite(figure)).toBe(true);
+      // Ratios are left alone: after a stall of the machine a sample this small may be shorter than a tick of the clock.
+      for (const { median } of [measured.fused.time, measured.unfused.time, measured.hostUs]) {
+        expect(Number.isFinite(median)).toBe(true);
+        expect(median).toBeGreaterThanOrEqual(0);
+      }
       stopwatch.destroy();
       device.dispose();
     });

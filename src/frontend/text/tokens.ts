@@ -104,9 +104,6 @@ export const TOKENS: readonly TokenType[] = [
   PrefixOperator,
 ];
 
-/** The keywords; none of them can be a name. */
-export const KEYWORDS: readonly string[] = ["fn", "kernel", "let", "true", "false", "and", "or", "not"];
-
 /** Where a token stands. A token that error recovery invented has no place, hence the fallbacks. */
 export function spanOf(token: IToken, file: string): Span {
   const line = token.startLine ?? 1;

@@ -14,7 +14,7 @@ import type {
   Store,
   StoredTensor,
 } from "../../ir/index-notation.ts";
-import { axisSizes, mapScalar, visitScalar } from "../../ir/index-notation.ts";
+import { axisSizes, mapScalar } from "../../ir/index-notation.ts";
 import {
   indexAdd,
   indexAxis,
@@ -84,12 +84,3 @@ const rowMajor = (axes: readonly string[], sizes: ReadonlyMap<string, number>): 
   }
   return index;
 };
-
-/** Tensors that a statement reads. */
-export function tensorsRead(statement: Statement): Set<string> {
-  const names = new Set<string>();
-  visitScalar(statement.value, (e) => {
-    if (e.kind === "tensor") names.add(e.tensor);
-  });
-  return names;
-}
