@@ -23,7 +23,7 @@ export interface ExplainedKernel {
   readonly bytesWritten: number;
   /** 32-byte sectors touched by subgroup-wide accesses over the least that the same bytes need; 1 = coalesced. */
   readonly sectors: number;
-  /** Workgroups over the profile's useful workgroups. */
+  /** Workgroups over those that could be busy at once: see `occupancyOf`. */
   readonly occupancy: number;
   readonly reasons: readonly string[];
 }
@@ -39,6 +39,19 @@ export interface Explanation {
   readonly wgsl: readonly string[];
 }
 
+/** Bytes that keep a workgroup busy: four f32 for each of 256 lanes. */
+const BYTES_PER_WORKGROUP = 4096;
+
+/**
+ * Workgroups over those that fill the device or, where a kernel moves too little for so many, over one for each 4 KiB that
+ * it moves. So a kernel that adds up 64 partial results with one workgroup has 1, and one that reads 10 MB with four has
+ * 4 over all that fill the device. Lanes that the workgroups are short of do not count.
+ */
+export function occupancyOf(workgroups: number, bytesMoved: number, profile: DeviceProfile): number {
+  const busy = Math.max(1, Math.floor(bytesMoved / BYTES_PER_WORKGROUP));
+  return workgroups / Math.min(profile.usefulWorkgroups, busy);
+}
+
 export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Explanation {
   const kernels = compiled.kernels.map(({ group, schedule, kernel }): ExplainedKernel => {
     const { bytesRead, bytesWritten, sectors } = analyzeKernel(kernel, profile);
@@ -51,7 +64,7 @@ export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Exp
       bytesRead,
       bytesWritten,
       sectors,
-      occupancy: kernel.workgroupCount / profile.usefulWorkgroups,
+      occupancy: occupancyOf(kernel.workgroupCount, bytesRead + bytesWritten, profile),
       reasons: group.reasons,
     };
   });

@@ -10,7 +10,7 @@ export interface Traffic {
   readonly bytesFloor: number;
   /** Sectors touched over the least, of the kernels together, weighted by their bytes; 1 = coalesced. */
   readonly sectors: number;
-  /** Workgroups over useful workgroups, of the kernel that fills the device least; 1 at most. */
+  /** Of the kernel that fills the device, or what its work could fill of it, least (`occupancyOf`); 1 at most. */
   readonly occupancy: number;
 }
 

@@ -37,7 +37,8 @@ export function printExplained(rows: readonly ExplainedRow[], profile: DevicePro
     ),
     "",
     `for ${profile.name}; unfused: one kernel per statement; sectors: 32-byte sectors touched over the least (1 = coalesced);`,
-    "occupancy: workgroups over those that fill the device, of the kernel that fills it least",
+    "occupancy: workgroups over those that fill the device (over one for each 4 KiB that the kernel moves, where these are",
+    "fewer), of the kernel that does so least",
   ];
 }
 

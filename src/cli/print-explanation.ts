@@ -59,7 +59,8 @@ export function printExplanation(name: string, explanation: Explanation, profile
     "",
     ...printTable(COLUMNS, kernels.map(printRow)),
     "",
-    "sectors: 32-byte sectors touched over the least (1 = coalesced); occupancy: workgroups over those that fill the device",
+    "sectors: 32-byte sectors touched over the least (1 = coalesced); occupancy: workgroups over those that fill the",
+    "device, or over one for each 4 KiB that the kernel moves where these are fewer",
     ...kernels.flatMap((kernel) => [
       "",
       `${kernel.name}: ${printSchedule(kernel)}`,

@@ -31,6 +31,8 @@ const GOOD_RUN = 32;
 const LONG_RUN = 26;
 /** Below this share of the workgroups that fill the device, parallelism is worth more than whole sectors. */
 const FEW_WORKGROUPS = 0.75;
+/** Elements that keep a workgroup busy for one turn of its lanes. */
+const LITTLE_WORK = 1024;
 /** Elements of one 32-byte sector. */
 const SECTOR = 8;
 
@@ -134,7 +136,7 @@ function dealHardware(
       wanted = Math.max(Math.floor(rowLanes / total(view.rowAxes)), toRun ? Math.ceil(GOOD_RUN / run) : 1);
     else if (toRun) {
       const isAligned = startsAtSectors(order, axis);
-      wanted = neighboursFor(run, points / total(view.gridAxes), profile, isAligned);
+      wanted = neighboursFor(run, points / total(view.gridAxes), steps, profile, isAligned);
       // A rest shorter than this is taken along: what is slower in memory then goes on without a gap.
       if (units(axis) <= 2 * wanted && units(axis) % SECTOR !== 0) wanted = units(axis);
     }
@@ -153,11 +155,19 @@ function dealHardware(
  * Grid points side by side so that runs of `run` elements fill whole sectors, more where the device stays full. Where it
  * does not even then, a long run that wastes at most a third of its sectors must do.
  */
-function neighboursFor(run: number, points: number, profile: DeviceProfile, isAligned: boolean): number {
+function neighboursFor(
+  run: number,
+  points: number,
+  steps: number,
+  profile: DeviceProfile,
+  isAligned: boolean,
+): number {
   const long = Math.ceil(LONG_RUN / run);
   let step = 1;
   while ((run * step) % SECTOR !== 0) step++;
-  if (!isAligned) return Math.max(step, Math.ceil(GOOD_RUN / run));
+  // So little data that it cannot keep the device busy: more workgroups are worth more than whole sectors.
+  const isLittle = run * points * steps < LITTLE_WORK * profile.usefulWorkgroups;
+  if (!isAligned && !isLittle) return Math.max(step, Math.ceil(GOOD_RUN / run));
   if (long < step && points / step < FEW_WORKGROUPS * profile.usefulWorkgroups) return long;
   let lanes = step;
   while (run * lanes < GOOD_RUN && points / (lanes + step) >= profile.usefulWorkgroups) lanes += step;
