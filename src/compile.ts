@@ -2,14 +2,13 @@
  * The pipeline, joined: graph -> graph passes -> index notation -> index passes -> groups -> schedule -> kernel -> WGSL -> plan.
  * Nothing here decides; each line of the lists below says why it stands where it stands.
  */
-import { emitWgsl, type EmittedWgsl } from "./codegen/wgsl/emit-wgsl.ts";
-import { CompilerBug } from "./diagnostics/diagnostic.ts";
-import { elementCount, storageBytes } from "./ir/dtype.ts";
-import type { Graph, ScalarNode } from "./ir/graph.ts";
+import { emitWgsl } from "./codegen/wgsl/emit-wgsl.ts";
+import { CompilerBug, fail } from "./diagnostics/diagnostic.ts";
+import type { Graph } from "./ir/graph.ts";
 import { viewGroup } from "./ir/group-view.ts";
 import type { FusionGroup, GroupedProgram, IndexProgram } from "./ir/index-notation.ts";
 import type { Kernel } from "./ir/kernel.ts";
-import { bufferBytes, type Plan, type PlanBuffer, type PlanKernel, type PlanStep } from "./ir/plan.ts";
+import type { Plan } from "./ir/plan.ts";
 import { printGraph } from "./ir/print-graph.ts";
 import { printIndexProgram } from "./ir/print-index.ts";
 import type { DeviceProfile } from "./ir/profile.ts";
@@ -18,6 +17,8 @@ import type { KernelSchedule } from "./ir/schedule.ts";
 import { verifyIndexProgram } from "./ir/verify-index.ts";
 import { verifyKernel } from "./ir/verify-kernel.ts";
 import { lowerGroup } from "./lower/lower-group.ts";
+import { splitKernel } from "./lower/split-kernel.ts";
+import { makePlan, type CompiledKernel } from "./make-plan.ts";
 import { canonicalize } from "./passes/graph/canonicalize.ts";
 import { cse } from "./passes/graph/cse.ts";
 import { dce } from "./passes/graph/dce.ts";
@@ -34,6 +35,7 @@ import { materialize } from "./passes/index/materialize.ts";
 import { splitColumns } from "./passes/index/split-columns.ts";
 import { splitReductions } from "./passes/index/split-reductions.ts";
 import { chooseSchedule } from "./schedule/choose-schedule.ts";
+import { chooseDispatches } from "./schedule/split-dispatch.ts";
 
 export interface CompileOptions {
   readonly profile: DeviceProfile;
@@ -51,12 +53,7 @@ export interface CompileOptions {
   readonly schedule?: ((chosen: KernelSchedule, group: FusionGroup) => KernelSchedule) | undefined;
 }
 
-export interface CompiledKernel {
-  readonly group: FusionGroup;
-  readonly schedule: KernelSchedule;
-  readonly kernel: Kernel;
-  readonly emitted: EmittedWgsl;
-}
+export type { CompiledKernel };
 
 export interface Compiled {
   /** The graph after the graph passes; its params and scalars are those of the source. */
@@ -116,7 +113,7 @@ export function lowerToIndex(graph: Graph, options: CompileOptions): IndexProgra
 /**
  * Compiles a graph for a device.
  *
- * @throws {TensorweftError} `too-large` when a tensor does not fit the device's bindings
+ * @throws {TensorweftError} `too-large` when a kernel needs more of a tensor at once than the device binds
  */
 export function compileGraph(source: Graph, options: CompileOptions): Compiled {
   const { profile } = options;
@@ -138,70 +135,36 @@ function compileGroup({ program, group }: IsolatedGroup, options: CompileOptions
   const grouped = { program, groups: [group] };
   const chosen = chooseSchedule((options) => viewGroup(grouped, group, options), profile);
   const schedule = options.schedule?.(chosen, group) ?? chosen;
-  const kernel = lowerGroup(grouped, group, schedule, profile.limits);
-  if (options.check === true) {
-    const problems = verifyKernel(kernel);
-    if (problems.length > 0)
-      throw new CompilerBug(`lowering of ${group.name} broke the kernel`, problems, JSON.stringify(kernel));
-  }
-  return { group, schedule, kernel, emitted: emitWgsl(kernel, profile) };
+  const kernel = checkKernel(lowerGroup(grouped, group, schedule, profile.limits), options);
+  const choice = chooseDispatches(kernel, profile);
+  if (choice.kind === "too-large") return failTooLarge(program, group, choice, profile);
+  const parts = choice.kind === "parts" ? choice.parts : undefined;
+  const dispatched = parts === undefined ? kernel : checkKernel(splitKernel(kernel, parts), options);
+  return { group, schedule, kernel, parts, dispatched, emitted: emitWgsl(dispatched, profile) };
 }
 
-/** Equal kernel texts are kept once; temporaries get a buffer each (the runtime's pool reuses them between calls). */
-function makePlan(source: Graph, grouped: GroupedProgram, compiled: readonly CompiledKernel[]): Plan {
-  const { program } = grouped;
-  const buffers: PlanBuffer[] = [];
-  const bufferOf = new Map<string, number>();
-  const scalars = source.nodes.filter((n): n is ScalarNode => n.op === "scalar");
-  // Kernels name scalars as index notation does, in the same order; the plan names them as the caller does.
-  const scalarNames = new Map(program.scalars.map((s, i) => [s.name, scalars[i]?.name ?? s.name]));
-  const counts = { input: 0, output: 0 };
-  for (const tensor of program.tensors) {
-    bufferOf.set(tensor.name, buffers.length);
-    if (tensor.role === "temporary") {
-      buffers.push({
-        kind: "temporary",
-        bytes: bufferBytes(elementCount(tensor.shape), storageBytes(tensor.dtype)),
-      });
-    } else buffers.push({ kind: tensor.role, index: counts[tensor.role]++ });
-  }
-  const kernels: PlanKernel[] = [];
-  const known = new Map<string, number>();
-  const steps = compiled.map(({ kernel, emitted }): PlanStep => {
-    let position = known.get(emitted.wgsl);
-    if (position === undefined) {
-      position = kernels.length;
-      known.set(emitted.wgsl, position);
-      kernels.push({
-        name: kernel.name,
-        wgsl: emitted.wgsl,
-        entryPoint: emitted.entryPoint,
-        bindings: kernel.bindings.map((b) => ({
-          access: b.access,
-          bytes: bufferBytes(b.elements, storageBytes(b.dtype)),
-        })),
-        scalars: kernel.scalars.map(({ name, dtype }) => ({ name: scalarNames.get(name) ?? name, dtype })),
-        features: emitted.features,
-      });
-    }
-    const bound = kernel.bindings.map((b) => {
-      const buffer = bufferOf.get(b.name);
-      if (buffer === undefined) throw new CompilerBug("plan", [`no buffer for ${b.name}`]);
-      return buffer;
-    });
-    return { kind: "dispatch", kernel: position, buffers: bound, workgroups: kernel.workgroups };
-  });
-  return {
-    version: 1,
-    name: source.name,
-    inputs: source.nodes.flatMap((n) => (n.op === "param" ? [{ name: n.name, ...n.type }] : [])),
-    scalars: program.scalars.map((s) => ({ ...s, name: scalarNames.get(s.name) ?? s.name })),
-    outputs: source.results.map((r) => ({
-      name: r.name,
-      ...(source.nodes[r.node]?.type ?? { dtype: "f32", shape: [] }),
-    })),
-    buffers,
-    kernels,
-    steps,
-  };
+function checkKernel(kernel: Kernel, options: CompileOptions): Kernel {
+  const problems = options.check === true ? verifyKernel(kernel) : [];
+  if (problems.length > 0)
+    throw new CompilerBug(`lowering of ${kernel.name} broke the kernel`, problems, JSON.stringify(kernel));
+  return kernel;
+}
+
+function failTooLarge(
+  { tensors, statements }: IndexProgram,
+  group: FusionGroup,
+  { binding, bytes }: { readonly binding: string; readonly bytes: number },
+  { name, limits }: DeviceProfile,
+): never {
+  const tensor = tensors.find((t) => t.name === binding);
+  const what = `${tensor?.role ?? "tensor"} "${binding}" ${tensor?.dtype ?? ""}[${(tensor?.shape ?? []).join(",")}]`;
+  const most = limits.maxStorageBufferBindingSize;
+  return fail(
+    "too-large",
+    `${what} has ${String(bytes)} bytes, all of which are needed at once, but kernels on ${name} reach at most ${String(most)} bytes of a tensor`,
+    {
+      span: statements.find((s) => group.statements.includes(s.name) && s.span !== undefined)?.span,
+      help: "work on slices of it, or reduce over its last axes: rows that lie together can be taken in parts",
+    },
+  );
 }

@@ -2,8 +2,8 @@
  * Why a program runs as it does: kernels, traffic, coalescing, occupancy, and the reasons of fusion. Works without any
  * device. All figures are derived by walking the kernels, never from the plan.
  */
-import type { Compiled } from "./compile.ts";
-import { analyzeKernel } from "./ir/analyze-kernel.ts";
+import type { Compiled, CompiledKernel } from "./compile.ts";
+import { analyzeKernel, type KernelAnalysis } from "./ir/analyze-kernel.ts";
 import { countFloor } from "./ir/count-floor.ts";
 import type { PlanTensor } from "./ir/plan.ts";
 import { printGraph } from "./ir/print-graph.ts";
@@ -11,12 +11,15 @@ import { printGroups, printIndexProgram } from "./ir/print-index.ts";
 import { printKernel } from "./ir/print-kernel.ts";
 import type { DeviceProfile } from "./ir/profile.ts";
 import type { KernelSchedule } from "./ir/schedule.ts";
+import { firstPart } from "./lower/split-kernel.ts";
 
 export interface ExplainedKernel {
   readonly name: string;
   readonly gridAxes: readonly string[];
   readonly workgroups: readonly [number, number, number];
   readonly workgroupSize: number;
+  /** More than 1 where the kernel is dispatched in parts; the last of `reasons` then says why. */
+  readonly dispatches: number;
   readonly schedule: KernelSchedule;
   /** Distinct elements per access site, in bytes: a tensor that three phases sweep counts three times. */
   readonly bytesRead: number;
@@ -53,19 +56,24 @@ export function occupancyOf(workgroups: number, bytesMoved: number, profile: Dev
 }
 
 export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Explanation {
-  const kernels = compiled.kernels.map(({ group, schedule, kernel }): ExplainedKernel => {
-    const { bytesRead, bytesWritten, sectors } = analyzeKernel(kernel, profile);
+  const kernels = compiled.kernels.map((one): ExplainedKernel => {
+    const { group, schedule, kernel, parts } = one;
+    const { bytesRead, bytesWritten, sectors } = analyzeDispatches(one, profile);
+    const dispatches = parts?.parts.length ?? 1;
+    const perDispatch = parts?.parts[0]?.count ?? kernel.workgroupCount;
     return {
       name: kernel.name,
       gridAxes: group.gridAxes,
       workgroups: kernel.workgroups,
       workgroupSize: kernel.workgroupSize,
+      dispatches,
       schedule,
       bytesRead,
       bytesWritten,
       sectors,
-      occupancy: occupancyOf(kernel.workgroupCount, bytesRead + bytesWritten, profile),
-      reasons: group.reasons,
+      // Of each dispatch: they do not run side by side.
+      occupancy: occupancyOf(perDispatch, (bytesRead + bytesWritten) / dispatches, profile),
+      reasons: parts === undefined ? group.reasons : [...group.reasons, parts.reason],
     };
   });
   const copied = compiled.plan.steps.reduce(
@@ -83,6 +91,25 @@ export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Exp
     outputs: compiled.plan.outputs,
     wgsl: compiled.kernels.map((k) => k.emitted.wgsl),
   };
+}
+
+/** What every part reads counts once for each. Parts of one size are taken to move as much as the first. */
+function analyzeDispatches(
+  { kernel, parts }: CompiledKernel,
+  profile: DeviceProfile,
+): Pick<KernelAnalysis, "bytesRead" | "bytesWritten" | "sectors"> {
+  if (parts === undefined) return analyzeKernel(kernel, profile);
+  const times = new Map<number, number>();
+  for (const { count } of parts.parts) times.set(count, (times.get(count) ?? 0) + 1);
+  let [bytesRead, bytesWritten, weighed] = [0, 0, 0];
+  for (const [count, n] of times) {
+    const one = analyzeKernel(firstPart(kernel, parts, count), profile);
+    bytesRead += n * one.bytesRead;
+    bytesWritten += n * one.bytesWritten;
+    weighed += n * one.sectors * (one.bytesRead + one.bytesWritten);
+  }
+  const bytes = bytesRead + bytesWritten;
+  return { bytesRead, bytesWritten, sectors: bytes === 0 ? 1 : weighed / bytes };
 }
 
 export const STAGE_NAMES = ["graph", "index", "groups", "kernel", "wgsl", "plan"] as const;

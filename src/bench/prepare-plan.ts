@@ -10,7 +10,7 @@ import { bufferBytes, type Plan, type PlanTensor } from "../ir/plan.ts";
 import { newCounters } from "../runtime/counters.ts";
 import { BUFFER_USAGE } from "../runtime/gpu-flags.ts";
 import { type CompiledKernel, PipelineCache } from "../runtime/pipeline-cache.ts";
-import { packBlock } from "../runtime/uniform-block.ts";
+import { listBlocks, packBlock } from "../runtime/uniform-block.ts";
 import { fillTensor } from "./fill-tensor.ts";
 
 /** Inputs and outputs of one execution, in the order of the plan. Plans with equal interfaces share them. */
@@ -75,14 +75,16 @@ export async function preparePlan(
   const temporaries = plan.buffers.map((buffer) =>
     buffer.kind === "temporary" ? createOwned(buffer.bytes, storage | copySrc | copyDst) : undefined,
   );
-  const blocks = plan.kernels.map(({ scalars }) => {
-    if (scalars.length === 0) return undefined;
-    const values = scalars.map(({ name }) => plan.scalars.find((s) => s.name === name)?.default ?? 1);
-    const data = packBlock(scalars, values);
+  const { requests, blockOf } = listBlocks(plan);
+  const made = requests.map(({ layout, values }) => {
+    const ofCall = layout.slice(0, layout.length - values.length);
+    const defaults = ofCall.map(({ name }) => plan.scalars.find((s) => s.name === name)?.default ?? 1);
+    const data = packBlock(layout, [...defaults, ...values]);
     const block = createOwned(data.byteLength, uniform | copyDst);
     gpu.queue.writeBuffer(block, 0, data);
     return block;
   });
+  const blocks = blockOf.map((position) => made[position]);
   const buffersOf = (set: BufferSet): readonly GPUBuffer[] =>
     plan.buffers.map((buffer, index) => {
       if (buffer.kind === "temporary") return present(temporaries[index]);
@@ -116,7 +118,7 @@ function bindSteps(
   buffers: readonly GPUBuffer[],
   blocks: readonly (GPUBuffer | undefined)[],
 ): readonly BoundStep[] {
-  return plan.steps.map((step): BoundStep => {
+  return plan.steps.map((step, position): BoundStep => {
     if (step.kind === "copy")
       return {
         kind: "copy",
@@ -126,11 +128,12 @@ function bindSteps(
       };
     const { pipeline, bindGroupLayout } = present(kernels[step.kernel]);
     const { bindings } = present(plan.kernels[step.kernel]);
-    const resources: GPUBufferBinding[] = step.buffers.map((position, index) => ({
-      buffer: present(buffers[position]),
+    const resources: GPUBufferBinding[] = step.buffers.map((buffer, index) => ({
+      buffer: present(buffers[buffer]),
+      offset: step.offsets?.[index] ?? 0,
       size: Math.ceil(present(bindings[index]).bytes / 4) * 4,
     }));
-    const block = blocks[step.kernel];
+    const block = blocks[position];
     if (block !== undefined) resources.push({ buffer: block });
     const group = gpu.createBindGroup({
       layout: bindGroupLayout,

@@ -29,7 +29,8 @@ export interface PlanKernel {
   readonly bindings: readonly { readonly access: "read" | "read_write"; readonly bytes: number }[];
   /**
    * The uniform block, bound after the last buffer when there is one: every scalar takes 4 bytes, in this order, and
-   * the block is padded to a multiple of 16 bytes. bool is a u32, 0 or 1.
+   * the block is padded to a multiple of 16 bytes. bool is a u32, 0 or 1. They are numbers of the call, by name, except
+   * the last ones where a step has `values`.
    */
   readonly scalars: readonly ScalarParam[];
   /** Language features or device features that the text needs. */
@@ -44,6 +45,10 @@ export type PlanStep =
       /** Position in `Plan.buffers` for each binding. */
       readonly buffers: readonly number[];
       readonly workgroups: readonly [number, number, number];
+      /** Byte of its buffer at which each binding starts, a multiple of `BINDING_ALIGNMENT`; absent: 0 for all. */
+      readonly offsets?: readonly number[] | undefined;
+      /** What the kernel's last scalars are in this step, whatever the call says; absent: none. */
+      readonly values?: readonly number[] | undefined;
     }
   /** A whole-buffer copy: a result that is an input, or the same value returned twice. */
   | { readonly kind: "copy"; readonly from: number; readonly to: number; readonly bytes: number };
@@ -58,6 +63,9 @@ export interface Plan {
   readonly kernels: readonly PlanKernel[];
   readonly steps: readonly PlanStep[];
 }
+
+/** Offsets of bindings are multiples of so many bytes: WebGPU's default, which every device takes. */
+export const BINDING_ALIGNMENT = 256;
 
 /** Bytes that a tensor takes in a buffer: whole 32-bit words, at least one, padded to 16 for vector bindings. */
 export const bufferBytes = (elements: number, bytesPerElement: number): number =>

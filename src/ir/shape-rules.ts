@@ -9,7 +9,10 @@ import { elementCount, MAX_RANK, printType } from "./dtype.ts";
 import type { TensorType } from "./dtype.ts";
 import type { SliceRange } from "./builder-values.ts";
 
-/** Most elements of one tensor: kernels index with i32. */
+/**
+ * Most elements of one tensor. Kernels index with u32, whose upper half is left to what indices pass through on their way:
+ * guards that wrap below 0, and coefficients of either sign (codegen/wgsl/linear-index.ts).
+ */
 export const MAX_ELEMENTS = 2 ** 31 - 1;
 
 export const printShape = (shape: readonly number[]): string => `[${shape.join(",")}]`;

@@ -14,7 +14,7 @@ export interface ReadyPlan {
   /** One per kernel of the plan. */
   readonly kernels: readonly CompiledKernel[];
   readonly blocks: readonly UniformBlock[];
-  /** Position in `blocks` for each kernel, or -1. */
+  /** Position in `blocks` for each step, or -1. */
   readonly blockOf: readonly number[];
 }
 
@@ -37,7 +37,7 @@ export interface BoundSteps {
 
 /** Makes the bind groups. Their errors go to the error scope that is open. */
 export function bindSteps(core: GpuCore, ready: ReadyPlan, buffers: readonly PooledBuffer[]): BoundSteps {
-  const steps = ready.plan.steps.map((step): BoundStep => {
+  const steps = ready.plan.steps.map((step, index): BoundStep => {
     if (step.kind === "copy")
       return {
         kind: "copy",
@@ -48,8 +48,8 @@ export function bindSteps(core: GpuCore, ready: ReadyPlan, buffers: readonly Poo
     return {
       kind: "dispatch",
       pipeline: present(ready.kernels[step.kernel]).pipeline,
-      group: createGroup(core, ready, step, buffers),
-      block: present(ready.blockOf[step.kernel]),
+      group: createGroup(core, ready, step, index, buffers),
+      block: present(ready.blockOf[index]),
       workgroups: step.workgroups,
     };
   });
@@ -60,15 +60,17 @@ function createGroup(
   core: GpuCore,
   ready: ReadyPlan,
   step: Dispatch,
+  position: number,
   buffers: readonly PooledBuffer[],
 ): GPUBindGroup {
   const kernel = present(ready.plan.kernels[step.kernel]);
-  const resources: GPUBufferBinding[] = step.buffers.map((position, index) => ({
-    buffer: present(buffers[position]).buffer,
+  const resources: GPUBufferBinding[] = step.buffers.map((buffer, index) => ({
+    buffer: present(buffers[buffer]).buffer,
+    offset: step.offsets?.[index] ?? 0,
     // Buffers are as large as their size class: the binding ends where the kernel's array does.
     size: Math.ceil(present(kernel.bindings[index]).bytes / 4) * 4,
   }));
-  const block = ready.blocks[present(ready.blockOf[step.kernel])];
+  const block = ready.blocks[present(ready.blockOf[position])];
   if (block !== undefined) resources.push({ buffer: block.arena.buffer, size: block.bytes });
   core.counters.bindGroups += 1;
   return core.device.createBindGroup({

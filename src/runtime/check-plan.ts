@@ -2,13 +2,20 @@
  * Checks a plan against a device before any GPU work.
  *
  * Ensures: sizes, bindings, grids and features fit the device (else a typed error that names both sides); positions are
- * in range, bindings fit their buffers, inputs are never written, and no dispatch binds a buffer it writes twice, which
+ * in range, bindings are aligned and fit their buffers, inputs are never written, and no dispatch binds a buffer it writes twice, which
  * WebGPU forbids (else `CompilerBug`).
  */
 import { captureCallSite } from "../diagnostics/call-site.ts";
 import { CompilerBug, fail } from "../diagnostics/diagnostic.ts";
 import { elementCount, storageBytes } from "../ir/dtype.ts";
-import { bufferBytes, type Plan, type PlanBuffer, type PlanKernel, type PlanTensor } from "../ir/plan.ts";
+import {
+  BINDING_ALIGNMENT,
+  bufferBytes,
+  type Plan,
+  type PlanBuffer,
+  type PlanKernel,
+  type PlanTensor,
+} from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { formatBytes, tooLarge } from "./runtime-errors.ts";
 
@@ -48,10 +55,10 @@ export function describeBuffer(plan: Plan, buffer: PlanBuffer): string {
 
 function checkBufferSize(plan: Plan, buffer: PlanBuffer, { limits }: DeviceProfile): void {
   const bytes = planBufferBytes(plan, buffer) ?? 0;
-  const most = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+  const most = limits.maxBufferSize;
   if (bytes > most)
     throw tooLarge(
-      `${describeBuffer(plan, buffer)} needs ${formatBytes(bytes)}, but kernels on this device can reach at most ${formatBytes(most)} of a buffer`,
+      `${describeBuffer(plan, buffer)} needs ${formatBytes(bytes)}, but a buffer on this device has at most ${formatBytes(most)}`,
       "work in smaller pieces",
     );
 }
@@ -61,6 +68,13 @@ function checkKernel(kernel: PlanKernel, profile: DeviceProfile): void {
   if (kernel.bindings.length > most)
     throw tooLarge(
       `kernel "${kernel.name}" binds ${kernel.bindings.length} buffers, but this device takes at most ${most}`,
+      "compile the program for the profile of this device",
+    );
+  const widest = Math.max(0, ...kernel.bindings.map(({ bytes }) => bytes));
+  const reach = profile.limits.maxStorageBufferBindingSize;
+  if (widest > reach)
+    throw tooLarge(
+      `kernel "${kernel.name}" needs ${formatBytes(widest)} of a buffer at once, but this device binds at most ${formatBytes(reach)}`,
       "compile the program for the profile of this device",
     );
   const missing = kernel.features.filter(
@@ -99,8 +113,13 @@ function findProblems(plan: Plan): readonly string[] {
     for (const [position, binding] of kernel.bindings.entries()) {
       const buffer = step.buffers[position] ?? -1;
       const bytes = sizes[buffer] ?? -1;
-      if (binding.bytes > bytes)
-        report(`${at}: binding ${position} needs ${binding.bytes} bytes, its buffer has ${bytes}`);
+      const offset = step.offsets?.[position] ?? 0;
+      if (offset + binding.bytes > bytes)
+        report(
+          `${at}: binding ${position} needs ${binding.bytes} bytes from ${offset}, its buffer has ${bytes}`,
+        );
+      if (offset < 0 || offset % BINDING_ALIGNMENT !== 0)
+        report(`${at}: binding ${position} starts at ${offset}, no multiple of ${BINDING_ALIGNMENT}`);
       if (binding.access !== "read_write") continue;
       if (plan.buffers[buffer]?.kind === "input") report(`${at}: binding ${position} writes an input`);
       if (step.buffers.indexOf(buffer) !== step.buffers.lastIndexOf(buffer))

@@ -22,7 +22,7 @@ import { asGpuTensors, GpuTensor } from "./gpu-tensor.ts";
 import { LruCache } from "./lru-cache.ts";
 import { Outcome } from "./outcome.ts";
 import { gpuError } from "./runtime-errors.ts";
-import { blockKey } from "./uniform-block.ts";
+import { listBlocks } from "./uniform-block.ts";
 
 /** Sets of buffers whose bind groups are kept: as many as a batch of many calls has, fewer where plans are long. */
 const MOST_BUFFER_SETS = 128;
@@ -70,12 +70,9 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     const { core, plan } = this;
     try {
       const kernels = await Promise.all(plan.kernels.map((kernel) => core.pipelines.compile(kernel)));
-      const keys = plan.kernels.map(({ scalars }) => blockKey(scalars));
-      const layouts = new Map(plan.kernels.map(({ scalars }) => [blockKey(scalars), scalars]));
-      layouts.delete("");
-      const order = [...layouts.keys()];
-      const blocks = core.uniforms.createBlocks([...layouts.values()], plan.scalars);
-      this.#compiled = { plan, kernels, blocks, blockOf: keys.map((key) => order.indexOf(key)) };
+      const { requests, blockOf } = listBlocks(plan);
+      const blocks = core.uniforms.createBlocks(requests, plan.scalars);
+      this.#compiled = { plan, kernels, blocks, blockOf };
     } catch (error) {
       this.#failure = core.health.loss ?? (error as TensorweftError);
       throw this.#failure;

@@ -12,7 +12,7 @@ import type { ScalarParam } from "../ir/kernel.ts";
 import type { PlanScalar } from "../ir/plan.ts";
 import type { Counters } from "./counters.ts";
 import { BUFFER_USAGE } from "./gpu-flags.ts";
-import { blockBytes, writeBlock } from "./uniform-block.ts";
+import { blockBytes, type BlockRequest, writeBlock } from "./uniform-block.ts";
 
 /** Distinct sets of scalars in one submit; a batch with more is submitted in pieces. */
 const SLOTS = 256;
@@ -21,8 +21,8 @@ export interface UniformBlock {
   readonly arena: UniformArena;
   readonly layout: readonly ScalarParam[];
   readonly bytes: number;
-  /** Position of each scalar of the block among those of the program. */
-  readonly sources: readonly number[];
+  /** Where each scalar of the block comes from: a position among those of the program, or a number of its own. */
+  readonly sources: readonly ({ readonly position: number } | { readonly value: number })[];
   /** Where the values were put, and which they were; another block may own the slot by now. */
   slot: number;
   values: readonly number[];
@@ -94,7 +94,7 @@ export class UniformArena {
 
   #write(block: UniformBlock, values: readonly number[]): void {
     const offset = block.slot * this.#stride;
-    block.values = block.sources.map((source) => values[source] ?? Number.NaN);
+    block.values = block.sources.map((source) => valueOf(source, values));
     writeBlock(this.#view, offset, block.layout, block.values);
     this.#dirtyFrom = Math.min(this.#dirtyFrom, offset);
     this.#dirtyTo = Math.max(this.#dirtyTo, offset + block.bytes);
@@ -119,9 +119,12 @@ export class UniformArena {
   }
 }
 
+const valueOf = (source: UniformBlock["sources"][number], values: readonly number[]): number =>
+  "value" in source ? source.value : (values[source.position] ?? Number.NaN);
+
 /** Bit for bit: -0 is not 0, NaN is NaN. */
 const holds = (block: UniformBlock, values: readonly number[]): boolean =>
-  block.sources.every((source, index) => Object.is(values[source] ?? Number.NaN, block.values[index]));
+  block.sources.every((source, index) => Object.is(valueOf(source, values), block.values[index]));
 
 /** The arenas of a device: one per size of slot. */
 export class UniformArenas {
@@ -134,17 +137,17 @@ export class UniformArenas {
     this.#counters = counters;
   }
 
-  /** A block per distinct layout, for a program with these scalars. */
-  createBlocks(
-    layouts: readonly (readonly ScalarParam[])[],
-    scalars: readonly PlanScalar[],
-  ): readonly UniformBlock[] {
+  /** A block per request, for a program with these scalars. */
+  createBlocks(requests: readonly BlockRequest[], scalars: readonly PlanScalar[]): readonly UniformBlock[] {
     const position = new Map(scalars.map(({ name }, index) => [name, index]));
-    return layouts.map((layout) => ({
-      arena: this.#arenaFor(blockBytes(layout), layouts.length),
+    return requests.map(({ layout, values }) => ({
+      arena: this.#arenaFor(blockBytes(layout), requests.length),
       layout,
       bytes: blockBytes(layout),
-      sources: layout.map(({ name }) => position.get(name) ?? -1),
+      sources: layout.map(({ name }, index) => {
+        const value = values[index - (layout.length - values.length)];
+        return value === undefined ? { position: position.get(name) ?? -1 } : { value };
+      }),
       slot: 0,
       values: [],
     }));

@@ -1,9 +1,32 @@
 /** The scalars of a kernel as a uniform block: 4 bytes each, in order, padded to 16. */
 import type { ScalarParam } from "../ir/kernel.ts";
+import type { Plan } from "../ir/plan.ts";
 
-/** All blocks of equal layout hold the same values in one call. */
-export const blockKey = (layout: readonly ScalarParam[]): string =>
-  layout.map(({ name, dtype }) => `${dtype} ${name}`).join(",");
+/** A block that a plan needs. */
+export interface BlockRequest {
+  readonly layout: readonly ScalarParam[];
+  /** What the last scalars are; the others are the call's. */
+  readonly values: readonly number[];
+}
+
+/** Blocks of equal layout and values are one in each call. `blockOf` has the position for each step, or -1. */
+export function listBlocks({ kernels, steps }: Plan): {
+  readonly requests: readonly BlockRequest[];
+  readonly blockOf: readonly number[];
+} {
+  const requests: BlockRequest[] = [];
+  const known = new Map<string, number>();
+  const blockOf = steps.map((step) => {
+    const layout = step.kind === "dispatch" ? (kernels[step.kernel]?.scalars ?? []) : [];
+    if (step.kind !== "dispatch" || layout.length === 0) return -1;
+    const values = step.values ?? [];
+    const key = `${layout.map(({ name, dtype }) => `${dtype} ${name}`).join(",")} ${values.join(",")}`;
+    const position = known.get(key) ?? requests.push({ layout, values }) - 1;
+    known.set(key, position);
+    return position;
+  });
+  return { requests, blockOf };
+}
 
 export const blockBytes = (layout: readonly ScalarParam[]): number =>
   Math.ceil((layout.length * 4) / 16) * 16;

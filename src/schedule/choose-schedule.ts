@@ -7,7 +7,9 @@
  * barrier: there lanes that share a row share a subgroup (deal-software.ts; measured on SwiftShader, 4096x1024: 37 ms
  * without barriers against 544 ms with 64 lanes and 2,200 ms with 256).
  */
+import { elementCount, storageBytes } from "../ir/dtype.ts";
 import type { GroupView, ViewOptions } from "../ir/group-view.ts";
+import { LONGEST_DISPATCH_US } from "../ir/kernel-time.ts";
 import type { Width } from "../ir/kernel.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
@@ -40,12 +42,26 @@ const SECTOR = 8;
 type ViewGroup = (options: ViewOptions) => GroupView;
 
 /** Plain reductions where rows stay on the chip; where they are read again for each walk, pairs save a walk. */
-export function chooseSchedule(viewWith: ViewGroup, profile: DeviceProfile): KernelSchedule {
+export function chooseSchedule(viewWith: ViewGroup, device: DeviceProfile): KernelSchedule {
   const view = viewWith({ pairing: "two-walks" });
+  // A kernel that is dispatched in parts has to fill the device in each of them.
+  const parts = foreseeParts(view, device);
+  const profile = parts === 1 ? device : { ...device, usefulWorkgroups: parts * device.usefulWorkgroups };
   const schedule = scheduleView(view, profile);
   const paired = schedule.residency === "registers" ? view : viewWith({ pairing: "one-walk" });
   if (paired.pairs.size === 0) return schedule;
   return { ...scheduleView(paired, profile), pairing: "one-walk" };
+}
+
+/** About how many dispatches the group will take (split-dispatch.ts decides): for its largest tensor, or for its bytes. */
+function foreseeParts(view: GroupView, { limits, software, copyGBps }: DeviceProfile): number {
+  const tensors = [...new Set(view.accesses.map(({ tensor }) => tensor))];
+  const bytes = tensors.map(({ shape, dtype }) => elementCount(shape) * storageBytes(dtype));
+  const largest = Math.max(0, ...bytes);
+  const bySize = largest > limits.maxBufferSize ? 1 : largest / limits.maxStorageBufferBindingSize;
+  const us = bytes.reduce((sum, one) => sum + one, 0) / (copyGBps * 1e3);
+  // Parts are whole workgroups: twice as many as the size asks for can always be cut to fit.
+  return Math.ceil(Math.max(1, bySize > 1 ? 2 * bySize : 1, software ? us / LONGEST_DISPATCH_US : 1));
 }
 
 function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {

@@ -17,6 +17,7 @@ test("--json gives the contract, and every figure in it", async () => {
         gridAxes: [expect.any(String)],
         workgroups: [expect.any(Number), 1, 1],
         workgroupSize: expect.any(Number) as number,
+        dispatches: 1,
         schedule: expect.objectContaining({ lanes: expect.any(Array) as unknown[] }) as object,
         bytesRead: 4 * (64 * 9 + 64),
         bytesWritten: 4 * 64 * 9,

@@ -85,6 +85,11 @@ describe("random programs under the kernel interpreter", () => {
     const profile = { ...profileOf("default"), usefulWorkgroups: 2, launchUs: 1e-4 };
     return checkRandomPrograms(PROGRAMS / 4, { profile, partialShare: 100 });
   }, 120_000);
+  // So slow a device that nearly every kernel is dispatched in parts.
+  test("kernels in parts", () => {
+    const profile = { ...profileOf("swiftshader"), copyGBps: 1e-7 };
+    return checkRandomPrograms(PROGRAMS / 4, { profile });
+  }, 120_000);
   test(
     "without fusion",
     () => checkRandomPrograms(PROGRAMS / 4, { profile: profileOf("default"), fuse: false }),

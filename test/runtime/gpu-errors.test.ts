@@ -136,6 +136,8 @@ test("a plan is checked against limits and features of the profile", async () =>
   };
   const lacking = await failureOf(() => { checkPlan(needy, profile); }); // prettier-ignore
   expect(lacking.message).toBe('kernel "scale" needs shader-f16, which this device lacks');
+  const short = { ...profile, limits: { ...profile.limits, maxStorageBufferBindingSize: 8 } };
+  expect((await failureOf(() => { checkPlan(scale, short); })).message).toContain("needs 16 bytes of a buffer at once"); // prettier-ignore
   const narrow = { ...profile, limits: { ...profile.limits, maxStorageBuffersPerShaderStage: 1 } };
   expect((await failureOf(() => { checkPlan(scale, narrow); })).message).toContain("binds 2 buffers"); // prettier-ignore
 });
@@ -150,6 +152,7 @@ test("a broken plan is a bug of ours, with every problem listed", () => {
       { kind: "dispatch", kernel: 0, buffers: [0, 0], workgroups: [1, 1, 1] },
       { kind: "dispatch", kernel: 7, buffers: [], workgroups: [1, 1, 1] },
       { kind: "copy", from: 0, to: 5, bytes: 16 },
+      { kind: "dispatch", kernel: 0, buffers: [0, 1], workgroups: [1, 1, 1], offsets: [4, 256] },
     ],
   } as const;
   try {
@@ -162,6 +165,9 @@ test("a broken plan is a bug of ours, with every problem listed", () => {
       "step 0: buffer 0 is written and bound twice",
       "step 1: there is no kernel 7",
       "step 2: 16 bytes exceed buffer 5",
+      "step 3: binding 0 needs 16 bytes from 4, its buffer has 16",
+      "step 3: binding 0 starts at 4, no multiple of 256",
+      "step 3: binding 1 needs 16 bytes from 256, its buffer has 16",
     ]);
   }
 });

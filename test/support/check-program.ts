@@ -2,8 +2,8 @@
  * Agreement of every stage with the oracle: the graph after each pass, index notation after each pass, the kernels under
  * the kernel interpreter, and a device. Texts are parsed back on the way, so printers and parsers are held to it too.
  */
-import { compileGraph, type Compiled, type CompileOptions } from "../../src/compile.ts";
-import { elementCount } from "../../src/ir/dtype.ts";
+import { compileGraph, type Compiled, type CompiledKernel, type CompileOptions } from "../../src/compile.ts";
+import { elementCount, storageBytes } from "../../src/ir/dtype.ts";
 import { nodeAt } from "../../src/ir/graph.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import { interpretGraph, type OutputData } from "../../src/ir/interpret-graph.ts";
@@ -13,6 +13,7 @@ import { parseGraph } from "../../src/ir/parse-graph.ts";
 import { parseIndexProgram } from "../../src/ir/parse-index.ts";
 import { printGraph } from "../../src/ir/print-graph.ts";
 import { printIndexProgram } from "../../src/ir/print-index.ts";
+import { partScalars } from "../../src/lower/split-kernel.ts";
 import { nameInputs } from "../../src/passes/index/name-inputs.ts";
 import type { Device, Tensor } from "../../src/runtime/device.ts";
 import { compareToOracle } from "./compare-to-oracle.ts";
@@ -154,8 +155,43 @@ function runKernels(compiled: Compiled, graph: Graph, inputs: Inputs): Results {
     );
   }
   const scalars = new Map(program.scalars.map((s) => [s.name, renamed.get(s.name)?.[0] ?? s.default ?? 0]));
-  for (const { kernel } of compiled.kernels) interpretKernel(kernel, buffers, scalars);
+  for (const kernel of compiled.kernels) runDispatches(kernel, buffers, scalars);
   return byResultName(graph, buffers);
+}
+
+/** Every dispatch of a kernel: all of it, or its parts, each over its windows of the large buffers. */
+function runDispatches(
+  { kernel, dispatched, parts }: CompiledKernel,
+  buffers: Map<string, Float64Array>,
+  scalars: ReadonlyMap<string, number>,
+): void {
+  for (const part of parts?.parts ?? []) {
+    const bound = new Map(buffers);
+    for (const [i, { binding, elements }] of (parts?.windows ?? []).entries()) {
+      const bytes = storageBytes(kernel.bindings.find(({ name }) => name === binding)?.dtype ?? "f32");
+      const whole = buffers.get(binding) ?? new Float64Array(0);
+      const start = (part.offsets[i] ?? 0) / bytes;
+      // Buffers are padded to whole vectors, the arrays here are not.
+      const window = new Float64Array(elements);
+      window.set(whole.subarray(start, start + elements));
+      bound.set(binding, window);
+    }
+    const own = dispatched.scalars.slice(kernel.scalars.length);
+    const values = new Map([
+      ...scalars,
+      ...own.map(({ name }, i) => [name, partScalars(part)[i] ?? 0] as const),
+    ]);
+    const workgroups = [part.count, 1, 1] as const;
+    interpretKernel({ ...dispatched, workgroupCount: part.count, workgroups }, bound, values);
+    for (const [i, { binding }] of (parts?.windows ?? []).entries()) {
+      const bytes = storageBytes(kernel.bindings.find(({ name }) => name === binding)?.dtype ?? "f32");
+      const whole = buffers.get(binding) ?? new Float64Array(0);
+      const start = (part.offsets[i] ?? 0) / bytes;
+      const window = bound.get(binding) ?? new Float64Array(0);
+      whole.set(window.subarray(0, whole.length - start), start);
+    }
+  }
+  if (parts === undefined) interpretKernel(kernel, buffers, scalars);
 }
 
 async function runOnDevice(

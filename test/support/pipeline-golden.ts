@@ -33,8 +33,13 @@ export function profileNamed(name: string): DeviceProfile {
   return profile;
 }
 
-export const profileOfGolden = ({ header }: Golden): DeviceProfile =>
-  profileNamed(header.get("profile")?.[0] ?? "default");
+/** `; device: {...}` overrides fields of the profile, `; limits: {...}` some of its limits. */
+export function profileOfGolden({ header }: Golden): DeviceProfile {
+  const profile = profileNamed(header.get("profile")?.[0] ?? "default");
+  const fieldsOf = (name: string): object => JSON.parse(header.get(name)?.[0] ?? "{}") as object;
+  const limits = { ...profile.limits, ...fieldsOf("limits") };
+  return { ...profile, ...fieldsOf("device"), limits };
+}
 
 /**
  * Compiles the golden's graph, verified at every step. Where `; check: no` does not say that it is too large for that, its

@@ -12,6 +12,9 @@
  * Ensures:  same values up to the order of additions. Pieces are equal where the axis has a divisor near the wanted
  *           number, else the last is shorter and guarded; none is empty. The result keeps its name.
  */
+import { storageBytes } from "../../ir/dtype.ts";
+import { LONGEST_DISPATCH_US } from "../../ir/kernel-time.ts";
+import { BINDING_ALIGNMENT } from "../../ir/plan.ts";
 import {
   indexAdd,
   indexAxes,
@@ -31,7 +34,7 @@ import {
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { REDUCE_OPS } from "../../ir/reduce-ops.ts";
-import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup, SHORT_ROW } from "./fusion-cost.ts";
+import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup, SHORT_ROW, tensorBytes } from "./fusion-cost.ts";
 import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
 
@@ -105,24 +108,78 @@ export function splitReductions(
 const product = (axes: readonly string[], sizes: ReadonlyMap<string, number>): number =>
   axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
 
+interface LargestRead {
+  readonly tensor: string;
+  readonly index: IndexExpr;
+  readonly points: number;
+}
+
 /** Largest tensor read of a statement's own expression. */
-function largestRead(splitter: Splitter, value: ScalarExpr): IndexExpr | undefined {
-  let best: { readonly index: IndexExpr; readonly points: number } | undefined;
+function largestRead(splitter: Splitter, value: ScalarExpr): LargestRead | undefined {
+  let best: LargestRead | undefined;
   visitScalar(value, (e) => {
     if (e.kind !== "tensor") return;
     const points = product([...indexAxes(e.index)], splitter.sizes);
-    if (best === undefined || points > best.points) best = { index: e.index, points };
+    if (best === undefined || points > best.points) best = { tensor: e.tensor, index: e.index, points };
   });
-  return best?.index;
+  return best;
+}
+
+/**
+ * The axis that has to be cut so that pieces of a tensor too large for one binding can be bound, and into how many. Parts of
+ * the grid bind less along axes of the grid, slowest first; where the next one is reduced and still too long, it is cut.
+ */
+function findForcedCut(
+  { profile, program, sizes }: Splitter,
+  reduced: readonly string[],
+  read: LargestRead,
+): { readonly axis: string; readonly pieces: number } | undefined {
+  const tensor = program.tensors.find(({ name }) => name === read.tensor);
+  const { maxStorageBufferBindingSize: most, maxBufferSize } = profile.limits;
+  if (tensor === undefined || tensorBytes(tensor) <= most || tensorBytes(tensor) > maxBufferSize)
+    return undefined;
+  const bytes = (axis: string): number =>
+    Math.abs(coefficientOf(read.index, axis)) * storageBytes(tensor.dtype);
+  const slowestFirst = [...indexAxes(read.index)].sort((a, b) => bytes(b) - bytes(a));
+  const axis = slowestFirst.find((a) => bytes(a) > 0 && reduced.includes(a));
+  if (axis === undefined) return undefined;
+  const size = sizes.get(axis) ?? 1;
+  // Windows start and end at multiples of the alignment.
+  const longest = Math.floor((most - 2 * BINDING_ALIGNMENT) / bytes(axis));
+  return longest < 1 || size <= longest ? undefined : { axis, pieces: Math.ceil(size / longest) };
 }
 
 function choosePiece(splitter: Splitter, statement: Statement): Piece | undefined {
-  const { profile, sizes } = splitter;
+  const { sizes } = splitter;
   const reduced = statement.reduce?.axes ?? [];
   const value = expandRow(splitter, statement.value, new Set(reduced));
   const read = value === undefined ? undefined : largestRead(splitter, value);
   if (read === undefined) return undefined;
-  const [points, length] = [product(statement.axes, sizes), product(reduced, sizes)];
+  const forced = findForcedCut(splitter, reduced, read);
+  const wanted = countWanted(splitter, statement, read.index);
+  if (forced !== undefined) {
+    const size = sizes.get(forced.axis) ?? 1;
+    const pieces = Math.max(forced.pieces, Math.min(wanted ?? 1, size));
+    return splitter.cuts.get(forced.axis) ?? makePiece(splitter, forced.axis, size, pieces, size);
+  }
+  if (wanted === undefined) return undefined;
+  // The axis with the largest stride: pieces are then contiguous.
+  const candidates = [...reduced].sort((a, b) => coefficientOf(read.index, b) - coefficientOf(read.index, a));
+  for (const axis of candidates) {
+    const size = sizes.get(axis) ?? 1;
+    const known = splitter.cuts.get(axis);
+    if (known !== undefined) return known;
+    const most = Math.min(size, Math.floor(product(reduced, sizes) / splitter.shortestPiece));
+    if (most < 2 || size < Math.min(wanted, most)) continue;
+    return makePiece(splitter, axis, size, Math.min(wanted, most), most);
+  }
+  return undefined;
+}
+
+/** Pieces that are worth their partial results; undefined where the reduction is better left whole. */
+function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr): number | undefined {
+  const { profile, sizes } = splitter;
+  const [points, length] = [product(statement.axes, sizes), product(statement.reduce?.axes ?? [], sizes)];
   const together = pointsPerWorkgroup(read, statement.axes, sizes);
   // Tests that cut small rows on purpose say so.
   if (together === 1 && length <= SHORT_ROW && splitter.shortestPiece === SHORTEST_PIECE) return undefined;
@@ -130,23 +187,12 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
     1,
     Math.min((points * Math.min(length, ELEMENTS_PER_WORKGROUP)) / ELEMENTS_PER_WORKGROUP, points / together),
   );
-  if (workgroups >= profile.usefulWorkgroups || isOnChip(splitter, statement, read, length)) return undefined;
-  const bytes = points * length * 4;
-  const share = workgroups / profile.usefulWorkgroups;
-  const perByte = 1 / (profile.copyGBps * 1e3);
-  if (bytes * perByte + profile.launchUs > (bytes * perByte * WORTH) / share) return undefined;
-  // The axis with the largest stride: pieces are then contiguous.
-  const candidates = [...reduced].sort((a, b) => coefficientOf(read, b) - coefficientOf(read, a));
-  const wanted = Math.ceil(profile.usefulWorkgroups / workgroups);
-  for (const axis of candidates) {
-    const size = sizes.get(axis) ?? 1;
-    const known = splitter.cuts.get(axis);
-    if (known !== undefined) return known;
-    const most = Math.min(size, Math.floor(length / splitter.shortestPiece));
-    if (most < 2 || size < Math.min(wanted, most)) continue;
-    return makePiece(splitter, axis, size, Math.min(wanted, most), most);
-  }
-  return undefined;
+  const us = (points * length * 4) / (profile.copyGBps * 1e3);
+  // A dispatch that takes too long is run in parts, each of which has to fill the device.
+  const useful = profile.usefulWorkgroups * (profile.software ? Math.ceil(us / LONGEST_DISPATCH_US) : 1);
+  if (workgroups >= useful || isOnChip(splitter, statement, read, length)) return undefined;
+  if (us + profile.launchUs > (us * WORTH * useful) / workgroups) return undefined;
+  return Math.ceil(useful / workgroups);
 }
 
 /** A row that other statements read whole and that stays on the chip is better reduced and used in one kernel. */

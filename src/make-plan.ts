@@ -1,0 +1,113 @@
+/**
+ * Compiled kernels to a plan: buffers, distinct kernels, steps in order.
+ *
+ * Ensures: equal kernel texts stand once; temporaries get a buffer each (the runtime's pool reuses them between calls).
+ */
+import type { EmittedWgsl } from "./codegen/wgsl/emit-wgsl.ts";
+import { CompilerBug } from "./diagnostics/diagnostic.ts";
+import { elementCount, storageBytes } from "./ir/dtype.ts";
+import type { Graph, ScalarNode } from "./ir/graph.ts";
+import type { DispatchParts } from "./ir/dispatch-parts.ts";
+import type { FusionGroup, GroupedProgram, IndexProgram } from "./ir/index-notation.ts";
+import type { Kernel } from "./ir/kernel.ts";
+import { bufferBytes, type Plan, type PlanBuffer, type PlanKernel, type PlanStep } from "./ir/plan.ts";
+import type { KernelSchedule } from "./ir/schedule.ts";
+import { partScalars } from "./lower/split-kernel.ts";
+
+export interface CompiledKernel {
+  readonly group: FusionGroup;
+  readonly schedule: KernelSchedule;
+  /** All of the work, as if it were one dispatch. */
+  readonly kernel: Kernel;
+  /** Present where the kernel is dispatched in parts. */
+  readonly parts: DispatchParts | undefined;
+  /** What is dispatched: `kernel`, or the kernel of one of its parts. */
+  readonly dispatched: Kernel;
+  readonly emitted: EmittedWgsl;
+}
+
+/** Kernels name scalars as index notation does, in the same order; the plan names them as the caller does. */
+type ScalarNames = ReadonlyMap<string, string>;
+
+export function makePlan(
+  source: Graph,
+  { program }: GroupedProgram,
+  compiled: readonly CompiledKernel[],
+): Plan {
+  const scalars = source.nodes.filter((n): n is ScalarNode => n.op === "scalar");
+  const scalarNames: ScalarNames = new Map(
+    program.scalars.map((s, i) => [s.name, scalars[i]?.name ?? s.name]),
+  );
+  const { buffers, bufferOf } = placeTensors(program);
+  const kernels: PlanKernel[] = [];
+  const known = new Map<string, number>();
+  const steps = compiled.flatMap((one): readonly PlanStep[] => {
+    const { wgsl } = one.emitted;
+    const kernel = known.get(wgsl) ?? kernels.push(makeKernel(one, scalarNames)) - 1;
+    known.set(wgsl, kernel);
+    const bound = one.kernel.bindings.map((b) => {
+      const buffer = bufferOf.get(b.name);
+      if (buffer === undefined) throw new CompilerBug("plan", [`no buffer for ${b.name}`]);
+      return buffer;
+    });
+    return makeSteps(one, kernel, bound);
+  });
+  return {
+    version: 1,
+    name: source.name,
+    inputs: source.nodes.flatMap((n) => (n.op === "param" ? [{ name: n.name, ...n.type }] : [])),
+    scalars: program.scalars.map((s) => ({ ...s, name: scalarNames.get(s.name) ?? s.name })),
+    outputs: source.results.map((r) => ({
+      name: r.name,
+      ...(source.nodes[r.node]?.type ?? { dtype: "f32", shape: [] }),
+    })),
+    buffers,
+    kernels,
+    steps,
+  };
+}
+
+function placeTensors({ tensors }: IndexProgram): {
+  readonly buffers: readonly PlanBuffer[];
+  readonly bufferOf: ReadonlyMap<string, number>;
+} {
+  const counts = { input: 0, output: 0 };
+  const buffers = tensors.map(({ role, shape, dtype }): PlanBuffer =>
+    role === "temporary"
+      ? { kind: role, bytes: bufferBytes(elementCount(shape), storageBytes(dtype)) }
+      : { kind: role, index: counts[role]++ },
+  );
+  return { buffers, bufferOf: new Map(tensors.map(({ name }, i) => [name, i])) };
+}
+
+const makeKernel = ({ kernel, dispatched, emitted }: CompiledKernel, names: ScalarNames): PlanKernel => ({
+  name: dispatched.name,
+  wgsl: emitted.wgsl,
+  entryPoint: emitted.entryPoint,
+  bindings: dispatched.bindings.map((b) => ({
+    access: b.access,
+    bytes: bufferBytes(b.elements, storageBytes(b.dtype)),
+  })),
+  scalars: dispatched.scalars.map(({ name, dtype }, i) => ({
+    // Those behind the kernel's own are set by the steps.
+    name: i < kernel.scalars.length ? (names.get(name) ?? name) : name,
+    dtype,
+  })),
+  features: emitted.features,
+});
+
+/** One dispatch, or one for each part. */
+function makeSteps(
+  { kernel, dispatched, parts }: CompiledKernel,
+  position: number,
+  buffers: readonly number[],
+): readonly PlanStep[] {
+  const step = { kind: "dispatch", kernel: position, buffers } as const;
+  if (parts === undefined) return [{ ...step, workgroups: dispatched.workgroups }];
+  return parts.parts.map((part): PlanStep => {
+    const offsets = kernel.bindings.map(
+      ({ name }) => part.offsets[parts.windows.findIndex(({ binding }) => binding === name)] ?? 0,
+    );
+    return { ...step, workgroups: [part.count, 1, 1], offsets, values: partScalars(part) };
+  });
+}
