@@ -15,6 +15,19 @@ export {
 export { TracedTensor, type TracedOperand } from "./frontend/trace/traced-tensor.ts";
 export * from "./frontend/trace/functions.ts";
 export * from "./frontend/trace/library-functions.ts";
+// With split and merge; it takes the place of the plain function above.
+export { weightNorm, type WeightHalves } from "./weight-norm.ts";
+export {
+  foldWeightNorm,
+  unfoldWeightNorm,
+  type FoldOptions,
+  type StreamOptions,
+  type TensorInfo,
+  type TensorSource,
+  type TensorStream,
+  type UnfoldChoice,
+  type WeightNormRule,
+} from "./fold-weight-norm.ts";
 export { listAdapters, type AdapterSummary } from "./runtime/adapter.ts";
 export { calibrateProfile } from "./runtime/calibrate.ts";
 export { openDevice, type CalibrateOptions, type OpenDeviceOptions } from "./runtime/open-device.ts";

@@ -55,7 +55,9 @@ export type DiagnosticCode =
   | "device-lost"
   | "gpu-error"
   | "invalid-file"
-  | "missing-tensor";
+  | "missing-tensor"
+  | "broken-pair"
+  | "ambiguous-dim";
 
 export interface Diagnostic extends Note {
   readonly severity: "error" | "warning";

@@ -123,7 +123,7 @@ function encodeView(view: ArrayBufferView, wanted: DType | undefined): Encoded {
         "a Uint16Array may hold f16 or bf16 words",
         'say which: { dtype: "f16" } or { dtype: "bf16" }',
       );
-    return { dtype: wanted ?? "f16", data: Uint16Array.from(values) };
+    return { dtype: wanted ?? "f16", data: new Uint16Array(values) };
   }
   if (name === "Uint8Array") {
     if (wanted !== "bool")
@@ -173,15 +173,15 @@ function encodePlain(data: unknown, wanted: DType | undefined): Encoded {
 export function encodeNumbers(values: NumberArray, dtype: DType): StorageArray {
   switch (dtype) {
     case "f32":
-      return Float32Array.from(values);
+      return new Float32Array(values); // between typed arrays the constructor copies bytes, `from` element by element
     case "f16":
       return Uint16Array.from(values, toF16Bits);
     case "bf16":
       return Uint16Array.from(values, toBf16Bits);
     case "i32":
-      return Int32Array.from(values);
+      return new Int32Array(values);
     case "u32":
-      return Uint32Array.from(values);
+      return new Uint32Array(values);
     case "bool":
       return Uint8Array.from(values, (value) => (value === 0 ? 0 : 1));
   }
