@@ -85,6 +85,7 @@ export function createFoldKernels(device: Device): FoldKernels {
           for (let n = 0; n < inner; n++) sum += values[i++] ?? Number.NaN;
           sums[first + k] = (sums[first + k] ?? Number.NaN) + sum;
         }
+      freeBytes(values);
     },
     scaleBox: async (v, factors, dtype) => {
       const { high, low } = splitFactors(factors);
@@ -116,6 +117,14 @@ export function viewElements(dtype: DType, bytes: Uint8Array): Float32Array | Ui
   return dtype === "f32"
     ? new Float32Array(buffer, byteOffset, byteLength / 4)
     : new Uint16Array(buffer, byteOffset, byteLength / 2);
+}
+
+/**
+ * Gives the memory of an array back at once, where nothing else is in it. Left to the collector, which sees small objects,
+ * hundreds of megabytes of chunks may pile up.
+ */
+export function freeBytes({ buffer, byteLength }: ArrayBufferView): void {
+  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
 /** Elements as numbers. */

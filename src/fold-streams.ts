@@ -16,12 +16,11 @@ import { type DType, elementCount, storageBytes } from "./ir/dtype.ts";
 import { gainShape } from "./library/weight-norm-dim.ts";
 import {
   planFold,
-  planUnfold,
   type TensorInfo,
-  type UnfoldChoice,
   type WeightNormPair,
   type WeightNormRule,
 } from "./library/weight-norm-pairs.ts";
+import { planUnfold, type UnfoldChoice } from "./library/weight-norm-unfold.ts";
 import type { Device, Tensor } from "./runtime/device.ts";
 
 export interface FoldOptions {
@@ -36,6 +35,8 @@ export interface TensorSource extends TensorInfo {
   readonly byteLength: number;
   /** Bytes `begin` to `end` of the elements, row-major and little-endian. */
   readonly read: (begin: number, end: number) => Promise<Uint8Array>;
+  /** Told when bytes that `read` gave are no longer looked at, unless they were passed on as a chunk. */
+  readonly release?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** A tensor that is made when it is asked for, in parts. */
@@ -47,7 +48,7 @@ export interface TensorStream extends TensorInfo {
 
 export interface StreamOptions {
   readonly device: Device;
-  /** Most bytes that are read of a tensor at a time. Default 8 MiB; some six times that is in use at most. */
+  /** Most bytes that are read of a tensor at a time. Default 4 MiB; some six times that is in use at most. */
   readonly chunkBytes?: number | undefined;
   /** Told of norms that divide by 0 or are no number. Default: console.warn. */
   readonly warn?: ((message: string) => void) | undefined;
@@ -55,7 +56,7 @@ export interface StreamOptions {
 
 type Sources = ReadonlyMap<string, TensorSource>;
 
-const CHUNK_BYTES = 8 * 2 ** 20;
+const CHUNK_BYTES = 4 * 2 ** 20;
 
 /** What all streams of one call share. */
 interface Stage {
@@ -158,7 +159,10 @@ async function upload({ source, stage }: Weight, box: PlacedBox): Promise<Tensor
   const dtype = dtypeOf(source);
   const size = storageBytes(dtype);
   const bytes = await source.read(box.start * size, (box.start + boxSize(box)) * size);
-  return stage.device.tensor(viewElements(dtype, bytes), [box.outer, box.kept, box.inner], { dtype });
+  const shape = [box.outer, box.kept, box.inner];
+  const tensor = stage.device.tensor(viewElements(dtype, bytes), shape, { dtype });
+  source.release?.(bytes);
+  return tensor;
 }
 
 async function* foldChunks(weight: Weight, gain: TensorSource, dtype: DType): AsyncGenerator<Uint8Array> {

@@ -15,21 +15,20 @@ import {
 import { traceMerge } from "./frontend/trace/weight-norm-functions.ts";
 import type { TracedTensor } from "./frontend/trace/traced-tensor.ts";
 import { jit } from "./jit.ts";
-import { planFold, planUnfold, type UnfoldChoice } from "./library/weight-norm-pairs.ts";
+import { planFold } from "./library/weight-norm-pairs.ts";
+import { planUnfold, type UnfoldChoice } from "./library/weight-norm-unfold.ts";
 import type { Tensor } from "./runtime/device.ts";
 import { weightNorm } from "./weight-norm.ts";
 
 export type { FoldOptions, StreamOptions, TensorSource, TensorStream } from "./fold-streams.ts";
 export {
-  type FoldStep,
   planFold,
-  planUnfold,
   type TensorInfo,
-  type UnfoldChoice,
-  type UnfoldStep,
+  type WaysOut,
   type WeightNormPair,
   type WeightNormRule,
 } from "./library/weight-norm-pairs.ts";
+export { planUnfold, type UnfoldChoice } from "./library/weight-norm-unfold.ts";
 
 /**
  * Folds every weight norm of a state dict: `NAME_g` and `NAME_v`, or `parametrizations.NAME.original0` and `.original1`, become

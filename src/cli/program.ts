@@ -5,6 +5,7 @@ import { PROFILE_NAMES } from "../ir/profile.ts";
 import { addBench } from "./bench-options.ts";
 import { STAGES } from "./explain-stages.ts";
 import type { ExplainOptions } from "./explain-command.ts";
+import { addFold } from "./fold-options.ts";
 import {
   collectBindings,
   collectDims,
@@ -37,11 +38,13 @@ export function createProgram(session: Session): Command {
       "after",
       examples([
         "weft run norms.weft --in model.safetensors --bind v=conv.weight_v,g=conv.weight_g --out w.safetensors",
+        "weft fold generator.safetensors --out folded.safetensors",
         "weft explain norms.weft --kernel weight_norm --shape v=512,512,3 --shape g=512,1,1",
         "weft help run",
       ]),
     );
   addRun(program, session);
+  addFold(program, session);
   addExplain(program, session);
   addCheck(program, session);
   addBench(program, session);

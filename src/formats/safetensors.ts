@@ -11,14 +11,15 @@
  */
 import { fail } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import { byteLengthOf, SAFETENSORS_BITS, type SafetensorsDType } from "./safetensors-dtype.ts";
+import type { SafetensorsDType } from "./safetensors-dtype.ts";
 import {
   MAX_HEADER_BYTES,
-  METADATA_KEY,
   parseHeader,
   refuse,
   type SafetensorsHeader,
+  type TensorEntry,
 } from "./safetensors-header.ts";
+import { encodeHeader, sortByWidth } from "./safetensors-layout.ts";
 
 /** Bytes that can be read by range: a file, an array, a remote object. */
 export interface RandomAccess {
@@ -89,62 +90,34 @@ export async function openSafetensors(source: RandomAccess, file: string): Promi
 
 /** Reads one tensor; a name that the file lacks throws `missing-tensor`. */
 export async function readTensor(opened: SafetensorsFile, name: string): Promise<SafetensorsTensor> {
-  const { file, source, dataStart, tensors } = opened;
+  const { file, tensors } = opened;
   const entry = tensors.get(name);
   if (entry === undefined)
     return fail("missing-tensor", `${file} has no tensor ${name}`, {
       help: didYouMean(name, tensors.keys()) ?? "its header lists the names that it has",
     });
   const { dtype, shape, begin, end } = entry;
-  return { dtype, shape, bytes: await readExactly(source, dataStart + begin, end - begin, file) };
+  return { dtype, shape, bytes: await readTensorBytes(opened, entry, 0, end - begin) };
 }
 
-interface Placed extends SafetensorsTensor {
-  readonly name: string;
-}
+/** Reads bytes `from` to `to` of a tensor of the file. */
+export const readTensorBytes = (
+  { file, source, dataStart }: SafetensorsFile,
+  { begin }: TensorEntry,
+  from: number,
+  to: number,
+): Promise<Uint8Array> => readExactly(source, dataStart + begin + from, to - from, file);
 
-/** Wide elements first, as the reference implementation orders them: each tensor is then aligned to its elements. */
-const byAlignment = (a: Placed, b: Placed): number =>
-  SAFETENSORS_BITS[b.dtype] - SAFETENSORS_BITS[a.dtype] || (a.name < b.name ? -1 : 1);
-
-function checkTensor({ name, dtype, shape, bytes }: Placed): void {
-  if (name === METADATA_KEY)
-    fail("invalid-file", `no tensor can be named ${METADATA_KEY}`, { help: "give the tensor another name" });
-  const expected = byteLengthOf(
-    dtype,
-    shape.reduce((count, length) => count * length, 1),
-  );
-  if (expected !== bytes.byteLength)
-    fail("invalid-file", `tensor ${name} is ${dtype}[${shape.join(",")}] but has ${bytes.byteLength} bytes`, {
-      help: `pass ${expected ?? "a whole number of"} bytes`,
-    });
-}
-
-/** The parts of a file in order: length and header first, then the bytes of each tensor. */
+/** The parts of a file in order: length and header first, then the bytes of each tensor, wide elements first, then by name. */
 export function layOutSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): readonly Uint8Array[] {
-  const placed = [...tensors].map(([name, tensor]): Placed => ({ name, ...tensor })).sort(byAlignment);
-  placed.forEach(checkTensor);
-  let end = 0;
-  const entries = placed.map(({ name, dtype, shape, bytes }): readonly [string, unknown] => {
-    const begin = end;
-    end += bytes.byteLength;
-    return [name, { dtype, shape, data_offsets: [begin, end] }];
-  });
-  const first = metadata.size === 0 ? [] : [[METADATA_KEY, Object.fromEntries(metadata)] as const];
-  // fromEntries makes own properties, so that even a tensor named __proto__ is written.
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries([...first, ...entries])));
-  const headerBytes = Math.ceil(json.byteLength / LENGTH_BYTES) * LENGTH_BYTES;
-  if (headerBytes > MAX_HEADER_BYTES)
-    fail("invalid-file", `a header of ${headerBytes} bytes is too long for a safetensors file`, {
-      help: "write fewer tensors to one file",
-    });
-  const header = new Uint8Array(LENGTH_BYTES + headerBytes).fill(0x20);
-  new DataView(header.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  header.set(json, LENGTH_BYTES);
-  return [header, ...placed.map(({ bytes }) => bytes)];
+  const byName = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
+  const placed = sortByWidth(
+    byName.map(([name, tensor]) => ({ name, ...tensor, byteLength: tensor.bytes.byteLength })),
+  );
+  return [encodeHeader(placed, metadata), ...placed.map(({ bytes }) => bytes)];
 }
 
 /** A whole file in memory. */

@@ -9,8 +9,7 @@
  *          weight norm and is none, or could be several, is refused: all such pairs together, by name, with a way out.
  *          Integers are never halves.
  */
-import { type Diagnostic, errorAt, fail, TensorweftError } from "../diagnostics/diagnostic.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
+import { type Diagnostic, errorAt, TensorweftError } from "../diagnostics/diagnostic.ts";
 import { fitsDim, inferDim } from "./weight-norm-dim.ts";
 import {
   type Half,
@@ -61,22 +60,40 @@ interface Halves {
   readonly v?: string;
 }
 
-const COMPUTED = new Set(["f32", "f16", "bf16"]);
+/** What kernels compute with, of floats. */
+export const COMPUTED: ReadonlySet<string> = new Set(["f32", "f16", "bf16"]);
 const isWholeNumber = (dtype: string): boolean => /^(?:[iu]\d+|bool)$/.test(dtype);
-const print = ({ dtype, shape }: TensorInfo): string => `${dtype}[${shape.join(",")}]`;
-const leaveOut = (weight: string): string =>
-  `leave it as it is with a rule { names: "${weight}", skip: true }`;
+export const printInfo = ({ dtype, shape }: TensorInfo): string => `${dtype}[${shape.join(",")}]`;
+/** How messages say what the caller can do: rules by default, a command line has options. */
+export interface WaysOut {
+  readonly skip: (weight: string) => string;
+  readonly chooseDim: (weight: string, dims: readonly number[]) => string;
+}
+
+const RULES: WaysOut = {
+  skip: (weight) => `leave it as it is with a rule { names: "${weight}", skip: true }`,
+  chooseDim: (weight, dims) => `say which with a rule { names: "${weight}", dim: ${dims.join(" or ")} }`,
+};
+
+/** What all checks of one state dict share. */
+interface Survey {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly rules: readonly WeightNormRule[];
+  readonly ways: WaysOut;
+  readonly found: readonly Halves[];
+}
 
 /** What becomes of each tensor, in their order. */
 export function planFold(
   tensors: ReadonlyMap<string, TensorInfo>,
   rules: readonly WeightNormRule[] = [],
+  ways: WaysOut = RULES,
 ): readonly FoldStep[] {
   const problems: Diagnostic[] = [];
   const pairs = new Map<string, WeightNormPair>();
   const found = collectHalves(tensors, rules);
   for (const halves of found) {
-    const outcome = checkPair(halves, tensors, rules, found);
+    const outcome = checkPair(halves, { tensors, rules, ways, found });
     if (outcome === undefined) continue;
     if ("severity" in outcome) problems.push(outcome);
     else pairs.set(outcome.g, outcome).set(outcome.v, outcome);
@@ -118,23 +135,21 @@ function findRule<K extends "dim" | "eps" | "skip">(
 /** The pair, what is wrong with it, or undefined where the names have nothing to do with weight norm. */
 function checkPair(
   { weight, form, g, v }: Halves,
-  tensors: ReadonlyMap<string, TensorInfo>,
-  rules: readonly WeightNormRule[],
-  all: readonly Halves[],
+  { tensors, rules, ways, found }: Survey,
 ): WeightNormPair | Diagnostic | undefined {
   const gain = g === undefined ? undefined : tensors.get(g);
   const direction = v === undefined ? undefined : tensors.get(v);
   if (g === undefined || v === undefined || gain === undefined || direction === undefined) {
     if (form === "suffix" && !isModuleParameter(weight)) return undefined;
-    return missingHalf(weight, form, g === undefined ? "g" : "v");
+    return missingHalf(weight, form, g === undefined ? "g" : "v", ways);
   }
-  const names = `${g} ${print(gain)} and ${v} ${print(direction)}`;
+  const names = `${g} ${printInfo(gain)} and ${v} ${printInfo(direction)}`;
   const taken =
     findTaken(weight, form, tensors) ??
-    all.find((other) => other.weight === weight && other.form !== form && other.v !== undefined)?.v;
+    found.find((other) => other.weight === weight && other.form !== form && other.v !== undefined)?.v;
   if (taken !== undefined)
     return errorAt("broken-pair", `${names} are a weight norm, but there is ${taken} beside them`, {
-      help: `remove what is out of date, or ${leaveOut(weight)}`,
+      help: `remove what is out of date, or ${ways.skip(weight)}`,
     });
   const odd = [gain, direction].find(({ dtype }) => !COMPUTED.has(dtype));
   if (odd !== undefined)
@@ -142,19 +157,23 @@ function checkPair(
       "unsupported-dtype",
       `${names} cannot be folded: WebGPU cannot compute with ${odd.dtype}`,
       {
-        help: `convert them to f32, f16 or bf16, or ${leaveOut(weight)}`,
+        help: `convert them to f32, f16 or bf16, or ${ways.skip(weight)}`,
       },
     );
-  const dim = chooseDim(weight, names, gain.shape, direction.shape, findRule(rules, weight, "dim"));
+  const dim = chooseDim(
+    { weight, names, g: gain.shape, v: direction.shape },
+    findRule(rules, weight, "dim"),
+    ways,
+  );
   if (typeof dim === "object" && dim !== null) return dim;
   return { name: weight, form, g, v, dim, eps: findRule(rules, weight, "eps") ?? 0 };
 }
 
-function missingHalf(weight: string, form: WeightNormForm, missing: Half): Diagnostic {
+function missingHalf(weight: string, form: WeightNormForm, missing: Half, ways: WaysOut): Diagnostic {
   const present = spellHalf(weight, form, missing === "g" ? "v" : "g");
   const absent = spellHalf(weight, form, missing);
   return errorAt("broken-pair", `${present} is half of a weight norm, and ${absent} is missing`, {
-    help: `add it (are there more files of this checkpoint?), or ${leaveOut(weight)}`,
+    help: `add it (are there more files of this checkpoint?), or ${ways.skip(weight)}`,
   });
 }
 
@@ -172,12 +191,18 @@ function findTaken(
   return undefined;
 }
 
+interface Shapes {
+  readonly weight: string;
+  /** Both halves as messages name them. */
+  readonly names: string;
+  readonly g: readonly number[];
+  readonly v: readonly number[];
+}
+
 function chooseDim(
-  weight: string,
-  names: string,
-  g: readonly number[],
-  v: readonly number[],
+  { weight, names, g, v }: Shapes,
   given: number | null | undefined,
+  ways: WaysOut,
 ): number | null | Diagnostic {
   if (given !== undefined) {
     const rank = v.length;
@@ -188,84 +213,20 @@ function chooseDim(
       });
     if (rank > 0 && fitsDim(v, g, dim)) return dim;
     return errorAt("broken-pair", `${names} are no weight norm of dim ${String(given)}`, {
-      help: `leave the dim out, or ${leaveOut(weight)}`,
+      help: `leave the dim out, or ${ways.skip(weight)}`,
     });
   }
   const inferred = inferDim(v, g);
   if (inferred.kind === "known") return inferred.dim;
   if (inferred.kind === "ambiguous")
     return errorAt("ambiguous-dim", `${names} may be a weight norm of dim ${inferred.dims.join(" or ")}`, {
-      help: `say which with a rule { names: "${weight}", dim: ${inferred.dims.join(" or ")} }`,
+      help: ways.chooseDim(weight, inferred.dims),
     });
   return errorAt(
     "broken-pair",
     `${names} are named as a weight norm, but their shapes are not those of one`,
     {
-      help: `g has one number for each position of one axis of v, or one for all; else ${leaveOut(weight)}`,
+      help: `g has one number for each position of one axis of v, or one for all; else ${ways.skip(weight)}`,
     },
   );
-}
-
-export interface UnfoldChoice {
-  /** Names of weights, `*` for any text. */
-  readonly names: readonly string[];
-  /** Default 0; null or -1: one norm over the whole tensor, other negative numbers count from the end. */
-  readonly dim?: number | null | undefined;
-  /** Added to the norm when the halves are merged again. Default 0. */
-  readonly eps?: number | undefined;
-  /** Default "suffix". */
-  readonly form?: WeightNormForm | undefined;
-}
-
-export type UnfoldStep =
-  | { readonly kind: "keep"; readonly name: string }
-  | { readonly kind: "split"; readonly pair: WeightNormPair };
-
-/** What becomes of each tensor when the named weights are split; `pair.name` is the weight. */
-export function planUnfold(
-  tensors: ReadonlyMap<string, TensorInfo>,
-  { names, dim = 0, eps = 0, form = "suffix" }: UnfoldChoice,
-): readonly UnfoldStep[] {
-  for (const pattern of names)
-    if (![...tensors.keys()].some((name) => matchesPattern(name, pattern)))
-      fail("missing-tensor", `no tensor is named like ${pattern}`, {
-        help: didYouMean(pattern, tensors.keys()) ?? "* stands for any text",
-      });
-  const problems: Diagnostic[] = [];
-  const steps = [...tensors].map(([name, info]): UnfoldStep => {
-    if (!names.some((pattern) => matchesPattern(name, pattern))) return { kind: "keep", name };
-    const outcome = checkSplit(name, info, { dim, eps, form }, tensors);
-    if ("kind" in outcome) return outcome;
-    problems.push(outcome);
-    return { kind: "keep", name };
-  });
-  if (problems.length > 0) throw new TensorweftError(problems);
-  return steps;
-}
-
-function checkSplit(
-  name: string,
-  info: TensorInfo,
-  { dim, eps, form }: { dim: number | null; eps: number; form: WeightNormForm },
-  tensors: ReadonlyMap<string, TensorInfo>,
-): UnfoldStep | Diagnostic {
-  const help = "choose other names";
-  const rank = info.shape.length;
-  const kept = dim === null || dim === -1 ? null : dim < 0 ? dim + rank : dim;
-  if (!COMPUTED.has(info.dtype))
-    return errorAt("unsupported-dtype", `${name} ${print(info)} cannot be split: it is no f32, f16 or bf16`, {
-      help,
-    });
-  if (rank === 0)
-    return errorAt("invalid-shape", `${name} ${print(info)} cannot be split: it has no axes`, { help });
-  if (kept !== null && !(Number.isInteger(kept) && kept >= 0 && kept < rank))
-    return errorAt("invalid-axis", `dim ${String(dim)} is out of range for ${name} ${print(info)}`, {
-      help: `dim runs from ${-rank} to ${rank - 1}; null or -1 takes the norm of the whole tensor`,
-    });
-  const g = spellHalf(name, form, "g");
-  const v = spellHalf(name, form, "v");
-  const taken = [g, v].find((half) => tensors.has(half));
-  if (taken !== undefined)
-    return errorAt("broken-pair", `${name} cannot be split: there is ${taken} already`, { help });
-  return { kind: "split", pair: { name, form, g, v, dim: kept, eps } };
 }

@@ -55,7 +55,7 @@ export class WebGpuDevice implements Device {
 
   tensor(data: TensorData, shape?: readonly number[], options?: TensorOptions): Tensor {
     this.#core.health.throwIfLost();
-    const host = encodeData(data, shape, options);
+    const host = encodeData(data, shape, options, { borrow: true }); // written to the buffer before this returns
     const label = `tensor ${printType(host)}`;
     const bytes = bufferBytes(host.data.length, storageBytes(host.dtype));
     const buffer = this.#core.storage.acquire(bytes, label);

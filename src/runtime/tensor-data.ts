@@ -40,15 +40,19 @@ const mistake = (
   help: string,
 ): never => fail(code, message, { span: captureCallSite(), help });
 
-/** Checks and copies what the user passed. `data` is unknown: callers in JavaScript pass anything. */
+/**
+ * Checks and copies what the user passed. `data` is unknown: callers in JavaScript pass anything. With `borrow`, arrays that
+ * lie as they should are not copied: the result is to be used up before the caller can change them.
+ */
 export function encodeData(
   data: unknown,
   shape: readonly number[] | undefined,
   options: TensorOptions = {},
+  { borrow = false }: { readonly borrow?: boolean } = {},
 ): HostTensor {
   const wanted = options.dtype;
   if (wanted !== undefined) checkDType(wanted);
-  const array = ArrayBuffer.isView(data) ? encodeView(data, wanted) : encodePlain(data, wanted);
+  const array = ArrayBuffer.isView(data) ? encodeView(data, wanted, borrow) : encodePlain(data, wanted);
   const isScalar = typeof data === "number" || typeof data === "boolean";
   const resolved = shape ?? (isScalar ? [] : [array.data.length]);
   checkShape(resolved);
@@ -101,7 +105,7 @@ interface Encoded {
   readonly data: StorageArray;
 }
 
-function encodeView(view: ArrayBufferView, wanted: DType | undefined): Encoded {
+function encodeView(view: ArrayBufferView, wanted: DType | undefined, borrow: boolean): Encoded {
   const name = view.constructor.name;
   const values = view as unknown as NumberArray;
   const own = DTYPE_OF_ARRAY[name];
@@ -114,7 +118,8 @@ function encodeView(view: ArrayBufferView, wanted: DType | undefined): Encoded {
         `a ${name} holds ${own}, but the dtype asked for is ${dtype}`,
         "convert the data first, or leave the dtype out and cast in the program",
       );
-    return { dtype, data: encodeNumbers(values, dtype) };
+    const isStored = borrow && dtype === own && dtype !== "f16"; // f16 is stored as words
+    return { dtype, data: isStored ? borrowView(view) : encodeNumbers(values, dtype) };
   }
   if (name === "Uint16Array") {
     if (wanted !== "f16" && wanted !== "bf16")
@@ -123,7 +128,7 @@ function encodeView(view: ArrayBufferView, wanted: DType | undefined): Encoded {
         "a Uint16Array may hold f16 or bf16 words",
         'say which: { dtype: "f16" } or { dtype: "bf16" }',
       );
-    return { dtype: wanted ?? "f16", data: new Uint16Array(values) };
+    return { dtype: wanted ?? "f16", data: borrow ? borrowView(view) : new Uint16Array(values) };
   }
   if (name === "Uint8Array") {
     if (wanted !== "bool")
@@ -142,6 +147,9 @@ function encodeView(view: ArrayBufferView, wanted: DType | undefined): Encoded {
       : "convert it to Float32Array, Int32Array or Uint32Array",
   );
 }
+
+/** A storage array by its name; over shared memory too, which uploads read as they read any other. */
+const borrowView = (view: ArrayBufferView): StorageArray => view as StorageArray;
 
 function encodePlain(data: unknown, wanted: DType | undefined): Encoded {
   const list: readonly unknown[] = Array.isArray(data) ? data : [data];
