@@ -15,7 +15,6 @@ import {
   type TensorSource,
   type TensorStream,
   unfoldWeightNorm,
-  type WeightNormRule,
 } from "../fold-weight-norm.ts";
 import { isSafetensorsDType, type SafetensorsDType } from "../formats/safetensors-dtype.ts";
 import { encodeHeader, isAligned, sortByWidth, type TensorLayout } from "../formats/safetensors-layout.ts";
@@ -23,25 +22,18 @@ import { readTensorBytes, type SafetensorsFile } from "../formats/safetensors.ts
 import { openDevice } from "../index.ts";
 import { type AtomicFile, createAtomicFile } from "./atomic-file.ts";
 import { describeFileError } from "./file-errors.ts";
-import { listChanges, planOf, type PlannedTensor, printPlan, rulesOf, unfoldChoice } from "./fold-plan.ts";
+import {
+  type FoldCommandOptions,
+  listChanges,
+  planOf,
+  type PlannedTensor,
+  printPlan,
+  rulesOf,
+  unfoldChoice,
+} from "./fold-plan.ts";
 import { printBytes } from "./print-table.ts";
 import { openTensorFile } from "./tensor-files.ts";
 import type { Session } from "./terminal.ts";
-
-export interface FoldCommandOptions {
-  readonly out?: string;
-  readonly dryRun?: boolean;
-  readonly skip?: readonly string[];
-  readonly dim?: readonly WeightNormRule[];
-  readonly eps?: readonly WeightNormRule[];
-  readonly dtype?: "f32" | "f16" | "bf16";
-  readonly unfold?: boolean;
-  readonly names?: readonly string[];
-  readonly form?: "suffix" | "parametrization";
-  readonly json?: boolean;
-  readonly chunk?: number;
-  readonly device: "auto" | "webgpu" | "cpu";
-}
 
 type Sources = ReadonlyMap<string, TensorSource>;
 

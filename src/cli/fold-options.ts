@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { WeightNormRule } from "../fold-weight-norm.ts";
 import { DTYPES, isFloat } from "../ir/dtype.ts";
 import { collectFiles } from "./parse-options.ts";
-import type { FoldCommandOptions } from "./fold-command.ts";
+import type { FoldCommandOptions } from "./fold-plan.ts";
 import type { Session } from "./terminal.ts";
 
 const PATTERN_HELP = "names may hold * for any text";

@@ -8,8 +8,22 @@ import {
   type WeightNormPair,
   type WeightNormRule,
 } from "../fold-weight-norm.ts";
-import type { FoldCommandOptions } from "./fold-command.ts";
 import { printTable } from "./print-table.ts";
+
+export interface FoldCommandOptions {
+  readonly out?: string;
+  readonly dryRun?: boolean;
+  readonly skip?: readonly string[];
+  readonly dim?: readonly WeightNormRule[];
+  readonly eps?: readonly WeightNormRule[];
+  readonly dtype?: "f32" | "f16" | "bf16";
+  readonly unfold?: boolean;
+  readonly names?: readonly string[];
+  readonly form?: "suffix" | "parametrization";
+  readonly json?: boolean;
+  readonly chunk?: number;
+  readonly device: "auto" | "webgpu" | "cpu";
+}
 
 /** One tensor, or the two halves of one. */
 export interface PlannedTensor extends TensorInfo {

@@ -5,7 +5,7 @@
 import { testGoldens } from "../support/golden.ts";
 import { runWeft } from "./run-weft.ts";
 
-for (const folder of ["cli/help", "cli/explain", "cli/errors"])
+for (const folder of ["cli/help", "cli/explain", "cli/fold", "cli/errors"])
   testGoldens(folder, async ({ header, path }) => {
     const [line = ""] = header.get("run") ?? [];
     const [command, ...argv] = line.split(/ +/);

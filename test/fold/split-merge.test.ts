@@ -140,7 +140,7 @@ function boundUsed(
     ]),
     { bounds: true },
   ).values();
-  if (oracle === undefined || got.length !== oracle.values.length) return Number.POSITIVE_INFINITY;
+  if (got.length !== oracle?.values.length) return Number.POSITIVE_INFINITY;
   return oracle.values.reduce(
     (worst, want, i) => Math.max(worst, Math.abs((got[i] ?? NaN) - want) / (oracle.bounds?.[i] ?? 0)),
     0,
