@@ -12,7 +12,7 @@ import type { Operand, ReduceOptions, Value } from "./builder-values.ts";
 import { buildMap } from "./build-map.ts";
 import { addConstant, addNode, checkOperand, convertTo, takeValue, typeOf } from "./graph-draft.ts";
 import type { GraphDraft } from "./graph-draft.ts";
-import { isReduceOp, REDUCE_OPS } from "./reduce-ops.ts";
+import { givesPosition, isReduceOp, REDUCE_OPS, reducedDType } from "./reduce-ops.ts";
 import type { ReduceOp } from "./reduce-ops.ts";
 import { resolveReduceAxes } from "./shape-rules.ts";
 
@@ -40,11 +40,15 @@ export function buildReduce(
     });
   const dtype = operandClass === "bool" ? "bool" : type.dtype === "bool" ? "i32" : type.dtype;
   const operand = type.dtype === dtype ? takeValue(draft, x, span) : convertTo(draft, x, dtype, span);
-  if (axes.length === 0) return operand;
-  const [kept, dropped] = reduceShape(operand.type, axes);
-  const reduced = addNode(draft, { op: "reduce", type: kept, fn, arg: operand.id, axes }, span, operand.weak);
+  if (axes.length === 0) {
+    if (!givesPosition(fn)) return operand;
+    return addConstant(draft, 0, { dtype: "i32", shape: type.shape }, span); // each element is a row of its own
+  }
+  const [kept, dropped] = reduceShape({ ...operand.type, dtype: reducedDType(fn, dtype) }, axes);
+  const weak = operand.weak && !givesPosition(fn);
+  const reduced = addNode(draft, { op: "reduce", type: kept, fn, arg: operand.id, axes }, span, weak);
   if (options.keepdims === true) return reduced;
-  return addNode(draft, { op: "reshape", type: dropped, arg: reduced.id }, span, operand.weak);
+  return addNode(draft, { op: "reshape", type: dropped, arg: reduced.id }, span, weak);
 }
 
 /** The type with reduced dimensions of length 1, and without them. */

@@ -22,6 +22,12 @@ export interface ReduceOptions {
   readonly keepdims?: boolean | undefined;
 }
 
+/** Of argmax and argmin, whose result is the position in row-major order among the reduced dimensions. */
+export interface PositionOptions extends ReduceOptions {
+  /** Of equal elements, the last one counts. Default false: the first. */
+  readonly selectLast?: boolean | undefined;
+}
+
 /** `start:stop:step` of one dimension, as in Python: negative bounds count from the end and are clamped. */
 export interface SliceRange {
   readonly start?: number | undefined;

@@ -14,7 +14,7 @@ import {
   buildSlice,
   buildTranspose,
 } from "./build-views.ts";
-import type { Operand, ReduceOptions, SliceRange, Value } from "./builder-values.ts";
+import type { Operand, PositionOptions, ReduceOptions, SliceRange, Value } from "./builder-values.ts";
 import type { DType, TensorType } from "./dtype.ts";
 import { addConstant, addNode, takeValue } from "./graph-draft.ts";
 import type { GraphDraft } from "./graph-draft.ts";
@@ -26,7 +26,7 @@ import { isInput, mapOperands } from "./rewrite-graph.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
 import { checkShape, resolveAxis } from "./shape-rules.ts";
 
-export type { Operand, ReduceOptions, SliceRange, Value };
+export type { Operand, PositionOptions, ReduceOptions, SliceRange, Value };
 
 export interface GraphBuilder {
   param: (name: string, type: TensorType, span?: Span) => Value;
@@ -37,7 +37,11 @@ export interface GraphBuilder {
   /** Elementwise op of the table; promotes dtypes and broadcasts shapes. */
   map: (fn: ScalarOp, args: readonly Operand[], span?: Span) => Value;
   cast: (x: Operand, dtype: DType, span?: Span) => Value;
-  /** `sum` and `prod` of bool give i32; any and all take any dtype (as `!= 0`) and give bool. */
+  /**
+   * `sum` and `prod` of bool give i32; any and all take any dtype (as `!= 0`) and give bool. `argmax` and `argmin` give the
+   * position among the reduced dimensions, in row-major order, as i32; of equal elements the first one's, with `_last` the
+   * last one's. A nan is more extreme than any number.
+   */
   reduce: (fn: ReduceOp, x: Operand, options?: ReduceOptions, span?: Span) => Value;
   /** sum / count, in floating point; integers and bools go to f32 first. */
   mean: (x: Operand, options?: ReduceOptions, span?: Span) => Value;

@@ -47,6 +47,8 @@ export type ScalarExpr =
       readonly args: readonly ScalarExpr[];
     }
   | { readonly kind: "cast"; readonly dtype: DType; readonly arg: ScalarExpr }
+  /** The operands of a reduction that takes several; only there. The dtype is that of the last one. */
+  | { readonly kind: "tuple"; readonly dtype: DType; readonly args: readonly ScalarExpr[] }
   /** `value` where all bounds hold, else `otherwise`. Reads on either side are in range only where that side is taken. */
   | {
       readonly kind: "guard";
@@ -63,7 +65,10 @@ export interface StoredTensor {
   readonly role: "input" | "output" | "temporary";
 }
 
-/** `name[axes] = value`, or `name[axes] = fn(reduce.axes) value`. */
+/**
+ * `name[axes] = value`, or `name[axes] = fn(reduce.axes) value`. A reduction to a position (argmax) takes the tuple of the
+ * value and its position, so that passes may rename and cut axes as they do anywhere.
+ */
 export interface Statement {
   readonly name: string;
   readonly dtype: DType;
@@ -127,6 +132,7 @@ export interface GroupedProgram {
 export function operandsOfScalar(expr: ScalarExpr): readonly ScalarExpr[] {
   switch (expr.kind) {
     case "map":
+    case "tuple":
       return expr.args;
     case "cast":
       return [expr.arg];
@@ -146,7 +152,8 @@ export function visitScalar(expr: ScalarExpr, visit: (e: ScalarExpr) => void): v
 /** Rebuilds an expression with every node replaced by `edit` after its operands were; unchanged nodes stay the same object. */
 export function mapScalar(expr: ScalarExpr, edit: (e: ScalarExpr) => ScalarExpr): ScalarExpr {
   switch (expr.kind) {
-    case "map": {
+    case "map":
+    case "tuple": {
       const args = expr.args.map((a) => mapScalar(a, edit));
       return edit(args.every((a, i) => a === expr.args[i]) ? expr : { ...expr, args });
     }

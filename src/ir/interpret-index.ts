@@ -94,46 +94,48 @@ function forEachPoint(machine: Machine, axes: readonly string[], at: Point, visi
 }
 
 function runStatement(machine: Machine, statement: Statement): void {
+  if (statement.reduce !== undefined) {
+    runReduction(machine, statement, statement.reduce);
+    return;
+  }
   const evaluate = compileExpr(machine, statement.value);
   const at = new Int32Array(machine.slots.size);
   const data = new Float64Array(statement.axes.reduce((n, axis) => n * (machine.sizes.get(axis) ?? 1), 1));
   let position = 0;
   forEachPoint(machine, statement.axes, at, () => {
-    data[position++] =
-      statement.reduce === undefined ? evaluate(at) : reduceAt(machine, statement, evaluate, at);
+    data[position++] = evaluate(at);
   });
   machine.values.set(statement.name, { statement, data });
 }
 
-/** Sums are compensated (Neumaier), so that the oracle's own error stays far below that of any f32 evaluation. */
-function reduceAt(machine: Machine, statement: Statement, evaluate: Evaluate, at: Point): number {
-  const { fn, axes } = statement.reduce ?? { fn: "sum" as const, axes: [] };
-  const { evaluate: combine } = REDUCE_OPS[fn];
-  let result: number | undefined;
-  let lost = 0;
-  forEachPoint(machine, axes, at, () => {
-    const value = evaluate(at);
-    if (result === undefined) {
-      result = value;
-      return;
-    }
-    const next = combine(result, value);
-    if (fn === "sum" && Number.isFinite(next)) {
-      lost += Math.abs(result) >= Math.abs(value) ? result - next + value : value - next + result;
-    }
-    result =
-      statement.dtype === "i32" || statement.dtype === "u32"
-        ? wrapProduct(fn, statement, result, value, next)
-        : next;
+/** Each point gathers the operands of its row, whose meaning is the monoid's. */
+function runReduction(
+  machine: Machine,
+  statement: Statement,
+  { fn, axes }: NonNullable<Statement["reduce"]>,
+): void {
+  const exprs = statement.value.kind === "tuple" ? statement.value.args : [statement.value];
+  const evaluate = exprs.map((e) => compileExpr(machine, e));
+  const count = (names: readonly string[]): number =>
+    names.reduce((n, axis) => n * (machine.sizes.get(axis) ?? 1), 1);
+  const data = new Float64Array(count(statement.axes));
+  const length = count(axes);
+  const operands = exprs.map(() => new Float64Array(length));
+  const dtype = exprs[0]?.dtype ?? statement.dtype;
+  const at = new Int32Array(machine.slots.size);
+  let position = 0;
+  forEachPoint(machine, statement.axes, at, () => {
+    let i = 0;
+    forEachPoint(machine, axes, at, () => {
+      evaluate.forEach((value, k) => {
+        const operand = operands[k];
+        if (operand !== undefined) operand[i] = value(at);
+      });
+      i++;
+    });
+    data[position++] = REDUCE_OPS[fn].means({ dtype, operands, start: 0, end: length });
   });
-  const total =
-    (result ?? 0) +
-    (statement.dtype === "f32" || statement.dtype === "f16" || statement.dtype === "bf16" ? lost : 0);
-  return total;
-}
-
-function wrapProduct(fn: string, { dtype }: Statement, a: number, b: number, next: number): number {
-  return fn === "prod" ? evaluateScalar("mul", dtype, [a, b]) : wrapInteger(dtype, next);
+  machine.values.set(statement.name, { statement, data });
 }
 
 function compileIndex(machine: Machine, index: IndexExpr): Evaluate {
@@ -183,6 +185,8 @@ function compileExpr(machine: Machine, e: ScalarExpr): Evaluate {
       const arg = compileExpr(machine, e.arg);
       return (at) => castValue(e.arg.dtype, e.dtype, arg(at));
     }
+    case "tuple":
+      throw new CompilerBug("index interpreter", ["a tuple is no operand"]);
     case "map": {
       const args = e.args.map((a) => compileExpr(machine, a));
       const operand = e.args[e.args.length - 1]?.dtype ?? e.dtype;

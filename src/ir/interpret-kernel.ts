@@ -10,9 +10,10 @@
  *           barriers that some lanes miss, registers read before they are set.
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
-import { evaluateElement, evaluateIndex, COMBINE } from "./kernel-values.ts";
+import { evaluateElement, evaluateIndex } from "./kernel-values.ts";
 import { openBuffer, openShared, representScalar } from "./kernel-memory.ts";
 import type { Place, SharedMemory, StorageBuffer } from "./kernel-memory.ts";
+import { combineNumbers, type MonoidName } from "./monoids.ts";
 import { castValue, roundTo } from "./round.ts";
 import { typeOf } from "./kernel.ts";
 import type { Expr, Kernel, LaneOrder, Stmt, ValueType } from "./kernel.ts";
@@ -164,9 +165,11 @@ function runStructured(stmt: Structured, workgroup: Workgroup, mask: Mask): void
       return;
     case "groupReduce":
       if (mask.includes(0)) failIn(workgroup, "some lanes miss a group reduction");
-      for (const { fn, value, result } of stmt.items) {
-        const partial = evaluate(value, workgroup, mask);
-        workgroup.values.set(result, reduceRows(stmt, COMBINE[fn], typeOf(value), partial));
+      for (const { fn, parts } of stmt.items) {
+        const partials = parts.map(({ value }) => evaluate(value, workgroup, mask));
+        const type = typeOf(parts[0]?.value ?? { kind: "lane" });
+        const totals = reduceRows(stmt, fn, type, partials);
+        parts.forEach(({ result }, i) => workgroup.values.set(result, totals[i] ?? new Float64Array(0)));
       }
       return;
     default:
@@ -228,21 +231,22 @@ function delinearize(stmt: Stmt & { kind: "delinearize" }, workgroup: Workgroup,
 /** Combines over the lanes of each row, from the first lane on. */
 function reduceRows(
   stmt: Stmt & { kind: "groupReduce" },
-  fn: (typeof COMBINE)[keyof typeof COMBINE],
-  type: ValueType,
-  partial: Float64Array,
-): Float64Array {
-  const { width, scalar } = type;
-  const size = partial.length / width;
-  const rows = size / stmt.lanes;
+  fn: MonoidName,
+  { width, scalar }: ValueType,
+  partials: readonly Float64Array[],
+): readonly Float64Array[] {
+  const [first = new Float64Array(0)] = partials;
+  const rows = first.length / width / stmt.lanes;
   const laneOf = laneFinder(stmt.order, stmt.lanes, rows);
-  const out = new Float64Array(partial.length);
+  const out = partials.map(() => new Float64Array(first.length));
   for (let row = 0; row < rows; row++)
     for (let c = 0; c < width; c++) {
-      let total = partial[laneOf(row, 0) * width + c] ?? 0;
-      for (let t = 1; t < stmt.lanes; t++)
-        total = evaluateElement(fn, scalar, [total, partial[laneOf(row, t) * width + c] ?? 0]);
-      for (let t = 0; t < stmt.lanes; t++) out[laneOf(row, t) * width + c] = total;
+      const stateOf = (t: number): number[] =>
+        partials.map((partial) => partial[laneOf(row, t) * width + c] ?? 0);
+      let total: readonly number[] = stateOf(0);
+      for (let t = 1; t < stmt.lanes; t++) total = combineNumbers(fn, scalar, total, stateOf(t));
+      for (let t = 0; t < stmt.lanes; t++)
+        out.forEach((component, i) => (component[laneOf(row, t) * width + c] = total[i] ?? 0));
     }
   return out;
 }

@@ -2,7 +2,6 @@
  * Reductions over rows in float64, and the bounds that any order of f32 evaluation stays within.
  *
  * Requires: the reduced dimensions are innermost: row r is elements r * length to (r + 1) * length.
- * Ensures:  sums are compensated, so the oracle's own error does not grow with the row.
  */
 import { isFloat, isInteger } from "./dtype.ts";
 import type { DType } from "./dtype.ts";
@@ -10,9 +9,8 @@ import { EXCLUDED, settleBound, sumDepth } from "./error-bounds.ts";
 import { F32_MAX, F32_MIN_NORMAL, F32_ULP } from "./error-models.ts";
 import { forgetZeroSigns } from "./interpret-map.ts";
 import type { Elements } from "./interpret-map.ts";
-import { REDUCE_OPS } from "./reduce-ops.ts";
-import type { ReduceOp, ReduceOpInfo } from "./reduce-ops.ts";
-import { wrapInteger } from "./scalar-ops.ts";
+import { givesPosition, REDUCE_OPS, reducedDType } from "./reduce-ops.ts";
+import type { ReduceOp } from "./reduce-ops.ts";
 
 /** One row of a tensor with bounds. */
 interface Row {
@@ -25,56 +23,24 @@ interface Row {
 /** Reduces each of `rows` rows of `length` elements to one. */
 export function reduceRows(fn: ReduceOp, x: Elements, rows: number, length: number): Elements {
   const values = new Float64Array(rows);
-  const { dtype } = x;
-  for (let r = 0; r < rows; r++) values[r] = reduceRow(fn, dtype, x.values, r * length, (r + 1) * length);
-  if (x.bounds === undefined) return { dtype, values, bounds: undefined, isNonnegative: x.isNonnegative };
+  const { means } = REDUCE_OPS[fn];
+  const dtype = reducedDType(fn, x.dtype);
+  const operands = [x.values];
+  for (let r = 0; r < rows; r++)
+    values[r] = means({ dtype: x.dtype, operands, start: r * length, end: (r + 1) * length });
+  const isNonnegative = x.isNonnegative || givesPosition(fn);
+  if (x.bounds === undefined) return { dtype, values, bounds: undefined, isNonnegative };
   const bounds = new Float64Array(rows);
   for (let r = 0; r < rows; r++) {
     const row: Row = { values: x.values, bounds: x.bounds, start: r * length, end: (r + 1) * length };
-    bounds[r] = boundOfRow(fn, dtype, values[r] ?? 0, row);
+    bounds[r] = boundOfRow(fn, x.dtype, values[r] ?? 0, row);
   }
-  if (isFloat(dtype) && !x.isNonnegative) forgetZeroSigns(values);
-  return { dtype, values, bounds, isNonnegative: x.isNonnegative };
-}
-
-function reduceRow(fn: ReduceOp, dtype: DType, values: Float64Array, start: number, end: number): number {
-  if (isInteger(dtype)) return reduceIntegers(fn, dtype, values, start, end);
-  if (fn === "sum") return sumCompensated(values, start, end);
-  const info: ReduceOpInfo = REDUCE_OPS[fn];
-  let result = info.identity ?? values[start] ?? Number.NaN;
-  for (let i = start; i < end; i++) result = info.evaluate(result, values[i] ?? 0);
-  return result;
-}
-
-/** Wraps around after each step: the result is the true one modulo 2^32. */
-function reduceIntegers(
-  fn: ReduceOp,
-  dtype: DType,
-  values: Float64Array,
-  start: number,
-  end: number,
-): number {
-  const info: ReduceOpInfo = REDUCE_OPS[fn];
-  const evaluate = fn === "prod" ? Math.imul : info.evaluate;
-  let result = info.identity ?? values[start] ?? 0;
-  for (let i = start; i < end; i++) result = wrapInteger(dtype, evaluate(result, values[i] ?? 0));
-  return result;
-}
-
-/** Neumaier's compensated sum. An infinity or nan on the way makes the compensation nan; the plain sum is right then. */
-function sumCompensated(values: Float64Array, start: number, end: number): number {
-  let sum = 0;
-  let compensation = 0;
-  for (let i = start; i < end; i++) {
-    const x = values[i] ?? 0;
-    const next = sum + x;
-    compensation += Math.abs(sum) >= Math.abs(x) ? sum - next + x : x - next + sum;
-    sum = next;
-  }
-  return Number.isFinite(sum) ? sum + compensation : sum;
+  if (isFloat(dtype) && !isNonnegative) forgetZeroSigns(values);
+  return { dtype, values, bounds, isNonnegative };
 }
 
 function boundOfRow(fn: ReduceOp, dtype: DType, value: number, row: Row): number {
+  if (givesPosition(fn)) return isCertainPosition(fn, value, row) ? 0 : EXCLUDED;
   const certainty = certaintyOf(row);
   if (isInteger(dtype)) return certainty === "excluded" ? EXCLUDED : 0;
   switch (fn) {
@@ -92,7 +58,25 @@ function boundOfRow(fn: ReduceOp, dtype: DType, value: number, row: Row): number
       return certainty === "nan" ? 0 : certainty === "excluded" ? EXCLUDED : boundOfSum(value, row);
     case "prod":
       return certainty === "nan" ? 0 : certainty === "excluded" ? EXCLUDED : boundOfProduct(value, row);
+    default:
+      return EXCLUDED;
   }
+}
+
+/** Whether no evaluation finds another element more extreme, or as extreme where the oracle's is not sure to be that itself. */
+function isCertainPosition(fn: ReduceOp, position: number, row: Row): boolean {
+  const at = row.start + position;
+  const [value = 0, error = 0] = [row.values[at], row.bounds[at]];
+  const sign = fn === "argmax" || fn === "argmax_last" ? 1 : -1;
+  for (let i = row.start; i < row.end; i++) {
+    const [x = 0, e = 0] = [row.values[i], row.bounds[i]];
+    if (e === EXCLUDED) return false;
+    if (i === at || Number.isNaN(value)) continue; // the oracle has put what is certain in its place
+    const isApart = sign * x + e < sign * value - error;
+    const isTie = x === value && e === 0 && error === 0;
+    if (!isApart && !isTie) return false;
+  }
+  return true;
 }
 
 /** A certain nan decides a float reduction, even beside excluded elements; those spoil everything else. */
@@ -111,7 +95,7 @@ function holdsCertain(row: Row, value: number): boolean {
 }
 
 function reachOfExtreme(fn: "max" | "min", value: number, row: Row): number {
-  const { evaluate } = REDUCE_OPS[fn];
+  const evaluate = fn === "max" ? Math.max : Math.min;
   let low = fn === "max" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   let high = low;
   for (let i = row.start; i < row.end; i++) {

@@ -6,7 +6,6 @@
  * Ensures:  so do the results.
  */
 import type { IndexOp, ScalarType } from "./kernel.ts";
-import type { ReduceOp } from "./reduce-ops.ts";
 import { evaluateScalar } from "./scalar-ops.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
 
@@ -33,13 +32,3 @@ export function evaluateIndex(fn: IndexOp, a: number, b: number): number {
 /** One element of an op; `operand` is the type of the last operand. Floats stay in float64. */
 export const evaluateElement = (fn: ScalarOp, operand: ScalarType, args: readonly number[]): number =>
   evaluateScalar(fn, operand, args);
-
-/** The op that merges two partial results of a reduction. */
-export const COMBINE: Readonly<Record<ReduceOp, ScalarOp>> = {
-  sum: "add",
-  prod: "mul",
-  max: "max",
-  min: "min",
-  any: "or",
-  all: "and",
-};

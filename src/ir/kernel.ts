@@ -7,7 +7,7 @@
  * 0 <= l < workgroupSize). Every loop has a literal trip count and counts 0, 1, ..., trips - 1.
  */
 import type { DType } from "./dtype.ts";
-import type { ReduceOp } from "./reduce-ops.ts";
+import type { MonoidName } from "./monoids.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
 
 /** Types of values in a kernel. 16-bit floats are storage only: a load widens them to f32, a store narrows. */
@@ -44,11 +44,15 @@ export type Expr =
   | { readonly kind: "vector"; readonly type: ValueType; readonly parts: readonly Expr[] }
   | { readonly kind: "component"; readonly type: ValueType; readonly arg: Expr; readonly component: number };
 
-/** One accumulator of a group reduction: `result` names the combined value, known to all lanes of the row. */
-export interface GroupReduceItem {
-  readonly fn: ReduceOp;
+/** One component of a state: `result` names its combined value, known to all lanes of the row. */
+export interface GroupReducePart {
   readonly value: Expr;
   readonly result: string;
+}
+/** One state that a group reduction combines: a part for each component of the monoid. */
+export interface GroupReduceItem {
+  readonly fn: MonoidName;
+  readonly parts: readonly GroupReducePart[];
 }
 
 /** One digit of the lane index, slowest first; the product of the sizes is the workgroup size. */
@@ -96,7 +100,7 @@ export type Stmt =
   /** Workgroup barrier; only in uniform control flow. */
   | { readonly kind: "barrier" }
   /**
-   * Combines values over the `lanes` invocations that share a row. With `order` "inner" a row's lanes are neighbours
+   * Combines states over the `lanes` invocations that share a row. With `order` "inner" a row's lanes are neighbours
    * (lane = row * lanes + t), with "outer" they are `workgroupSize / lanes` apart (lane = t * rows + row); else the lane
    * index is a number in mixed radix, and lanes share a row that agree in all digits that are not `shared`. Only in
    * uniform control flow. `method` says how it is expanded by `codegen`.

@@ -175,6 +175,7 @@ function readOperand(reader: Reader): ScalarExpr {
     const args = parseList(cursor, "(", ")", () => readSum(reader));
     const [arg] = args;
     if (isDType(word) && arg !== undefined) return { kind: "cast", dtype: word, arg };
+    if (word === "tuple") return { kind: "tuple", dtype: args[args.length - 1]?.dtype ?? "f32", args };
     return isScalarOp(word)
       ? mapOf(word, args)
       : cursor.failAt(token, "unknown-name", `no scalar op "${word}"`, "src/ir/scalar-ops.ts lists them");

@@ -229,14 +229,15 @@ function parseGroupReduce(cursor: TextCursor, exprs: KernelExprs): Stmt {
   const method = cursor.accept("subgroup") ? "subgroup" : "tree";
   if (method === "tree") cursor.expect("tree");
   const items = parseList(cursor, "(", ")", (): GroupReduceItem => {
-    const result = takeName(cursor);
-    cursor.expect("=");
+    const results = [takeName(cursor)];
+    while (!cursor.accept("=")) results.push(takeName(cursor));
     const token = cursor.expectKind("word", "a reduction");
     const fn = isReduceOp(token.text)
       ? token.text
       : cursor.failAt(token, "syntax", `no reduction ${token.text}`);
-    return { fn, value: exprs.parse(), result };
+    return { fn, parts: results.map((result) => ({ value: exprs.parse(), result })) };
   });
-  for (const { result, value } of items) exprs.values.set(result, typeOf(value));
+  for (const { value, result } of items.flatMap(({ parts }) => parts))
+    exprs.values.set(result, typeOf(value));
   return { kind: "groupReduce", items, lanes, order, method };
 }

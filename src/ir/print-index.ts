@@ -61,6 +61,8 @@ export function printScalarExpr(e: ScalarExpr): string {
       const args = e.args.map(printScalarExpr);
       return infix === undefined ? `${e.fn}(${args.join(", ")})` : `(${args.join(` ${infix} `)})`;
     }
+    case "tuple":
+      return `tuple(${e.args.map(printScalarExpr).join(", ")})`;
     case "guard": {
       const bounds = e.bounds.map((b) => `${printIndex(b.index)} in ${String(b.low)}:${String(b.high)}`);
       return `guard([${bounds.join(", ")}], ${printScalarExpr(e.value)} else ${printScalarExpr(e.otherwise)})`;

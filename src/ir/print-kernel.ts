@@ -81,7 +81,10 @@ export function printKernelStmt(stmt: Exclude<Stmt, { kind: "for" | "if" }>): st
     case "barrier":
       return "barrier";
     case "groupReduce": {
-      const items = stmt.items.map(({ fn, value, result }) => `${nameOf(result)} = ${fn} ${print(value)}`);
+      const items = stmt.items.map(({ fn, parts }) => {
+        const results = parts.map(({ result }) => nameOf(result)).join(" ");
+        return `${results} = ${fn} ${parts.map(({ value }) => print(value)).join(" ")}`;
+      });
       return `group.reduce lanes=${String(stmt.lanes)} ${printOrder(stmt.order)} ${stmt.method} (${items.join(", ")})`;
     }
     default:

@@ -1,38 +1,8 @@
-/**
- * The table of monoids that `reduce` knows. `identity` is what a reduction over zero elements gives (null: such a
- * reduction is refused, as PyTorch refuses it). `evaluate` is the meaning.
- */
+/** The monoids that the graph's `reduce` offers: rows of the table in monoids.ts. */
 import type { DType } from "./dtype.ts";
+import { MONOIDS, monoidOf } from "./monoids.ts";
 
-export interface ReduceOpInfo {
-  readonly operand: "numeric" | "bool";
-  readonly identity: number | null;
-  readonly evaluate: (a: number, b: number) => number;
-  /** True when the result is one of the operands, whatever the order: no rounding error is added. */
-  readonly exact: boolean;
-}
-
-const propagateNan = (pick: (a: number, b: number) => number) => (a: number, b: number) =>
-  Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : pick(a, b);
-
-export const REDUCE_OPS = {
-  sum: { operand: "numeric", identity: 0, evaluate: (a: number, b: number) => a + b, exact: false },
-  prod: { operand: "numeric", identity: 1, evaluate: (a: number, b: number) => a * b, exact: false },
-  max: { operand: "numeric", identity: null, evaluate: propagateNan(Math.max), exact: true },
-  min: { operand: "numeric", identity: null, evaluate: propagateNan(Math.min), exact: true },
-  any: {
-    operand: "bool",
-    identity: 0,
-    evaluate: (a: number, b: number) => (a !== 0 || b !== 0 ? 1 : 0),
-    exact: true,
-  },
-  all: {
-    operand: "bool",
-    identity: 1,
-    evaluate: (a: number, b: number) => (a !== 0 && b !== 0 ? 1 : 0),
-    exact: true,
-  },
-} as const satisfies Record<string, ReduceOpInfo>;
+export const REDUCE_OPS = MONOIDS;
 
 export type ReduceOp = keyof typeof REDUCE_OPS;
 
@@ -41,3 +11,9 @@ export const isReduceOp = (text: string): text is ReduceOp => Object.hasOwn(REDU
 /** Whether `fn` reduces operands of this dtype. */
 export const reduceAccepts = (fn: ReduceOp, dtype: DType): boolean =>
   REDUCE_OPS[fn].operand === "bool" ? dtype === "bool" : dtype !== "bool";
+
+/** Whether `fn` gives the position of an element in its row, an i32, and not a value of the operand's dtype. */
+export const givesPosition = (fn: ReduceOp): boolean => monoidOf(fn).components.length > 1;
+
+/** The dtype of the result of reducing elements of `dtype`. */
+export const reducedDType = (fn: ReduceOp, dtype: DType): DType => (givesPosition(fn) ? "i32" : dtype);

@@ -10,8 +10,8 @@
  *  - map: arity of the table; operands and result have one shape; operand dtypes agree and are of the op's class;
  *    predicates give bool, other ops the operands' dtype. `where` takes a bool and two of the result's dtype.
  *  - cast: the operand's shape, in any dtype.
- *  - reduce: a dtype that the monoid takes; axes sorted, distinct, in range, at least one; the operand's type with
- *    reduced dimensions of length 1; none of length 0 where the monoid has no identity.
+ *  - reduce: a dtype that the monoid takes; axes sorted, distinct, in range, at least one; the operand's type (of a
+ *    position: i32) with reduced dimensions of length 1; none of length 0 where the monoid has no identity.
  *  - reshape: same dtype and element count. transpose: `perm` is a permutation and gives the result's shape.
  *  - broadcast: same dtype and rank; a dimension stays or has length 1.
  *  - slice: one start (>= 0) and one step (>= 1) per dimension, all whole; the last element read lies inside.
@@ -38,7 +38,7 @@ import type {
 import { isRepresentable, printNumber } from "./number-text.ts";
 import { labelNodes } from "./print-graph.ts";
 import { acceptsDType } from "./promotion.ts";
-import { REDUCE_OPS, reduceAccepts } from "./reduce-ops.ts";
+import { REDUCE_OPS, reduceAccepts, reducedDType } from "./reduce-ops.ts";
 import { isInput } from "./rewrite-graph.ts";
 import { isScalarOp, SCALAR_OPS } from "./scalar-ops.ts";
 import { MAX_ELEMENTS } from "./shape-rules.ts";
@@ -207,7 +207,7 @@ function verifyReduce(node: ReduceNode, arg: TensorType): readonly string[] {
     [reduceAccepts(fn, arg.dtype), `${fn} does not reduce ${arg.dtype}`],
     [axes.length > 0, "no axis is reduced"],
     [ordered, `axes [${axes.join(",")}] are not sorted, distinct axes of ${printType(arg)}`],
-    sameDType(node, [arg]),
+    [type.dtype === reducedDType(fn, arg.dtype), `${fn} of ${printType(arg)} is no ${type.dtype}`],
     [sameShape(kept, type.shape), `the result of reducing ${printType(arg)} has shape [${kept.join(",")}]`],
     [
       !empty || REDUCE_OPS[fn].identity !== null,

@@ -4,7 +4,7 @@
  * Invariants: names are unique; axes have size 2 or more; a statement names each of its axes once and reduces others than
  * it keeps; every axis used in an expression is one of its statement's; values are read after their definition, with one
  * index per axis; reads and stores stay inside their tensors (guarded reads excepted); dtypes of operands agree, 16-bit
- * floats being f32 as values; every output and temporary with elements is stored once, by an index that covers it.
+ * floats being f32 as values; only reductions take tuples; every output and temporary with elements is stored once, by an index that covers it.
  * Missing: that the index of a store is one-to-one.
  */
 import { elementCount, isFloat, type DType } from "./dtype.ts";
@@ -17,6 +17,7 @@ import {
   type Statement,
   type StoredTensor,
 } from "./index-notation.ts";
+import { givesPosition } from "./reduce-ops.ts";
 import { SCALAR_OPS } from "./scalar-ops.ts";
 
 interface Check {
@@ -87,9 +88,17 @@ function verifyStatement(check: Check, statement: Statement): void {
   for (const axis of own) if (!check.sizes.has(axis)) check.report(`${where} has unknown axis ${axis}`);
   if (!isSameValue(statement.value.dtype, statement.dtype))
     check.report(`${where} is ${statement.dtype}, its value ${statement.value.dtype}`);
+  const { reduce, value } = statement;
+  const operands = reduce !== undefined && givesPosition(reduce.fn) ? 2 : 1;
+  const given = value.kind === "tuple" ? value.args : [value];
+  if (reduce !== undefined && given.length !== operands)
+    check.report(`${where}: ${reduce.fn} takes ${String(operands)} operands`);
+  if (given.length > 1 && given[1]?.dtype !== "i32") check.report(`${where}: positions are i32`);
   const allowed = new Set(own);
   const guarded = new Set<ScalarExpr>();
   visitScalar(statement.value, (e) => {
+    if (e.kind === "tuple" && (e !== value || reduce === undefined))
+      check.report(`${where} has a tuple that is not what it reduces`);
     if (e.kind !== "guard") {
       verifyExpr(check, where, e, allowed, guarded.has(e));
       return;
@@ -140,6 +149,8 @@ function verifyExpr(
       break;
     case "map":
       verifyMap(check, where, e);
+      break;
+    case "tuple":
       break;
     case "guard":
       for (const bound of e.bounds) axesKnown(bound.index);

@@ -10,9 +10,9 @@
  *
  * Missing: bounds of indices that are not constant, and races (the interpreter finds both for the inputs it is run on).
  */
-import type { Kernel, ScalarType, Stmt, ValueType, LaneDigit } from "./kernel.ts";
+import type { GroupReduceItem, Kernel, Stmt, ValueType, LaneDigit } from "./kernel.ts";
 import { typeOf } from "./kernel.ts";
-import { REDUCE_OPS } from "./reduce-ops.ts";
+import { monoidOf } from "./monoids.ts";
 import { checkExpr, checkIndex, isUniform, printValueType, sameType } from "./verify-kernel-expr.ts";
 import type { ArrayName, KernelScope } from "./verify-kernel-expr.ts";
 import { MAX_NESTING } from "./walk-kernel.ts";
@@ -246,6 +246,26 @@ function checkBlock(stmt: Stmt & { kind: "for" | "if" }, scope: KernelScope): vo
   scope.depth -= 1;
 }
 
+/** One part for each component of the monoid, of its type, all of one width. */
+function checkState({ fn, parts }: GroupReduceItem, scope: KernelScope): void {
+  const { operand, components } = monoidOf(fn);
+  const types = parts.map(({ value }) => typeOf(value));
+  for (const { value } of parts) checkExpr(value, scope);
+  if (types.length !== components.length)
+    scope.problems.push(
+      `${fn} combines ${String(components.length)} components, not ${String(types.length)}`,
+    );
+  types.forEach(({ scalar, width }, i) => {
+    const wanted = components[i];
+    const fits =
+      wanted === "operand"
+        ? (operand === "bool") === (scalar === "bool")
+        : wanted === undefined || scalar === wanted;
+    if (!fits) scope.problems.push(`${fn} does not combine ${scalar} values`);
+    if (width !== types[0]?.width) scope.problems.push(`components of ${fn} differ in width`);
+  });
+}
+
 function checkGroupReduce(stmt: Stmt & { kind: "groupReduce" }, scope: KernelScope): readonly string[] {
   if (!scope.uniform) scope.problems.push("group reduction in control flow that is not uniform");
   if (!isCount(stmt.lanes) || scope.kernel.workgroupSize % stmt.lanes !== 0)
@@ -260,11 +280,8 @@ function checkGroupReduce(stmt: Stmt & { kind: "groupReduce" }, scope: KernelSco
     )
       scope.problems.push("the digits of a group reduction do not give its lanes and the workgroup size");
   }
-  for (const { fn, value } of stmt.items) {
-    checkExpr(value, scope);
-    const scalar: ScalarType = typeOf(value).scalar;
-    const isBool = REDUCE_OPS[fn].operand === "bool";
-    if (isBool !== (scalar === "bool")) scope.problems.push(`${fn} does not combine ${scalar} values`);
-  }
-  return stmt.items.map(({ result, value }) => declareValue(result, typeOf(value), "let", false, scope));
+  for (const item of stmt.items) checkState(item, scope);
+  return stmt.items
+    .flatMap(({ parts }) => parts)
+    .map(({ result, value }) => declareValue(result, typeOf(value), "let", false, scope));
 }

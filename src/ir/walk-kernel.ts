@@ -7,7 +7,7 @@
  */
 import { evaluateIndex } from "./kernel-values.ts";
 import { U32, typeOf } from "./kernel.ts";
-import type { Expr, IndexOp, Kernel, Stmt } from "./kernel.ts";
+import type { Expr, GroupReducePart, IndexOp, Kernel, Stmt } from "./kernel.ts";
 
 /** Deepest expression and deepest block of a valid kernel. WGSL compilers refuse little more (Tint: 127 blocks). */
 export const MAX_NESTING = 100;
@@ -105,7 +105,7 @@ export function exprsOf(stmt: Stmt): readonly Expr[] {
     case "if":
       return [stmt.condition];
     case "groupReduce":
-      return stmt.items.map(({ value }) => value);
+      return stmt.items.flatMap(({ parts }) => parts.map(({ value }) => value));
     case "registers":
     case "for":
     case "barrier":
@@ -144,7 +144,7 @@ export function rewriteExprsOf(stmt: Stmt, rewrite: (expr: Expr) => Expr): Stmt 
       return condition === stmt.condition ? stmt : { ...stmt, condition };
     }
     case "groupReduce":
-      return { ...stmt, items: stmt.items.map((item) => ({ ...item, value: rewrite(item.value) })) };
+      return mapParts(stmt, (part) => ({ ...part, value: rewrite(part.value) }));
     case "registers":
     case "for":
     case "barrier":
@@ -153,6 +153,12 @@ export function rewriteExprsOf(stmt: Stmt, rewrite: (expr: Expr) => Expr): Stmt 
       return stmt satisfies never;
   }
 }
+
+/** A group reduction with its parts replaced. */
+export const mapParts = (
+  stmt: Stmt & { kind: "groupReduce" },
+  edit: (part: GroupReducePart) => GroupReducePart,
+): Stmt => ({ ...stmt, items: stmt.items.map((item) => ({ ...item, parts: item.parts.map(edit) })) });
 
 export const bodyOf = (stmt: Stmt): readonly Stmt[] =>
   stmt.kind === "for" || stmt.kind === "if" ? stmt.body : [];
@@ -207,7 +213,7 @@ export function namesOf(stmt: Stmt): readonly string[] {
     case "for":
       return [stmt.counter];
     case "groupReduce":
-      return stmt.items.map(({ result }) => result);
+      return stmt.items.flatMap(({ parts }) => parts.map(({ result }) => result));
     case "assign":
     case "setRegister":
     case "store":

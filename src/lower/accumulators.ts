@@ -3,15 +3,16 @@
  * two states; a step lifts a value into it. After the walk the states of vector elements and lanes become one value.
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
-import type { Statement } from "../ir/index-notation.ts";
-import { COMBINE } from "../ir/kernel-values.ts";
-import type { Expr, GroupReduceItem, ScalarType, Stmt, ValueType, Width } from "../ir/kernel.ts";
+import type { ScalarExpr, Statement } from "../ir/index-notation.ts";
+import { combineExprs, stateExprs } from "../ir/kernel-states.ts";
+import type { Expr, GroupReduceItem, Stmt, ValueType, Width } from "../ir/kernel.ts";
 import { BOOL, typeOf } from "../ir/kernel.ts";
-import { REDUCE_OPS, type ReduceOp } from "../ir/reduce-ops.ts";
+import { componentDType, monoidOf, startOf } from "../ir/monoids.ts";
+import type { ReduceOp } from "../ir/reduce-ops.ts";
 import { bind, type Emitter, type Scope } from "./emitter.ts";
 import { laneOrder } from "./enter-grid.ts";
 import { computeType, constant, nameOf, op, widen } from "./kernel-expr.ts";
-import { foldComponents } from "./lower-value.ts";
+import { foldElements } from "./lower-value.ts";
 
 /** Binds an intermediate value in the block that is being written. */
 export type Bind = (hint: string, value: Expr) => Expr;
@@ -23,30 +24,25 @@ export interface Accumulator {
   readonly exact: boolean;
   /** Merges two states. */
   readonly merge: (a: readonly Expr[], b: readonly Expr[], bind: Bind) => readonly Expr[];
-  /** Adds one value to a state. */
-  readonly add: (a: readonly Expr[], value: Expr, bind: Bind) => readonly Expr[];
+  /** Adds one element to a state. */
+  readonly add: (a: readonly Expr[], operands: readonly Expr[], bind: Bind) => readonly Expr[];
 }
 
 export const stateOf = (a: Accumulator): readonly Expr[] =>
   a.names.map((name, i) => nameOf(name, typeOf(a.identity[i] ?? { kind: "lane" })));
 
-const LARGEST: Readonly<Record<ScalarType, readonly [number, number]>> = {
-  f32: [-Infinity, Infinity],
-  i32: [-2147483648, 2147483647],
-  u32: [0, 4294967295],
-  bool: [0, 1],
-};
+/** What a reduction reduces: one expression, or the parts of a tuple. */
+export const operandsOf = ({ value }: Statement): readonly ScalarExpr[] =>
+  value.kind === "tuple" ? value.args : [value];
 
-function identityOf(fn: ReduceOp, scalar: ScalarType): number {
-  if (fn === "max") return LARGEST[scalar][0];
-  if (fn === "min") return LARGEST[scalar][1];
-  return REDUCE_OPS[fn].identity;
-}
-
-/** What a reduction starts from. */
-export function identityOfStatement(emitter: Emitter, statement: Statement): Expr {
-  const scalar = computeType(statement.dtype);
-  return constant(scalar, identityOf(statement.reduce?.fn ?? "sum", scalar), widthOf(emitter, statement));
+/** The state that a reduction starts from. */
+export function startOfStatement(emitter: Emitter, statement: Statement): readonly Expr[] {
+  const fn = statement.reduce?.fn ?? "sum";
+  const dtype = operandsOf(statement)[0]?.dtype ?? statement.dtype;
+  const { components } = monoidOf(fn);
+  return startOf(fn, dtype).map((value, i) =>
+    constant(componentDType(components[i] ?? "operand", dtype), value, widthOf(emitter, statement)),
+  );
 }
 
 /** A reduction runs on vectors where the row or the points that it is for do. */
@@ -57,11 +53,6 @@ export function widthOf({ schedule }: Emitter, { axes }: Statement): Width {
     : 1;
 }
 
-const combineWith =
-  (fn: ReduceOp) =>
-  (a: Expr, b: Expr): Expr =>
-    op(COMBINE[fn], typeOf(a), a, b);
-
 /** The accumulator of a reduction; `first` is the reduction that it is paired with, if it shares its walk. */
 export function accumulatorFor(emitter: Emitter, statement: Statement): Accumulator {
   const { reduce, name } = statement;
@@ -69,16 +60,14 @@ export function accumulatorFor(emitter: Emitter, statement: Statement): Accumula
   const pair = emitter.view.pairs.get(name);
   if (pair?.kind === "exp-sum") return expSum(emitter, widthOf(emitter, statement));
   if (pair?.kind === "deviations") return deviations(emitter, widthOf(emitter, statement));
-  const scalar = computeType(statement.dtype);
-  const combine = combineWith(reduce.fn);
-  const one = (a: readonly Expr[], b: Expr | undefined): readonly Expr[] =>
-    a[0] === undefined || b === undefined ? [] : [combine(a[0], b)];
+  const start = startOfStatement(emitter, statement);
+  const { exact, lift } = monoidOf(reduce.fn);
   return {
-    names: [emitter.fresh("acc")],
-    identity: [identityOfStatement(emitter, statement)],
-    exact: REDUCE_OPS[reduce.fn].exact || scalar !== "f32",
-    merge: (a, b) => one(a, b[0]),
-    add: (a, value) => one(a, value),
+    names: start.map((_, i) => emitter.fresh(i === 0 ? "acc" : "at")),
+    identity: start,
+    exact: exact || computeType(statement.dtype) !== "f32",
+    merge: (a, b, bindTo) => combineExprs(reduce.fn, a, b, bindTo),
+    add: (a, values, bindTo) => combineExprs(reduce.fn, a, stateExprs(lift, { x: values }, bindTo), bindTo),
   };
 }
 
@@ -109,7 +98,8 @@ function expSum(emitter: Emitter, width: Width): Accumulator {
       const right = op("mul", type, at(b, 1), decay(at(b, 0), top, bindTo));
       return [top, op("add", type, left, right)];
     },
-    add: (a, value, bindTo) => {
+    add: (a, operands, bindTo) => {
+      const value = at(operands, 0);
       // One exponential: the larger of the two has factor 1.
       const top = bindTo("top", op("max", type, at(a, 0), value));
       const grows = bindTo("grows", op("gt", { scalar: "bool", width }, value, at(a, 0)));
@@ -145,7 +135,8 @@ function deviations(emitter: Emitter, width: Width): Accumulator {
       const mean = op("add", type, at(a, 1), op("mul", type, delta, share));
       return [count, mean, op("add", type, op("add", type, at(a, 2), at(b, 2)), between)];
     },
-    add: (a, value, bindTo) => {
+    add: (a, operands, bindTo) => {
+      const value = at(operands, 0);
       const count = bindTo("count", op("add", type, at(a, 0), one));
       const delta = bindTo("delta", op("sub", type, value, at(a, 1)));
       const mean = bindTo("mean", op("add", type, at(a, 1), op("div", type, delta, count)));
@@ -159,21 +150,25 @@ export const bindIn =
   (hint, value) =>
     bind(emitter, { out }, hint, value);
 
-/** Reductions of one walk, all lanes and vector elements put together; the results become values of the grid point. */
+/**
+ * Reductions of one walk, all lanes and vector elements put together; the results become values of the grid point.
+ * `leading` are further reductions that are component 0 of one of these.
+ */
 export function combineLanes(
   emitter: Emitter,
   grid: Scope,
   reductions: readonly Statement[],
   accumulators: readonly Accumulator[],
+  leading: ReadonlyMap<string, Statement>,
 ): void {
   const paired = (s: Statement): boolean => emitter.view.pairs.has(s.name);
   const plain = reductions.flatMap((s, i) => {
-    const whole = stateOf(accumulators[i] ?? missing(s))[0];
-    return paired(s) || whole === undefined
+    const whole = stateOf(accumulators[i] ?? missing(s));
+    return paired(s)
       ? []
-      : [{ statement: s, value: foldVector(emitter, grid, s.reduce?.fn ?? "sum", whole) }];
+      : [{ statement: s, state: foldVector(emitter, grid, s.reduce?.fn ?? "sum", whole) }];
   });
-  reduceGroup(emitter, grid, plain);
+  reduceGroup(emitter, grid, plain, leading);
   // The states of a pair are brought to the common maximum or mean, and then added up.
   const adjusted = reductions.flatMap((s, i) => {
     const pair = emitter.view.pairs.get(s.name);
@@ -184,7 +179,7 @@ export function combineLanes(
       pair.kind === "exp-sum"
         ? shareOfSum(emitter, grid, state, total)
         : shareOfDeviations(emitter, grid, s, state, total);
-    return [{ statement: s, value: foldVector(emitter, grid, "sum", value) }];
+    return [{ statement: s, state: foldVector(emitter, grid, "sum", [value]) }];
   });
   reduceGroup(emitter, grid, adjusted);
   for (const { statement } of adjusted) finishPair(emitter, grid, statement);
@@ -194,27 +189,33 @@ function missing(statement: Statement): never {
   throw new CompilerBug("lowering", [`reduction ${statement.name} lacks its accumulator or its pair`]);
 }
 
-function foldVector(emitter: Emitter, grid: Scope, fn: ReduceOp, whole: Expr): Expr {
+function foldVector(emitter: Emitter, grid: Scope, fn: ReduceOp, whole: readonly Expr[]): readonly Expr[] {
   const { schedule } = emitter;
   const inRow = schedule.vectorAxis !== null && schedule.rowAxes.includes(schedule.vectorAxis);
-  return bind(emitter, grid, "r", inRow ? foldComponents(whole, combineWith(fn)) : whole);
+  const bindTo = bindIn(emitter, grid.out);
+  // Components of several are named at each step: all of them are in the formula of each.
+  const combine = (a: readonly Expr[], b: readonly Expr[]): readonly Expr[] => {
+    const combined = combineExprs(fn, a, b, bindTo);
+    return combined.length === 1 ? combined : combined.map((value) => bindTo("r", value));
+  };
+  return (inRow ? foldElements(whole, combine) : whole).map((value) => bindTo("r", value));
 }
 
 function reduceGroup(
   emitter: Emitter,
   grid: Scope,
-  found: readonly { readonly statement: Statement; readonly value: Expr }[],
+  found: readonly { readonly statement: Statement; readonly state: readonly Expr[] }[],
+  leading: ReadonlyMap<string, Statement> = new Map(),
 ): void {
   const { lanes, order } = laneOrder(emitter.schedule);
   const items: GroupReduceItem[] = [];
-  for (const { statement, value } of found) {
-    if (lanes === 1) {
-      grid.values.set(statement.name, value);
-      continue;
-    }
-    const result = emitter.fresh("sum");
-    items.push({ fn: statement.reduce?.fn ?? "sum", value, result });
-    grid.values.set(statement.name, nameOf(result, typeOf(value)));
+  for (const { statement, state } of found) {
+    const fn = statement.reduce?.fn ?? "sum";
+    const parts = state.map((value) => ({ value, result: lanes === 1 ? "" : emitter.fresh("sum") }));
+    const results = parts.map(({ value, result }) => (lanes === 1 ? value : nameOf(result, typeOf(value))));
+    if (lanes > 1) items.push({ fn, parts });
+    grid.values.set(statement.name, at(results, monoidOf(fn).result));
+    for (const [name, of] of leading) if (of === statement) grid.values.set(name, at(results, 0));
   }
   if (items.length === 0) return;
   const method = emitter.schedule.reduction === "subgroup" ? "subgroup" : "tree";

@@ -2,14 +2,15 @@
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { Phase } from "../ir/group-view.ts";
 import type { Statement, Store } from "../ir/index-notation.ts";
-import { COMBINE } from "../ir/kernel-values.ts";
+import { combineExprs } from "../ir/kernel-states.ts";
 import type { Expr, Stmt, ValueType, Width } from "../ir/kernel.ts";
 import { lanesSharing } from "../ir/schedule.ts";
 import {
   accumulatorFor,
   bindIn,
   combineLanes,
-  identityOfStatement,
+  operandsOf,
+  startOfStatement,
   stateOf,
   widthOf,
   type Accumulator,
@@ -17,13 +18,16 @@ import {
 import { bind, isVectorIndex, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
 import { unitsOf, type Position } from "./enter-grid.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
-import { component, computeType, nameOf, op, widen } from "./kernel-expr.ts";
+import { component, computeType, nameOf, widen } from "./kernel-expr.ts";
 import { statementsOf } from "./keep-values.ts";
 import { lowerValue, readValue } from "./lower-value.ts";
+import { findLeading } from "./shared-states.ts";
 import { assignState, declareState, walkRow, type WalkAxis } from "./walk-row.ts";
 
-export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position: Position): void {
+export function lowerPhase(emitter: Emitter, grid: Scope, whole: Phase, position: Position): void {
   const { schedule, fresh } = emitter;
+  const leading = findLeading(whole.reductions);
+  const phase = { ...whole, reductions: whole.reductions.filter((r) => !leading.has(r.name)) };
   const accumulators = phase.reductions.map((r) => accumulatorFor(emitter, r));
   for (const a of accumulators) grid.out.push(...declareState(a));
   const cached = keepsRegisters(emitter);
@@ -44,7 +48,7 @@ export function lowerPhase(emitter: Emitter, grid: Scope, phase: Phase, position
   grid.out.push(...loops);
   for (const cache of emitter.filling) emitter.filled.add(cache);
   emitter.filling.clear();
-  combineLanes(emitter, grid, phase.reductions, accumulators);
+  combineLanes(emitter, grid, phase.reductions, accumulators, leading);
 }
 
 /** Whether steps of a row name registers: their loops are unrolled then. */
@@ -103,14 +107,16 @@ function writeStep(
     const pair = emitter.view.pairs.get(statement.name);
     const fed = pair === undefined ? statement : emitter.view.statements.get(pair.first);
     if (fed === undefined) return;
-    const key = `operand of ${fed.name}`;
-    const known = scope.values.get(key);
-    const value =
-      known ??
-      bind(emitter, scope, "x", widen(lowerValue(emitter, scope, fed.value), widthOf(emitter, statement)));
-    scope.values.set(key, value);
+    const operands = operandsOf(fed).map((expr, k) => {
+      const key = `operand ${String(k)} of ${fed.name}`;
+      const value =
+        scope.values.get(key) ??
+        bind(emitter, scope, "x", widen(lowerValue(emitter, scope, expr), widthOf(emitter, statement)));
+      scope.values.set(key, value);
+      return value;
+    });
     const bindTo = bindIn(emitter, scope.out);
-    assignState(accumulator, accumulator.add(stateOf(accumulator), value, bindTo), bindTo, scope.out);
+    assignState(accumulator, accumulator.add(stateOf(accumulator), operands, bindTo), bindTo, scope.out);
   });
   for (const statement of phase.carried) addToCarried(emitter, scope, statement);
   for (const store of phase.stores) writeStore(emitter, scope, store, position.inRange);
@@ -148,13 +154,9 @@ export function declareKept(emitter: Emitter, grid: Scope): void {
 function addToCarried(emitter: Emitter, scope: Scope, statement: Statement): void {
   const kept = registerOf(emitter, statement, scope.cacheAt);
   const value = widen(lowerValue(emitter, scope, statement.value), widthOf(emitter, statement));
-  const fn = COMBINE[statement.reduce?.fn ?? "sum"];
-  scope.out.push({
-    kind: "setRegister",
-    array: kept.array,
-    index: kept.index,
-    value: op(fn, kept.type, kept, value),
-  });
+  const combined = combineExprs(statement.reduce?.fn ?? "sum", [kept], [value], bindIn(emitter, scope.out));
+  for (const total of combined)
+    scope.out.push({ kind: "setRegister", array: kept.array, index: kept.index, value: total });
 }
 
 type RegisterExpr = Expr & { readonly kind: "register" };
@@ -176,7 +178,7 @@ export function declareCarried(emitter: Emitter, grid: Scope): void {
     if (statement === undefined) continue;
     const counter = emitter.fresh("k");
     const { type } = registerOf(emitter, statement, u32(0));
-    const value = identityOfStatement(emitter, statement);
+    const [value = u32(0)] = startOfStatement(emitter, statement);
     grid.out.push({ kind: "registers", name: array, type, length });
     const body: Stmt[] = [
       { kind: "setRegister", array, index: length === 1 ? u32(0) : nameOf(counter), value },

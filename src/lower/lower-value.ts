@@ -43,6 +43,8 @@ export function lowerValue(emitter: Emitter, scope: Scope, expr: ScalarExpr, cla
       const width = widest(args);
       return op(expr.fn, { scalar, width }, ...args.map((a) => widen(a, width)));
     }
+    case "tuple":
+      throw new CompilerBug("lowering", ["a tuple is no operand"]);
     case "guard": {
       const condition = bind(emitter, scope, "inside", lowerBounds(emitter, scope, expr.bounds));
       const [yes, no] = [
@@ -145,17 +147,22 @@ function lowerBounds(emitter: Emitter, scope: Scope, bounds: readonly Bound[]): 
   return tests.reduce((a, b) => op("and", BOOL, a, b));
 }
 
-/** Components of a vector combined into one scalar, neighbours first. */
-export function foldComponents(value: Expr, combine: (a: Expr, b: Expr) => Expr): Expr {
-  const { width } = typeOf(value);
-  let parts = Array.from({ length: width }, (_, c) => (width === 1 ? value : component(value, c)));
-  while (parts.length > 1) {
-    const next: Expr[] = [];
-    for (let i = 0; i < parts.length; i += 2) {
-      const [a, b] = [parts[i], parts[i + 1]];
-      if (a !== undefined && b !== undefined) next.push(combine(a, b));
+/** The states of a vector's elements combined into one, neighbours first. */
+export function foldElements(
+  state: readonly Expr[],
+  combine: (a: readonly Expr[], b: readonly Expr[]) => readonly Expr[],
+): readonly Expr[] {
+  const width = Math.max(1, ...state.map((e) => typeOf(e).width));
+  let elements = Array.from({ length: width }, (_, c) =>
+    state.map((e) => (width === 1 ? e : component(e, c))),
+  );
+  while (elements.length > 1) {
+    const next: Expr[][] = [];
+    for (let i = 0; i < elements.length; i += 2) {
+      const [a, b] = [elements[i], elements[i + 1]];
+      if (a !== undefined && b !== undefined) next.push([...combine(a, b)]);
     }
-    parts = next;
+    elements = next;
   }
-  return parts[0] ?? value;
+  return elements[0] ?? state;
 }

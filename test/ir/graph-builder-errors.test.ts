@@ -81,6 +81,12 @@ const MISTAKES: readonly Mistake[] = [
     "axis 0 of f32[0,3] has length 0; concatenate a first element, or reduce other axes",
   ],
   [
+    "position in nothing",
+    (b) => b.reduce("argmin", f32(b, "e", 3, 0), { axis: 1 }, span),
+    "error[empty-reduction]: argmin over zero elements has no value",
+    "axis 1 of f32[3,0] has length 0; concatenate a first element, or reduce other axes",
+  ],
+  [
     "reshape to another count",
     (b, x) => b.reshape(x, [5, 5], span),
     "error[shape-mismatch]: cannot reshape f32[8,256] to [5,5]",

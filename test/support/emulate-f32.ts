@@ -3,14 +3,14 @@
  * to what the op table allows, flushed subnormals, reductions in any order. Written without the interpreter's code, one
  * coordinate at a time, so that the two check each other.
  */
-import { elementCount, isFloat, isInteger, rowMajorStrides } from "../../src/ir/dtype.ts";
-import type { DType } from "../../src/ir/dtype.ts";
+import { elementCount, isFloat, rowMajorStrides } from "../../src/ir/dtype.ts";
+import type { DType, TensorType } from "../../src/ir/dtype.ts";
 import { nodeAt } from "../../src/ir/graph.ts";
 import type { Graph, MapNode, Node, NodeId, ReduceNode } from "../../src/ir/graph.ts";
-import { REDUCE_OPS } from "../../src/ir/reduce-ops.ts";
-import type { ReduceOpInfo } from "../../src/ir/reduce-ops.ts";
+import { combineNumbers } from "../../src/ir/monoids.ts";
+import { givesPosition, REDUCE_OPS } from "../../src/ir/reduce-ops.ts";
 import { castValue } from "../../src/ir/round.ts";
-import { evaluateScalar, SCALAR_OPS, wrapInteger } from "../../src/ir/scalar-ops.ts";
+import { evaluateScalar, SCALAR_OPS } from "../../src/ir/scalar-ops.ts";
 import type { ScalarOpInfo } from "../../src/ir/scalar-ops.ts";
 
 type Random = () => number;
@@ -73,7 +73,7 @@ function emulateNode(
       return each((i) => castValue(from, dtype, values[node.arg]?.[i] ?? 0));
     }
     case "reduce":
-      return emulateReduce(node, values[node.arg] ?? [], nodeAt(graph, node.arg).type.shape, random);
+      return emulateReduce(node, values[node.arg] ?? [], nodeAt(graph, node.arg).type, random);
     case "concat":
       return each((i) => readConcat(graph, node.args, node.axis, coordinatesOf(i, shape), values));
     case "reshape":
@@ -143,44 +143,45 @@ function emulateOp(node: MapNode, dtype: DType, args: readonly number[], random:
 function emulateReduce(
   node: ReduceNode,
   x: readonly number[],
-  shape: readonly number[],
+  { shape, dtype: from }: TensorType,
   random: Random,
 ): number[] {
-  const { shape: kept, dtype } = node.type;
+  const { shape: kept } = node.type;
+  const isPosition = givesPosition(node.fn);
   const rows: number[][] = Array.from({ length: elementCount(kept) }, () => []);
   x.forEach((value, i) => {
     const coordinates = coordinatesOf(i, shape).map((c, d) => (node.axes.includes(d) ? 0 : c));
     rows[indexOf(coordinates, kept)]?.push(value);
   });
-  const info: ReduceOpInfo = REDUCE_OPS[node.fn];
-  const combine = (a: number, b: number): number => {
-    if (isInteger(dtype))
-      return wrapInteger(
-        dtype,
-        node.fn === "prod" ? Math.imul(a, b) : wrapInteger(dtype, info.evaluate(a, b)),
-      );
-    return toF32(info.evaluate(a, b), random);
-  };
-  return rows.map((row) =>
-    row.length === 0 ? (info.identity ?? NaN) : combineInChains(shuffle(row, random), combine),
-  );
+  const { identity, result } = REDUCE_OPS[node.fn];
+  const combine = (a: State, b: State): State =>
+    combineNumbers(node.fn, from, a, b).map((value) => (isFloat(from) ? toF32(value, random) : value));
+  return rows.map((row) => {
+    const states = row.map((value, position): State => (isPosition ? [value, position] : [value]));
+    return states.length === 0
+      ? (identity ?? NaN)
+      : (combineInChains(shuffle(states, random), combine)[result] ?? NaN);
+  });
 }
 
-function combineInChains(row: readonly number[], combine: (a: number, b: number) => number): number {
+type State = readonly number[];
+
+function combineInChains(row: readonly State[], combine: (a: State, b: State) => State): State {
   let level = row;
   while (level.length > 1) {
-    const next: number[] = [];
+    const next: State[] = [];
     for (let i = 0; i < level.length; i += 100) next.push(level.slice(i, i + 100).reduce(combine));
     level = next;
   }
-  return level[0] ?? NaN;
+  return level[0] ?? [];
 }
 
-function shuffle(row: readonly number[], random: Random): number[] {
+function shuffle<T>(row: readonly T[], random: Random): T[] {
   const out = [...row];
   for (let i = out.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
-    [out[i], out[j]] = [out[j] ?? 0, out[i] ?? 0];
+    const [p, q] = [out[i], out[j]];
+    if (p !== undefined && q !== undefined) [out[i], out[j]] = [q, p];
   }
   return out;
 }

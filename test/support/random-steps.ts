@@ -26,6 +26,7 @@ export const STEP_KINDS = [
   "compare",
   "cast",
   "mean",
+  "position",
   "iota",
   "center",
   "normalize",
@@ -88,6 +89,7 @@ const INTEGER_OPS: readonly ScalarOp[] = ["neg", "abs", "sign"];
 const FLOAT_PAIRS: readonly ScalarOp[] = ["add", "sub", "mul", "div", "max", "min", "pow", "atan2"];
 const INTEGER_PAIRS: readonly ScalarOp[] = ["add", "sub", "mul", "max", "min"];
 const BOOL_PAIRS: readonly ScalarOp[] = ["and", "or", "xor"];
+const POSITIONS: readonly ReduceOp[] = ["argmax", "argmin", "argmax_last", "argmin_last"];
 const COMPARISONS: readonly ScalarOp[] = ["lt", "eq", "ne", "le", "gt", "ge"];
 const LITERALS = [1, 2, 0, -1, 0.5, 3, 1e-5, 1e-7, -2.5];
 
@@ -144,6 +146,12 @@ const STEPS: Readonly<Record<Step["kind"], (context: Context) => Value | undefin
     const isEmpty = axis.some((d) => x.type.shape[d] === 0);
     if (isEmpty && REDUCE_OPS[fn].identity === null) return undefined;
     return builder.reduce(fn, x, { axis, keepdims: step.b % 3 !== 0 });
+  },
+  position: ({ builder, x, step }) => {
+    const fn = pick(POSITIONS, step.b) ?? "argmax";
+    const axis = chooseAxes(x, step.c);
+    const isEmpty = axis.some((d) => x.type.shape[d] === 0);
+    return isEmpty ? undefined : builder.reduce(fn, x, { axis, keepdims: step.b % 3 !== 0 });
   },
   mean: ({ builder, x, step }) =>
     elementCount(x.type.shape) === 0

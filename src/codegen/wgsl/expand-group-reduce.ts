@@ -4,7 +4,7 @@
  * Requires: a verified kernel.
  * Ensures:  every `groupReduce` that is left stays inside a subgroup (`isInsideSubgroup`); all lanes of a row combine the
  *           same numbers in the same order (in a subgroup: up to the order of two operands), and so do runs. All items of
- *           one statement share its barriers.
+ *           one statement share its barriers, unless their scratch does not fit at once (reduce-in-rounds.ts).
  *
  *     groupReduce 256 inner: s = sum x    =>    scratch[lane] = x
  *                                               barrier
@@ -16,26 +16,31 @@
  * neighbouring slots. Few lanes take one level. Method "subgroup" is expanded by expand-subgroup-reduce.ts where the
  * lanes lie as it needs them, and as a tree elsewhere. How scratch is shared: group-scratch.ts.
  */
-import type { Expr, Kernel, LaneDigit, Stmt } from "../../ir/kernel.ts";
-import { typeOf } from "../../ir/kernel.ts";
+import type { Expr, Kernel, LaneDigit, SharedArray, Stmt } from "../../ir/kernel.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import { LANE, bodyOf, collectNames, forEachStmt, makeIndex, someStmt, u32 } from "../../ir/walk-kernel.ts";
+import { LANE, bodyOf, collectNames, makeIndex, someStmt, u32 } from "../../ir/walk-kernel.ts";
 import { expandInSubgroups, isInsideSubgroup, provenSubgroupLanes } from "./expand-subgroup-reduce.ts";
-import { combineSlots, isLaneBelow, takeScratch, type Expansion, type GroupReduce } from "./group-scratch.ts";
+import {
+  combineSlots,
+  isLaneBelow,
+  nameResults,
+  takeScratch,
+  type Expansion,
+  type GroupReduce,
+} from "./group-scratch.ts";
+import { reduceInRounds, scratchBytesPerLane } from "./reduce-in-rounds.ts";
 
 /** Up to so many lanes, reading all slots costs less than a second barrier. Barriers of software adapters are slow. */
 const ONE_LEVEL_LANES = 16;
 const ONE_LEVEL_LANES_SOFTWARE = 64;
 
 export function expandGroupReduce(kernel: Kernel, profile: DeviceProfile): Kernel {
-  let bytesPerLane = 0;
-  forEachStmt(kernel.body, (stmt) => {
-    if (stmt.kind === "groupReduce" && !isInsideSubgroup(stmt, profile))
-      bytesPerLane = Math.max(bytesPerLane, bytesOf(stmt));
-  });
-  if (bytesPerLane === 0) return kernel;
+  const needsScratch = (stmt: GroupReduce): boolean => !isInsideSubgroup(stmt, profile);
+  if (scratchBytesPerLane(kernel.body, needsScratch) === 0) return kernel;
   const used = kernel.shared.reduce((sum, { type, length }) => sum + 4 * type.width * length, 0);
   const free = profile.limits.maxComputeWorkgroupStorageSize - used;
+  const rounds = reduceInRounds(kernel.body, free / kernel.workgroupSize, needsScratch);
+  const bytesPerLane = scratchBytesPerLane(rounds, needsScratch);
   const expansion: Expansion = {
     kernel,
     taken: collectNames(kernel),
@@ -45,12 +50,9 @@ export function expandGroupReduce(kernel: Kernel, profile: DeviceProfile): Kerne
     pending: new Set(),
     areas: 2 * bytesPerLane * kernel.workgroupSize <= free ? [0, 1] : [0],
   };
-  const body = expandBody(kernel.body, expansion);
+  const body = expandBody(rounds, expansion);
   return { ...kernel, body, shared: [...kernel.shared, ...expansion.scratch.values()] };
 }
-
-const bytesOf = (stmt: GroupReduce): number =>
-  stmt.items.reduce((sum, { value }) => sum + 4 * typeOf(value).width, 0);
 
 const hasGroupReduce = (body: readonly Stmt[]): boolean =>
   someStmt(body, (stmt) => stmt.kind === "groupReduce");
@@ -76,33 +78,45 @@ function expandBody(body: readonly Stmt[], expansion: Expansion): readonly Stmt[
 }
 
 function expandOne(stmt: GroupReduce, expansion: Expansion): readonly Stmt[] {
-  if (stmt.lanes === 1) return stmt.items.map(({ result, value }) => ({ kind: "let", name: result, value }));
+  if (stmt.lanes === 1)
+    return stmt.items.flatMap(({ parts }) =>
+      parts.map(({ result, value }): Stmt => ({ kind: "let", name: result, value })),
+    );
   if (stmt.method === "subgroup") {
     const expanded = expandInSubgroups(stmt, expansion);
     if (expanded !== undefined) return expanded;
   }
   const out: Stmt[] = [];
-  const arrays = takeScratch(stmt, expansion.kernel.workgroupSize, expansion, out);
+  const scratch = takeScratch(stmt, expansion.kernel.workgroupSize, expansion, out);
   const slots = describeSlots(stmt, expansion.kernel.workgroupSize);
   const radix = stmt.lanes <= expansion.oneLevelLanes ? 1 : chooseRadix(stmt.lanes);
   const left = stmt.lanes / radix;
-  for (const [item, array] of arrays)
-    out.push({ kind: "sharedStore", array: array.name, index: slots.own, value: item.value });
+  // Nobody but the lane itself reads its own slot between two barriers.
+  const storeOwn = (arrays: readonly SharedArray[], values: readonly Expr[]): Stmt[] =>
+    arrays.flatMap((array, i): Stmt[] => {
+      const value = values[i];
+      return value === undefined ? [] : [{ kind: "sharedStore", array: array.name, index: slots.own, value }];
+    });
+  for (const [item, arrays] of scratch)
+    out.push(
+      ...storeOwn(
+        arrays,
+        item.parts.map((part) => part.value),
+      ),
+    );
   out.push({ kind: "barrier" });
   if (radix > 1) {
     const first: Stmt[] = [];
-    for (const [item, array] of arrays) {
+    for (const item of scratch) {
       const slotOf = (j: Expr): Expr =>
         makeIndex("add", slots.own, makeIndex("mul", j, u32(left * slots.stride)));
-      const total = combineSlots(item, array, radix, slotOf, "part", expansion, first);
-      first.push({ kind: "sharedStore", array: array.name, index: slots.own, value: total }); // nobody else reads that slot
+      first.push(...storeOwn(item[1], combineSlots(item, radix, slotOf, "part", expansion, first)));
     }
     out.push({ kind: "if", condition: slots.isAmongFirst(left), body: first }, { kind: "barrier" });
   }
-  for (const [item, array] of arrays) {
+  for (const item of scratch) {
     const slotOf = (j: Expr): Expr => makeIndex("add", slots.base, makeIndex("mul", j, u32(slots.stride)));
-    const total = combineSlots(item, array, left, slotOf, "total", expansion, out);
-    out.push({ kind: "let", name: item.result, value: total });
+    out.push(...nameResults(item[0], combineSlots(item, left, slotOf, "total", expansion, out)));
   }
   return out;
 }

@@ -21,10 +21,18 @@
  * Ensures: the result depends neither on the size of subgroups nor on the run.
  */
 import { typeOf } from "../../ir/kernel.ts";
-import type { Expr, GroupReduceItem, SharedArray, Stmt } from "../../ir/kernel.ts";
+import type { Expr, GroupReduceItem, Stmt } from "../../ir/kernel.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { LANE, makeIndex, takeName, u32 } from "../../ir/walk-kernel.ts";
-import { combineSlots, isLaneBelow, takeScratch, type Expansion, type GroupReduce } from "./group-scratch.ts";
+import {
+  combineSlots,
+  isLaneBelow,
+  nameResults,
+  takeScratch,
+  type Expansion,
+  type GroupReduce,
+  type ScratchItem,
+} from "./group-scratch.ts";
 
 const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n));
 
@@ -50,28 +58,30 @@ export function expandInSubgroups(stmt: GroupReduce, expansion: Expansion): read
   if (stmt.lanes <= block) return isPowerOfTwo(stmt.lanes) ? [stmt] : undefined;
   if (stmt.lanes % block !== 0) return undefined;
   const out: Stmt[] = [];
-  const arrays = takeScratch(stmt, expansion.kernel.workgroupSize / block, expansion, out);
-  const parts = stmt.items.map((item) => ({
+  const scratch = takeScratch(stmt, expansion.kernel.workgroupSize / block, expansion, out);
+  const items = stmt.items.map((item) => ({
     ...item,
-    result: takeName(expansion.taken, `${item.result}_block`),
+    parts: item.parts.map((part) => ({ ...part, result: takeName(expansion.taken, `${part.result}_block`) })),
   }));
-  out.push({ ...stmt, lanes: block, items: parts });
-  const stores = parts.map(({ value, result }, i): Stmt => ({
-    kind: "sharedStore",
-    array: arrays[i]?.[1].name ?? "",
-    index: makeIndex("div", LANE, u32(block)),
-    value: { kind: "name", type: typeOf(value), name: result },
-  }));
+  out.push({ ...stmt, lanes: block, items });
+  const stores = items.flatMap(({ parts }, i) =>
+    parts.map(({ value, result }, k): Stmt => ({
+      kind: "sharedStore",
+      array: scratch[i]?.[1][k]?.name ?? "",
+      index: makeIndex("div", LANE, u32(block)),
+      value: { kind: "name", type: typeOf(value), name: result },
+    })),
+  );
   const isFirst = isLaneBelow(makeIndex("mod", LANE, u32(block)), 1);
   out.push({ kind: "if", condition: isFirst, body: stores }, { kind: "barrier" });
-  readBlocks(stmt, arrays, block, expansion, out);
+  readBlocks(stmt, scratch, block, expansion, out);
   return out;
 }
 
 /** Combines the slots of a row: by an exchange if they make whole blocks, else in every lane. */
 function readBlocks(
   stmt: GroupReduce,
-  arrays: readonly (readonly [GroupReduceItem, SharedArray])[],
+  scratch: readonly ScratchItem[],
   block: number,
   expansion: Expansion,
   out: Stmt[],
@@ -84,10 +94,16 @@ function readBlocks(
   const sharers = isExchanged ? Math.min(slots, block) : 1;
   const first = makeIndex("add", base, makeIndex("mod", LANE, u32(sharers)));
   const slotOf = (j: Expr): Expr => makeIndex("add", first, makeIndex("mul", j, u32(sharers)));
-  const items = arrays.map(([item, array]) => ({
-    ...item,
-    value: combineSlots(item, array, slots / sharers, slotOf, "blocks", expansion, out),
-  }));
+  const items: GroupReduceItem[] = [];
+  for (const one of scratch) {
+    const [item] = one;
+    const values = combineSlots(one, slots / sharers, slotOf, "blocks", expansion, out);
+    if (isExchanged)
+      items.push({
+        ...item,
+        parts: item.parts.map((part, i) => ({ ...part, value: values[i] ?? part.value })),
+      });
+    else out.push(...nameResults(item, values));
+  }
   if (isExchanged) out.push({ ...stmt, lanes: sharers, items });
-  else for (const { result, value } of items) out.push({ kind: "let", name: result, value });
 }

@@ -5,9 +5,9 @@
  * reduction's own barrier do; a barrier of its own stands only where control flow (a loop, an `if`) or a lack of
  * workgroup memory leaves no free area.
  */
-import { COMBINE } from "../../ir/kernel-values.ts";
+import { combineExprs } from "../../ir/kernel-states.ts";
 import { BOOL, U32, typeOf } from "../../ir/kernel.ts";
-import type { Expr, GroupReduceItem, Kernel, SharedArray, Stmt, ValueType } from "../../ir/kernel.ts";
+import type { Expr, GroupReduceItem, GroupReducePart, Kernel, SharedArray, Stmt } from "../../ir/kernel.ts";
 import { makeIndex, takeName, u32 } from "../../ir/walk-kernel.ts";
 
 export type GroupReduce = Stmt & { kind: "groupReduce" };
@@ -36,8 +36,11 @@ export const isLaneBelow = (lane: Expr, count: number): Expr => ({
   args: [lane, u32(count)],
 });
 
+/** A state and an array for each of its components. */
+export type ScratchItem = readonly [GroupReduceItem, readonly SharedArray[]];
+
 /**
- * A scratch array of `length` slots for each item, in an area that nobody reads any more; appends a barrier where there is
+ * A scratch array of `length` slots for each component, in an area that nobody reads any more; appends a barrier where there is
  * none. The caller has to put a barrier between its writes and its reads: it frees the other area.
  */
 export function takeScratch(
@@ -45,7 +48,7 @@ export function takeScratch(
   length: number,
   expansion: Expansion,
   out: Stmt[],
-): readonly (readonly [GroupReduceItem, SharedArray])[] {
+): readonly ScratchItem[] {
   if (expansion.areas.every((area) => expansion.pending.has(area))) {
     out.push({ kind: "barrier" });
     expansion.pending = new Set();
@@ -53,8 +56,8 @@ export function takeScratch(
   const area = expansion.areas.find((candidate) => !expansion.pending.has(candidate)) ?? 0;
   expansion.pending = new Set([area]);
   const count = new Map<string, number>();
-  return stmt.items.map((item) => {
-    const type = typeOf(item.value);
+  const takeArray = ({ value }: GroupReducePart): SharedArray => {
+    const type = typeOf(value);
     const kind = `${type.scalar}${type.width === 1 ? "" : `x${String(type.width)}`}`;
     const position = count.get(kind) ?? 0;
     count.set(kind, position + 1);
@@ -66,49 +69,86 @@ export function takeScratch(
       length: Math.max(length, known?.length ?? 0),
     };
     expansion.scratch.set(key, array);
-    return [item, array] as const;
-  });
+    return array;
+  };
+  return stmt.items.map((item) => [item, item.parts.map(takeArray)] as const);
 }
 
-/** Appends the loads of `count` slots and their combination; gives the total. */
+/** Appends the loads of `count` slots and their combination; gives the total, component by component. */
 export function combineSlots(
-  item: GroupReduceItem,
-  array: SharedArray,
+  [item, arrays]: ScratchItem,
   count: number,
   slotOf: (j: Expr) => Expr,
   label: string,
   expansion: Expansion,
   out: Stmt[],
-): Expr {
-  const type: ValueType = array.type;
-  const nameFresh = (suffix: string): Expr & { kind: "name" } => ({
-    kind: "name",
-    type,
-    name: takeName(expansion.taken, `${item.result}_${suffix}`),
-  });
-  const load = (into: string, j: Expr): Stmt => ({
-    kind: "sharedLoad",
-    name: into,
-    array: array.name,
-    index: slotOf(j),
-  });
-  const combine = (a: Expr, b: Expr): Expr => ({ kind: "op", fn: COMBINE[item.fn], type, args: [a, b] });
+): readonly Expr[] {
+  const nameFresh = (suffix: string): (Expr & { kind: "name" })[] =>
+    arrays.map(({ type }, i) => ({
+      kind: "name",
+      type,
+      name: takeName(expansion.taken, `${item.parts[i]?.result ?? ""}_${suffix}`),
+    }));
+  const load = (into: readonly { readonly name: string }[], j: Expr): Stmt[] =>
+    arrays.map((array, i) => ({
+      kind: "sharedLoad",
+      name: into[i]?.name ?? "",
+      array: array.name,
+      index: slotOf(j),
+    }));
+  const combine = (
+    left: readonly Expr[],
+    right: readonly Expr[],
+    at: string,
+    target: Stmt[],
+  ): readonly Expr[] => combineInto(item, left, right, `${label}_${at}`, expansion.taken, target);
   if (count <= UNROLL_LIMIT) {
     const slots = Array.from({ length: count }, (_, j) => nameFresh(`${label}_${String(j)}`));
-    slots.forEach((slot, j) => out.push(load(slot.name, u32(j))));
-    return slots.reduce<Expr>((total, slot, j) => (j === 0 ? slot : combine(total, slot)), u32(0));
+    slots.forEach((slot, j) => out.push(...load(slot, u32(j))));
+    return slots.reduce<readonly Expr[]>(
+      (total, slot, j) => (j === 0 ? slot : combine(total, slot, String(j), out)),
+      [],
+    );
   }
   const [first, total, next] = [nameFresh(`${label}_0`), nameFresh(label), nameFresh(`${label}_next`)];
-  const counter = takeName(expansion.taken, `${item.result}_${label}_k`);
+  const counter = takeName(expansion.taken, `${item.parts[0]?.result ?? ""}_${label}_k`);
   const k: Expr = { kind: "name", type: U32, name: counter };
-  const body: Stmt[] = [
-    load(next.name, makeIndex("add", k, u32(1))),
-    { kind: "assign", name: total.name, value: combine(total, next) },
-  ];
+  const body: Stmt[] = load(next, makeIndex("add", k, u32(1)));
+  combine(total, next, "next", body).forEach((value, i) =>
+    body.push({ kind: "assign", name: total[i]?.name ?? "", value }),
+  );
   out.push(
-    load(first.name, u32(0)),
-    { kind: "var", name: total.name, value: first },
+    ...load(first, u32(0)),
+    ...total.map(({ name }, i): Stmt => ({ kind: "var", name, value: first[i] ?? u32(0) })),
     { kind: "for", counter, trips: count - 1, unroll: false, body },
   );
   return total;
 }
+
+/**
+ * Two states combined. Several components each get a name, since all of them are in the formula of each; a single one
+ * stays an expression.
+ */
+function combineInto(
+  { fn, parts }: GroupReduceItem,
+  left: readonly Expr[],
+  right: readonly Expr[],
+  label: string,
+  taken: Set<string>,
+  out: Stmt[],
+): readonly Expr[] {
+  const share = (hint: string, value: Expr, i = 0): Expr => {
+    const name = takeName(taken, `${parts[i]?.result ?? ""}_${label}_${hint}`);
+    out.push({ kind: "let", name, value });
+    return { kind: "name", type: typeOf(value), name };
+  };
+  const combined = combineExprs(fn, left, right, share);
+  return combined.length === 1 ? combined : combined.map((value, i) => share("both", value, i));
+}
+
+/** Lets for the results of a state. */
+export const nameResults = ({ parts }: GroupReduceItem, values: readonly Expr[]): Stmt[] =>
+  parts.flatMap(({ result }, i): Stmt[] => {
+    const value = values[i];
+    return value === undefined ? [] : [{ kind: "let", name: result, value }];
+  });

@@ -23,6 +23,7 @@ import {
   someStmt,
   takeName,
   u32,
+  mapParts,
 } from "../../ir/walk-kernel.ts";
 
 /** What the names of one expanded iteration stand for; looked up from the innermost iteration outwards. */
@@ -118,7 +119,7 @@ function renameDeclared(stmt: Stmt, rename: (name: string) => string): Stmt {
     case "for":
       return { ...stmt, counter: rename(stmt.counter) };
     case "groupReduce":
-      return { ...stmt, items: stmt.items.map((item) => ({ ...item, result: rename(item.result) })) };
+      return mapParts(stmt, (part) => ({ ...part, result: rename(part.result) }));
     case "registers":
     case "setRegister":
     case "store":

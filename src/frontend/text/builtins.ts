@@ -5,7 +5,7 @@
 import type { Span } from "../../diagnostics/diagnostic.ts";
 import { DTYPES } from "../../ir/dtype.ts";
 import type { GraphBuilder, Operand, Value } from "../../ir/graph-builder.ts";
-import { type REDUCE_OPS, type ReduceOp } from "../../ir/reduce-ops.ts";
+import type { ReduceOp } from "../../ir/reduce-ops.ts";
 import { isScalarOp, SCALAR_OPS, type ScalarOp } from "../../ir/scalar-ops.ts";
 
 /** What each kind of parameter hands to `build`. All but operands are known at compile time. */
@@ -93,14 +93,14 @@ const defineReduction = (fn: ReduceOp): BuiltinFunction =>
     builder.reduce(fn, x, { axis: axis ?? undefined, keepdims }, span),
   );
 
-const REDUCE_NAMES: readonly ReduceOp[] = [
-  "sum",
-  "prod",
-  "max",
-  "min",
-  "any",
-  "all",
-] satisfies (keyof typeof REDUCE_OPS)[];
+const REDUCE_NAMES: readonly ReduceOp[] = ["sum", "prod", "max", "min", "any", "all"];
+
+const definePosition = (fn: "argmax" | "argmin"): BuiltinFunction =>
+  defineBuiltin(
+    { ...REDUCTION, selectLast: "boolean?" },
+    (builder, { x, axis, keepdims, selectLast }, span) =>
+      builder.reduce(selectLast === true ? `${fn}_last` : fn, x, { axis: axis ?? undefined, keepdims }, span),
+  );
 
 /** Every function that a program may call without declaring it. */
 export const BUILTINS: Builtins = new Map<string, BuiltinFunction>([
@@ -109,6 +109,8 @@ export const BUILTINS: Builtins = new Map<string, BuiltinFunction>([
     .filter((fn) => !OPERATORS_ONLY.has(fn))
     .map((fn) => [SPELLING.get(fn) ?? fn, defineScalar(fn)] as const),
   ...REDUCE_NAMES.map((fn) => [fn, defineReduction(fn)] as const),
+  ["argmax", definePosition("argmax")],
+  ["argmin", definePosition("argmin")],
   ...DTYPES.map(
     (dtype) =>
       [

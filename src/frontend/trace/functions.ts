@@ -3,7 +3,7 @@
  * takes its trace from its operands.
  */
 import type { DType } from "../../ir/dtype.ts";
-import type { ReduceOptions, SliceRange } from "../../ir/graph-builder.ts";
+import type { PositionOptions, ReduceOptions, SliceRange } from "../../ir/graph-builder.ts";
 import { traceMap, traceOp } from "./traced-tensor.ts";
 import type { TracedOperand, TracedTensor } from "./traced-tensor.ts";
 
@@ -72,6 +72,10 @@ export const max = (x: TracedTensor, options?: ReduceOptions): TracedTensor => x
 export const min = (x: TracedTensor, options?: ReduceOptions): TracedTensor => x.min(options);
 export const any = (x: TracedTensor, options?: ReduceOptions): TracedTensor => x.any(options);
 export const all = (x: TracedTensor, options?: ReduceOptions): TracedTensor => x.all(options);
+/** Position of the largest element, i32; a nan is the largest, and of equal elements the first one counts. */
+export const argmax = (x: TracedTensor, options?: PositionOptions): TracedTensor => x.argmax(options);
+/** Position of the smallest element, i32; a nan is the smallest, and of equal elements the first one counts. */
+export const argmin = (x: TracedTensor, options?: PositionOptions): TracedTensor => x.argmin(options);
 export const mean = (x: TracedTensor, options?: ReduceOptions): TracedTensor => x.mean(options);
 
 export const reshape = (x: TracedTensor, shape: readonly number[]): TracedTensor => x.reshape(shape);

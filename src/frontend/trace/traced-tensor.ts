@@ -12,11 +12,19 @@ import { captureCallSite } from "../../diagnostics/call-site.ts";
 import { fail } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../diagnostics/diagnostic.ts";
 import { elementCount, printType } from "../../ir/dtype.ts";
-import type { DType, TensorType } from "../../ir/dtype.ts";
-import type { GraphBuilder, Operand, ReduceOptions, SliceRange, Value } from "../../ir/graph-builder.ts";
+import type { DType } from "../../ir/dtype.ts";
+import type {
+  GraphBuilder,
+  Operand,
+  PositionOptions,
+  ReduceOptions,
+  SliceRange,
+  Value,
+} from "../../ir/graph-builder.ts";
 import type { ReduceOp } from "../../ir/reduce-ops.ts";
 import type { ScalarOp } from "../../ir/scalar-ops.ts";
-import { resolveAxes, resolveAxis } from "../../ir/shape-rules.ts";
+import { resolveAxis } from "../../ir/shape-rules.ts";
+import { refuseOperand, refuseValue, squeezeShape } from "./refuse.ts";
 import { checkOpen, checkSameScope, locateCall } from "./trace-scope.ts";
 import type { TraceScope } from "./trace-scope.ts";
 
@@ -243,6 +251,12 @@ export class TracedTensor {
   all(options?: ReduceOptions): TracedTensor {
     return traceReduce("all", this, options);
   }
+  argmax(options?: PositionOptions): TracedTensor {
+    return tracePosition("argmax", this, options);
+  }
+  argmin(options?: PositionOptions): TracedTensor {
+    return tracePosition("argmin", this, options);
+  }
   mean(options?: ReduceOptions): TracedTensor {
     return traceOp("mean", [this], ({ builder, value, span }) => builder.mean(value(this), options, span));
   }
@@ -317,36 +331,17 @@ export class TracedTensor {
   }
 }
 
-function refuseValue(message: string): never {
-  fail("value-dependent", `${message}, which is not known while its function is traced`, {
-    span: captureCallSite(1),
-    help:
-      "compute with methods (x.add(y), x.lt(y)), choose between values with where(condition, x, y), take parts with " +
-      "slice; dtype, shape, ndim and size are known",
-  });
-}
-
-function squeezeShape(
-  type: TensorType,
-  axis: number | readonly number[],
-  span: Span | undefined,
-): readonly number[] {
-  const axes = resolveAxes(typeof axis === "number" ? [axis] : axis, type, span);
-  const long = axes.find((d) => type.shape[d] !== 1);
-  if (long !== undefined)
-    fail("invalid-axis", `axis ${String(long)} of ${printType(type)} has not length 1`, {
-      span,
-      help: "squeeze drops dimensions of length 1 only; reduce or reshape others",
-    });
-  return type.shape.filter((_, d) => !axes.includes(d));
-}
-
 /** Elementwise op of the table; `name` is what users call it. */
 export const traceMap = (fn: ScalarOp, operands: readonly TracedOperand[], name: string = fn): TracedTensor =>
   traceOp(name, operands, ({ builder, operand, span }) => builder.map(fn, operands.map(operand), span));
 
 const traceReduce = (fn: ReduceOp, tensor: TracedTensor, options: ReduceOptions | undefined): TracedTensor =>
   traceOp(fn, [tensor], ({ builder, value, span }) => builder.reduce(fn, value(tensor), options, span));
+
+const tracePosition = (fn: "argmax" | "argmin", tensor: TracedTensor, options: PositionOptions = {}) =>
+  traceOp(fn, [tensor], ({ builder, value, span }) =>
+    builder.reduce(options.selectLast === true ? `${fn}_last` : fn, value(tensor), options, span),
+  );
 
 /**
  * Builds one op in the trace of its operands. `op` is the name that users call; `operands` are all that it takes.
@@ -375,14 +370,4 @@ export function traceOp(
     typeof given === "number" || typeof given === "boolean" ? given : value(given);
   operands.forEach(operand);
   return new TracedTensor(scope, build({ builder: scope.builder, span, value, operand }));
-}
-
-/** For callers without types: what is no operand is named, instead of failing somewhere inside. */
-function refuseOperand(op: string, given: unknown, span: Span | undefined): never {
-  const kind =
-    given === null ? "null" : Array.isArray(given) ? "an array" : `a value of type ${typeof given}`;
-  fail("wrong-argument", `${op} is given ${kind}`, {
-    span,
-    help: "operands are traced tensors, numbers and booleans; pass data as an argument of the traced function",
-  });
 }

@@ -6,7 +6,7 @@
  *           - no reshape of a reshape, transpose of a transpose, broadcast of a broadcast, slice of a slice, pad of a pad
  *             with the same value;
  *           - no view, pad or concat that changes nothing; a transpose that moves only dimensions of length 1 is a reshape;
- *           - reduce has no axis of length 1; a reduce of a reduce by the same op is one reduce, where nobody else reads
+ *           - reduce has no axis of length 1 (a position in such a row is 0); a reduce of a reduce by the same op is one reduce, where nobody else reads
  *             the inner one and the order of evaluation cannot be seen (integers, max, min, any, all).
  *           Values are bit-identical, but for the sign of a sum that consists of a single -0 (a sum that starts from 0
  *           gives +0, one that does not -0; neither is promised). Linear time.
@@ -30,7 +30,7 @@ import type {
   SliceNode,
   TransposeNode,
 } from "../../ir/graph.ts";
-import { REDUCE_OPS } from "../../ir/reduce-ops.ts";
+import { givesPosition, REDUCE_OPS } from "../../ir/reduce-ops.ts";
 import { isInput, rewriteNodes } from "../../ir/rewrite-graph.ts";
 import { SCALAR_OPS } from "../../ir/scalar-ops.ts";
 import type { ScalarOp, ScalarOpInfo } from "../../ir/scalar-ops.ts";
@@ -115,12 +115,15 @@ function orderOperands(node: MapNode, at: At): Step {
 
 function dropUnitAxes(node: ReduceNode, operand: Node): Step {
   const axes = node.axes.filter((axis) => operand.type.shape[axis] !== 1);
+  if (axes.length === 0 && givesPosition(node.fn))
+    return { op: "const", type: node.type, value: 0, span: node.span };
   if (axes.length === 0) return node.arg; // reduced dimensions keep length 1, so not even the shape changes
   return axes.length === node.axes.length ? undefined : { ...node, axes };
 }
 
 function mergeReductions(node: ReduceNode, operand: Node, isOnlyUse: boolean): Step {
-  if (operand.op !== "reduce" || operand.fn !== node.fn || !isOnlyUse) return undefined;
+  if (operand.op !== "reduce" || operand.fn !== node.fn || !isOnlyUse || givesPosition(node.fn))
+    return undefined;
   if (!REDUCE_OPS[node.fn].exact && !isInteger(node.type.dtype)) return undefined;
   const axes = [...operand.axes, ...node.axes].sort((a, b) => a - b); // disjoint: reduced axes have length 1
   return { ...node, arg: operand.arg, axes };

@@ -8,6 +8,7 @@
 import { isFloat } from "../../ir/dtype.ts";
 import type { DType } from "../../ir/dtype.ts";
 import type { MapNode, Node, NodeId, ReduceNode } from "../../ir/graph.ts";
+import { givesPosition } from "../../ir/reduce-ops.ts";
 import { roundTo } from "../../ir/round.ts";
 
 export interface ValueFacts {
@@ -136,6 +137,7 @@ function mapFacts(node: MapNode, known: Known): ValueFacts {
 
 function reduceFacts(node: ReduceNode, known: Known): ValueFacts {
   const inner = known(node.arg);
+  if (givesPosition(node.fn)) return { nonNegative: true, rounded: true, whole: true };
   if (node.fn === "max" || node.fn === "min") return inner;
   return { ...NOTHING, nonNegative: inner.nonNegative && isFloat(node.type.dtype) };
 }

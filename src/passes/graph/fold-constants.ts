@@ -16,7 +16,7 @@
 import { elementCount, isFloat, isInteger } from "../../ir/dtype.ts";
 import type { DType } from "../../ir/dtype.ts";
 import type { ConstNode, Graph, MapNode, Node, NodeId, ReduceNode } from "../../ir/graph.ts";
-import { REDUCE_OPS } from "../../ir/reduce-ops.ts";
+import { givesPosition, REDUCE_OPS } from "../../ir/reduce-ops.ts";
 import { isInput, rewriteNodes } from "../../ir/rewrite-graph.ts";
 import { castValue } from "../../ir/round.ts";
 import { evaluateScalar, wrapInteger } from "../../ir/scalar-ops.ts";
@@ -96,6 +96,7 @@ function foldReduce(node: ReduceNode, operand: Node): number | undefined {
   const count = elementCount(node.axes.map((axis) => shape[axis] ?? 1));
   if (count === 0) return REDUCE_OPS[node.fn].identity ?? undefined;
   if (operand.op !== "const") return undefined;
+  if (givesPosition(node.fn)) return node.fn.endsWith("_last") ? count - 1 : 0; // all are equal
   switch (node.fn) {
     case "sum":
       return foldSum(operand.value, count, dtype);

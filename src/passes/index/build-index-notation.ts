@@ -10,7 +10,7 @@
  */
 import { CompilerBug } from "../../diagnostics/diagnostic.ts";
 import { elementCount, rowMajorStrides } from "../../ir/dtype.ts";
-import { nodeAt, type Graph, type NodeId } from "../../ir/graph.ts";
+import { nodeAt, type Graph, type NodeId, type ReduceNode } from "../../ir/graph.ts";
 import {
   indexAdd,
   indexAxis,
@@ -30,6 +30,7 @@ import type {
   Store,
   StoredTensor,
 } from "../../ir/index-notation.ts";
+import { givesPosition } from "../../ir/reduce-ops.ts";
 import { chooseStatements } from "./choose-statements.ts";
 import { nameInputs } from "./name-inputs.ts";
 import { refineDims, type Factors } from "./refine-dims.ts";
@@ -164,7 +165,7 @@ function defineStatement(draft: Draft, id: NodeId): void {
           .flat()
           .map((p) => p.axis),
       },
-      value: resolveView(draft, node.arg, dims),
+      value: reduceOperand(draft, node, dims),
     });
     return;
   }
@@ -172,6 +173,18 @@ function defineStatement(draft: Draft, id: NodeId): void {
   const value = resolveView(draft, id, dims, true);
   draft.parts.set(id, parts);
   draft.statements.push({ ...base, axes: parts.flat().map((p) => p.axis), value });
+}
+
+/** What a reduction takes: the value, and for a position in the row also where it stands among the reduced dimensions. */
+function reduceOperand(draft: Draft, node: ReduceNode, dims: readonly IndexExpr[]): ScalarExpr {
+  const value = resolveView(draft, node.arg, dims);
+  if (!givesPosition(node.fn)) return value;
+  const { shape } = nodeAt(draft.graph, node.arg).type;
+  const index = linearFromDims(
+    node.axes.map((dim) => dims[dim] ?? indexConst(0)),
+    node.axes.map((dim) => shape[dim] ?? 1),
+  );
+  return { kind: "tuple", dtype: "i32", args: [value, { kind: "index", dtype: "i32", index }] };
 }
 
 /** Reads a defined statement at a position given per dimension of its node. */

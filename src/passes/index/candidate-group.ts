@@ -287,6 +287,7 @@ function findWalkProblem(
   if (row.length === 0 || product(row, context.sizes) > MAX_CARRIED_ROW)
     return "the row is too long for its sums to be carried";
   for (const { statement, readers, otherwise } of facts.filter(isCarried)) {
+    if (statement.value.kind === "tuple") return `${statement.name} is no sum: its state is not carried`;
     if (!sameAxes(statement.axes, [...grid, ...row]))
       return `${statement.name} is a sum over other axes than the walk's`;
     if (readers.some((reader) => inside.has(reader)))

@@ -8,6 +8,8 @@
  * A maximum with its sum of exponentials, and a sum with its squared deviations, are split together: pieces keep their own
  * maximum or mean, and are brought to the common one when they are added up (Chan, Golub and LeVeque 1979).
  *
+ * A position (argmax) takes the extreme values of the pieces along with their positions.
+ *
  * Requires: aligned, collapsed axes.
  * Ensures:  same values up to the order of additions. Pieces are equal where the axis has a divisor near the wanted
  *           number, else the last is shorter and guarded; none is empty. The result keeps its name.
@@ -33,7 +35,8 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import { REDUCE_OPS } from "../../ir/reduce-ops.ts";
+import { monoidOf, startOf } from "../../ir/monoids.ts";
+import type { ReduceOp } from "../../ir/reduce-ops.ts";
 import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup, SHORT_ROW, tensorBytes } from "./fusion-cost.ts";
 import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
@@ -277,11 +280,11 @@ function splitStatement(
   const inner = reduce.axes.flatMap((axis) => (axis === piece.axis ? (piece.inner ?? []) : axis));
   const partial = (name: string, fn: typeof reduce.fn, value: ScalarExpr): Statement => ({
     name,
-    dtype: first.dtype,
+    dtype: value.dtype,
     // Pieces outermost: neighbouring points of the grid stay neighbours in memory.
     axes: [piece.outer, ...first.axes],
     reduce: { fn, axes: inner },
-    value: guardPiece(piece, value, identityOf(fn, first.dtype)),
+    value: guardPiece(piece, value, fn),
     span: first.span,
   });
   const whole = (s: Statement, fn: typeof reduce.fn, value: ScalarExpr): Statement => ({
@@ -291,6 +294,16 @@ function splitStatement(
   });
   const part = partial(`${first.name}_part`, reduce.fn, operand);
   const total = whole(first, reduce.fn, read(part));
+  const [leader] = operand.kind === "tuple" ? operand.args : [];
+  const { leading } = monoidOf(reduce.fn);
+  if (leader !== undefined && leading !== undefined) {
+    // Pieces hand on their whole state.
+    const state = partial(`${first.name}_value`, leading, leader);
+    const args = [read(state), read(part)];
+    return new Map([
+      [first.name, [state, part, { ...total, value: { kind: "tuple", dtype: part.dtype, args } }]],
+    ]);
+  }
   const done = new Map<string, readonly Statement[]>([[first.name, [part, total]]]);
   if (second === undefined) return done;
   if (reduce.fn === "max") {
@@ -341,14 +354,6 @@ function splitStatement(
   return done;
 }
 
-const identityOf = (fn: keyof typeof REDUCE_OPS, dtype: Statement["dtype"]): number => {
-  const { identity } = REDUCE_OPS[fn];
-  if (identity !== null) return identity;
-  if (dtype === "i32") return fn === "max" ? -2147483648 : 2147483647;
-  if (dtype === "u32") return fn === "max" ? 0 : 4294967295;
-  return fn === "max" ? -Infinity : Infinity;
-};
-
 /** Elements of a piece: all alike, or the last one shorter. */
 function countOf(piece: Piece, others: number): ScalarExpr {
   const last = piece.size - (piece.pieces - 1) * piece.length;
@@ -362,16 +367,24 @@ function countOf(piece: Piece, others: number): ScalarExpr {
   return map("where", "f32", isLast, constant(last * others), constant(piece.length * others));
 }
 
-function guardPiece(piece: Piece, value: ScalarExpr, identity: number): ScalarExpr {
+/** What lies behind the end of the axis is the state of no elements, part by part. */
+function guardPiece(piece: Piece, value: ScalarExpr, fn: ReduceOp): ScalarExpr {
   if (piece.pieces * piece.length === piece.size) return value;
-  const index = positionIn(piece);
-  return {
-    kind: "guard",
-    dtype: value.dtype,
-    bounds: [{ index, low: 0, high: piece.size }],
-    value,
-    otherwise: { kind: "const", dtype: value.dtype, value: identity },
-  };
+  const bounds = [{ index: positionIn(piece), low: 0, high: piece.size }];
+  const operands = value.kind === "tuple" ? value.args : [value];
+  const start = startOf(fn, operands[0]?.dtype ?? "f32");
+  const guarded = operands.map((operand, i): ScalarExpr => {
+    const { dtype } = operand;
+    return {
+      kind: "guard",
+      dtype,
+      bounds,
+      value: operand,
+      otherwise: { kind: "const", dtype, value: start[i] ?? 0 },
+    };
+  });
+  const [only = value] = guarded;
+  return value.kind === "tuple" ? { ...value, args: guarded } : only;
 }
 
 function readsRowValues(value: ScalarExpr, row: ReadonlySet<string>): boolean {

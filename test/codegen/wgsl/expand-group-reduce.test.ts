@@ -187,6 +187,65 @@ describeGpu("expanded reductions on the device", (gpu) => {
   });
 });
 
+/** States of two components beside a plain one, several at once. */
+function positions({ size, lanes, order, type, width }: Case, method: "tree" | "subgroup"): Kernel {
+  const suffix = width === 1 ? "" : `x${String(width)}`;
+  const at = `(((workgroup * ${String(size)}) + lane) * ${String(width)})`;
+  const place = width === 1 ? "cast.i32(lane)" : `splat.i32${suffix}(cast.i32(lane))`;
+  const reduce = `group.reduce lanes=${String(lanes)} ${order} ${method}`;
+  return parseKernel(`kernel @positions size=${String(size)} count=2 grid=[2,1,1] {
+    binding %x: ${type}[${String(2 * size * width)}] width=${String(width)} read
+    binding %y: i32[${String(2 * size * width)}] width=${String(width)} read_write
+    load %v: ${type}${suffix} = %x[${at}]
+    let %p = ${place}
+    ${reduce} (%a %b = argmax %v %p, %s = sum %p, %c %d = argmin_last %v %p)
+    store %y[${at}] = add(mul(%b, i32${suffix}(1000)), sub(%s, %d))
+  }`);
+}
+
+describe("states of two components", () => {
+  const some = subgroupCases.filter(([, { size }], i) => size <= 256 && i % 2 === 0);
+  test.each(some)("the expansion means the same: %s", (_, c) => {
+    for (const method of ["tree", "subgroup"] as const) {
+      const kernel = positions(c, method);
+      expect(verifyKernel(kernel)).toEqual([]);
+      for (const profile of [withSubgroups(4), withSubgroups(32)]) {
+        const expanded = legalize(kernel, profile);
+        expect(verifyKernel(expanded)).toEqual([]);
+        expect(interpret(expanded)).toEqual(interpret(kernel)); // the interpreter throws on races
+      }
+    }
+  });
+});
+
+describeGpu("states of two components on the device", (gpu) => {
+  const small = subgroupCases.filter(([, { size, width }]) => size <= 128 && size * width <= 512);
+  test.each(small)("%s", async (_, c) => {
+    const { device, adapter } = gpu();
+    const profile = deriveProfile(device.limits, device.features, adapter.info);
+    for (const method of ["tree", "subgroup"] as const) {
+      const kernel = positions(c, method);
+      const { y } = await runWgsl(device, kernel, emitWgsl(kernel, profile).wgsl, { x: inputOf(kernel) });
+      expect(y).toEqual(interpret(kernel));
+    }
+  });
+});
+
+test("states whose scratch does not fit at once are combined in rounds", () => {
+  const profile = findProfile("default");
+  if (profile === undefined) throw new Error("the default profile is missing");
+  const kernel = positions({ size: 256, lanes: 256, order: "inner", type: "f32", width: 4 }, "tree");
+  const bytesWith = (memory: number): number => {
+    const limits = { ...profile.limits, maxComputeWorkgroupStorageSize: memory };
+    const expanded = legalize(kernel, { ...profile, limits });
+    expect(interpret(expanded)).toEqual(interpret(kernel));
+    return expanded.shared.reduce((bytes, { type, length }) => bytes + 4 * type.width * length, 0);
+  };
+  expect(bytesWith(65536)).toBe(256 * 16 * 5);
+  expect(bytesWith(16384)).toBe(256 * 16 * 3);
+  expect(bytesWith(8192)).toBe(256 * 16 * 2);
+});
+
 test("a lack of workgroup memory costs barriers, not correctness", () => {
   const profile = findProfile("default");
   if (profile === undefined) throw new Error("the default profile is missing");
