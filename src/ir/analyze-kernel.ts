@@ -1,9 +1,11 @@
 /**
  * What a kernel moves, derived from its statements: bytes per binding, and how well accesses fill memory sectors.
  *
- * Bytes of a binding are the sum, over the load (store) statements that name it, of the distinct elements that the
- * statement touches over the whole grid and its loops. So a tensor swept in three phases counts three times, the pieces of
- * a row count once together, and a weight row that all workgroups share counts once: caches hold it.
+ * Bytes of a binding are the distinct elements that a sweep touches over the whole grid and its loops, summed over sweeps.
+ * A sweep is made of the load (store) statements that run in one stretch of code, or that touch other elements than each
+ * other in every workgroup. So a tensor swept in three phases counts three times, the pieces of a row count once together,
+ * neighbours (`x[i] + x[i + 1]`) and both halves of `x + transpose(x)` count once, and so does a weight row that all
+ * workgroups share: caches hold it.
  *
  * `sectors` is the number of 32-byte sectors that the lanes of a subgroup touch in one access, over the least that the
  * same bytes need, weighted by bytes (1: coalesced). Sampled: first, middle and last workgroup and iteration. What one
@@ -11,7 +13,8 @@
  *
  * Requires: a verified kernel, before or after legalisation.
  * Ensures:  exact bytes unless `estimated`: then some index depends on data, or is neither affine nor small enough to be
- *           enumerated, and its statement counts what it can touch at most.
+ *           enumerated, and its statement counts what it can touch at most. Statements of one sweep that overlap in part
+ *           count what they touch together at most.
  */
 import { areRelated, boundName, countValues, openAffineReader, variableOf } from "./affine-index.ts";
 import type { Affine, Variable } from "./affine-index.ts";
@@ -38,12 +41,16 @@ export interface KernelAnalysis {
 
 const SECTOR_BYTES = 32;
 const MOST_EVALUATIONS = 4_000_000;
+/** Accesses of one workgroup that are listed to see whether two statements touch the same elements. */
+const MOST_IN_WORKGROUP = 65_536;
 const DEFAULT_SUBGROUP = 32;
 /** Loops further in than these are sampled at their first iteration only. */
 const SAMPLED_LOOPS = 3;
 
 interface SiteTraffic {
   readonly site: Site;
+  readonly index: IndexFunction | undefined;
+  readonly conditions: Conditions;
   readonly bytes: number;
   readonly sectors: number;
   readonly exact: boolean;
@@ -61,14 +68,20 @@ export function analyzeKernel(kernel: Kernel, profile: DeviceProfile): KernelAna
     const { elements, exact } = countElements(kernel, site, bounds, read, index, conditions);
     const bytes = elements * storageBytes(site.binding.dtype);
     const sectors = index === undefined ? 1 : sampleSectors(kernel, site, index, conditions, lanes);
-    return { site, bytes, sectors, exact };
+    return { site, index, conditions, bytes, sectors, exact };
   });
   const perBinding = kernel.bindings.map(({ name }): BindingTraffic => {
     const own = traffic.filter(({ site }) => site.binding.name === name);
     return {
       name,
-      bytesRead: sumBytes(own.filter(({ site }) => !site.isStore)),
-      bytesWritten: sumBytes(own.filter(({ site }) => site.isStore)),
+      bytesRead: sweepBytes(
+        kernel,
+        own.filter(({ site }) => !site.isStore),
+      ),
+      bytesWritten: sweepBytes(
+        kernel,
+        own.filter(({ site }) => site.isStore),
+      ),
       sectors: weighSectors(own),
     };
   });
@@ -90,6 +103,68 @@ function weighSectors(traffic: readonly SiteTraffic[]): number {
 }
 
 type Conditions = readonly (IndexFunction | undefined)[];
+
+/** Bytes of one binding's statements: those of each sweep, at most the whole binding. */
+function sweepBytes(kernel: Kernel, traffic: readonly SiteTraffic[]): number {
+  const sweeps: SiteTraffic[][] = [];
+  for (const one of traffic) {
+    const joined = sweeps.find((sweep) => sweep.every((other) => isOneSweep(kernel, one, other)));
+    if (joined === undefined) sweeps.push([one]);
+    else joined.push(one);
+  }
+  return sweeps.reduce((sum, sweep) => {
+    const { binding } = sweep[0]?.site ?? {};
+    const whole = binding === undefined ? 0 : binding.elements * storageBytes(binding.dtype);
+    return sum + Math.min(whole, sumBytes(sweep));
+  }, 0);
+}
+
+/** Whether a workgroup that runs both statements touches, for the most part, no element twice, or twice in one stretch. */
+function isOneSweep(kernel: Kernel, a: SiteTraffic, b: SiteTraffic): boolean {
+  if (a.site.stretch === b.site.stretch) return true;
+  let [both, fewer] = [0, 0];
+  for (const workgroup of spreadOver(kernel.workgroupCount)) {
+    const [first, second] = [touchedBy(kernel, a, workgroup), touchedBy(kernel, b, workgroup)];
+    if (first === undefined || second === undefined) return false;
+    for (const element of first) if (second.has(element)) both++;
+    fewer += Math.min(first.size, second.size);
+  }
+  return both * 2 <= fewer;
+}
+
+/** Some ten workgroups over the whole grid, off its diagonals. */
+const spreadOver = (count: number): readonly number[] => [
+  ...new Set(Array.from({ length: 10 }, (_, i) => (i * Math.max(1, Math.floor(count / 9.7)) + i) % count)),
+];
+
+/** First elements of the accesses that one workgroup makes; undefined where they depend on data or are too many to list. */
+function touchedBy(
+  kernel: Kernel,
+  { site, index, conditions }: SiteTraffic,
+  workgroup: number,
+): ReadonlySet<number> | undefined {
+  const total = kernel.workgroupSize * site.loops.reduce((n, { trips }) => n * trips, 1);
+  if (index === undefined || !conditions.every((c) => c !== undefined) || total > MOST_IN_WORKGROUP)
+    return undefined;
+  const touched = new Set<number>();
+  const point: Point = { workgroup, lane: 0, counters: new Map() };
+  const visit = (): void => {
+    if (holds(conditions, point)) touched.add(index(point));
+  };
+  for (; point.lane < kernel.workgroupSize; point.lane++) forEachTurn(site, point, visit);
+  return touched;
+}
+
+/** Sets the counters of all loops around a site to each of their combinations. */
+function forEachTurn(site: Site, point: Point, visit: () => void, depth = 0): void {
+  const around = site.loops[depth];
+  if (around === undefined) visit();
+  else
+    for (let k = 0; k < around.trips; k++) {
+      point.counters.set(around.counter, k);
+      forEachTurn(site, point, visit, depth + 1);
+    }
+}
 
 function countElements(
   kernel: Kernel,
@@ -172,17 +247,8 @@ function enumerateElements(kernel: Kernel, site: Site, index: IndexFunction, con
       seen[i] = 1;
     }
   };
-  const loop = (depth: number): void => {
-    const around = site.loops[depth];
-    if (around === undefined) visit();
-    else
-      for (let k = 0; k < around.trips; k++) {
-        point.counters.set(around.counter, k);
-        loop(depth + 1);
-      }
-  };
   for (point.workgroup = 0; point.workgroup < kernel.workgroupCount; point.workgroup++)
-    for (point.lane = 0; point.lane < kernel.workgroupSize; point.lane++) loop(0);
+    for (point.lane = 0; point.lane < kernel.workgroupSize; point.lane++) forEachTurn(site, point, visit);
   return count;
 }
 

@@ -5,7 +5,7 @@
  */
 import type { KernelSchedule } from "./schedule.ts";
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
-import { indexAxes, type IndexExpr } from "./index-expr.ts";
+import { indexAxes, printIndex, type IndexExpr } from "./index-expr.ts";
 import {
   axisSizes,
   visitScalar,
@@ -37,6 +37,9 @@ export interface Access {
   /** Positions in `GroupView.phases` that make it; empty for accesses outside the row. */
   readonly phases: readonly number[];
 }
+
+/** What one access reads or writes, as text: `x[8*i + j]`. */
+export const readKey = (tensor: string, at: IndexExpr): string => `${tensor}[${printIndex(at)}]`;
 
 export interface GroupView {
   readonly name: string;

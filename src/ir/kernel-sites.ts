@@ -19,6 +19,8 @@ export interface Site {
   readonly loops: readonly { readonly counter: string; readonly trips: number }[];
   /** Conditions of the `if`s around. */
   readonly conditions: readonly Expr[];
+  /** Sites with the same number run in one stretch: no loop begins or ends between them, and no barrier stands there. */
+  readonly stretch: number;
 }
 
 /** How a name came about, where it can be computed from indices. */
@@ -43,16 +45,20 @@ export function collectSites(kernel: Kernel): KernelSites {
   const bindings = new Map(kernel.bindings.map((binding) => [binding.name, binding]));
   const sites: Site[] = [];
   const definitions = new Map<string, Definition>();
+  let stretch = 0;
   const walk = (body: readonly Stmt[], around: Pick<Site, "loops" | "conditions">): void => {
     for (const stmt of body) {
       define(stmt, definitions);
       if (stmt.kind === "load" || stmt.kind === "store") {
         const binding = bindings.get(stmt.buffer);
         if (binding !== undefined)
-          sites.push({ binding, isStore: stmt.kind === "store", index: stmt.index, ...around });
-      } else if (stmt.kind === "for" && stmt.trips > 0) {
+          sites.push({ binding, isStore: stmt.kind === "store", index: stmt.index, stretch, ...around });
+      } else if (stmt.kind === "barrier" || stmt.kind === "groupReduce") stretch++;
+      else if (stmt.kind === "for" && stmt.trips > 0) {
         const { counter, trips } = stmt;
+        stretch++;
         walk(stmt.body, { ...around, loops: [...around.loops, { counter, trips }] });
+        stretch++;
       } else if (stmt.kind === "if") {
         walk(bodyOf(stmt), { ...around, conditions: [...around.conditions, stmt.condition] });
       }

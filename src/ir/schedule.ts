@@ -10,6 +10,20 @@ export interface LaneAxis {
   readonly lanes: number;
 }
 
+/**
+ * A block of a pointwise group's grid that some accesses pass through in workgroup memory: those that are contiguous along
+ * another axis than the one that neighbouring lanes take. Lanes go along two axes then, the fastest digit along the axis
+ * that most accesses are contiguous along; the block is their lanes along that axis, times `steps` times the lanes along `axis`.
+ */
+export interface Tile {
+  /** The axis along which the accesses in `through` are contiguous. */
+  readonly axis: string;
+  /** Points along `axis` that each lane computes; divides the lanes of the fastest digit. */
+  readonly steps: number;
+  /** Keys `tensor[index]` of the reads and stores that go through workgroup memory. */
+  readonly through: readonly string[];
+}
+
 export interface KernelSchedule {
   /**
    * The invocations of a workgroup as digits of the lane index, slowest first; the product is the workgroup size. Lanes
@@ -34,7 +48,13 @@ export interface KernelSchedule {
   readonly helperAxes: readonly string[];
   /** Order in which the loops over row axes nest, outermost first. */
   readonly rowAxes: readonly string[];
+  /** Only for groups without rows. */
+  readonly tile: Tile | null;
 }
+
+/** Grid points (in units of the vector width) that a workgroup takes along an axis. */
+export const pointsAlong = (schedule: KernelSchedule, axis: string): number =>
+  lanesAlong(schedule, axis) * (schedule.tile?.axis === axis ? schedule.tile.steps : 1);
 
 /** Lanes that share an axis of the row: its own, or on the innermost axis those along the helper axes. */
 export const lanesSharing = (schedule: KernelSchedule, axis: string): number =>

@@ -4,7 +4,7 @@
  * a loop. Whatever depends on grid axes only goes to the grid scope, also when it is met while a body is written: the
  * body is placed after it.
  */
-import { indexAxes, isAxisTerm, printIndex, type IndexExpr } from "../ir/index-expr.ts";
+import { indexAxes, isAxisTerm, type IndexExpr } from "../ir/index-expr.ts";
 import type { GroupView } from "../ir/group-view.ts";
 import type { Expr, Stmt, Width } from "../ir/kernel.ts";
 import { typeOf } from "../ir/kernel.ts";
@@ -95,5 +95,3 @@ export function lowerIndex(emitter: Emitter, scope: Scope, expr: IndexExpr, comp
 /** Whether a value at this index differs from element to element of a vector. */
 export const isVectorIndex = (emitter: Emitter, expr: IndexExpr): boolean =>
   emitter.schedule.vectorAxis !== null && indexAxes(expr).has(emitter.schedule.vectorAxis);
-
-export const readKey = (tensor: string, at: IndexExpr): string => `${tensor}[${printIndex(at)}]`;

@@ -1,7 +1,7 @@
 /** Where an invocation stands: coordinates of its grid point from the workgroup index and the digits of its lane index. */
 import { BOOL, type Expr, type LaneOrder } from "../ir/kernel.ts";
 import type { GroupView } from "../ir/group-view.ts";
-import { lanesAlong, type KernelSchedule } from "../ir/schedule.ts";
+import { lanesAlong, pointsAlong, type KernelSchedule } from "../ir/schedule.ts";
 import { bind, type Emitter, type Scope } from "./emitter.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { less, nameOf, op } from "./kernel-expr.ts";
@@ -15,6 +15,8 @@ export interface Position {
   readonly inRange: Expr | undefined;
   /** True in one lane of each row; absent where a row is one lane's. */
   readonly isFirst: Expr | undefined;
+  /** The workgroup's place along a grid axis, in blocks. */
+  readonly blockAlong: (axis: string) => Expr;
 }
 
 /** Accesses along an axis: elements over vector width. */
@@ -22,7 +24,7 @@ export const unitsOf = (view: GroupView, schedule: KernelSchedule, axis: string)
   (view.sizes.get(axis) ?? 1) / (axis === schedule.vectorAxis ? schedule.vectorWidth : 1);
 
 const blocksOf = (view: GroupView, schedule: KernelSchedule, axis: string): number =>
-  Math.ceil(unitsOf(view, schedule, axis) / lanesAlong(schedule, axis));
+  Math.ceil(unitsOf(view, schedule, axis) / pointsAlong(schedule, axis));
 
 /** Workgroups that the schedule makes of the grid. */
 export const countWorkgroups = (view: GroupView, schedule: KernelSchedule): number =>
@@ -53,6 +55,7 @@ export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>
   const blocks = enterBlocks(emitter, grid);
   let inRange: Expr | undefined;
   for (const axis of schedule.gridAxes) {
+    if (axis === schedule.tile?.axis) continue; // a coordinate of its own in each step
     const lanes = lanesAlong(schedule, axis);
     const units = unitsOf(view, schedule, axis);
     const raw = makeIndex("add", makeIndex("mul", blocks.get(axis) ?? u32(0), u32(lanes)), laneAlong(axis));
@@ -79,6 +82,7 @@ export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>
     laneSharing,
     inRange,
     isFirst: isFirst === undefined ? undefined : bind(emitter, grid, "first", isFirst),
+    blockAlong: (axis) => blocks.get(axis) ?? u32(0),
   };
 }
 

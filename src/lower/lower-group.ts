@@ -7,26 +7,19 @@
  */
 import { elementCount } from "../ir/dtype.ts";
 import { coefficientOf } from "../ir/index-expr.ts";
-import { viewGroup, type GroupView } from "../ir/group-view.ts";
+import { readKey, viewGroup, type GroupView } from "../ir/group-view.ts";
 import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
 import type { KernelSchedule } from "../ir/schedule.ts";
-import { bind, namer, readKey, type Emitter, type Scope } from "./emitter.ts";
-import { BOOL } from "../ir/kernel.ts";
-import { u32 } from "../ir/walk-kernel.ts";
-import { computeType, nameOf, op } from "./kernel-expr.ts";
-import { and, countWorkgroups, enterGrid, workgroupSizeOf, type Position } from "./enter-grid.ts";
-import {
-  declareCarried,
-  declareKept,
-  lowerPhase,
-  stepsPerLane,
-  storeCarried,
-  writeStore,
-} from "./lower-phase.ts";
+import { bind, namer, type Emitter, type Scope } from "./emitter.ts";
+import { computeType, nameOf } from "./kernel-expr.ts";
+import { countWorkgroups, enterGrid, workgroupSizeOf, type Position } from "./enter-grid.ts";
+import { declareCarried, declareKept, lowerPhase, stepsPerLane, storeCarried } from "./lower-phase.ts";
 import { chooseKept } from "./keep-values.ts";
+import { lowerTile } from "./lower-tile.ts";
 import { lowerValue } from "./lower-value.ts";
+import { storeGridValues } from "./store-grid-values.ts";
 
 export function lowerGroup(
   grouped: GroupedProgram,
@@ -53,7 +46,9 @@ export function lowerGroup(
   declareCaches(emitter, grid);
   declareKept(emitter, grid);
   declareCarried(emitter, grid);
-  grid.out.push(...walkPoints(emitter, grid, position));
+  const { tile } = schedule;
+  const shared = tile === null ? [] : lowerTile(emitter, grid, tile, position);
+  if (tile === null) grid.out.push(...walkPoints(emitter, grid, position));
   storeCarried(emitter, grid, position);
   const count = countWorkgroups(view, schedule);
   return {
@@ -63,7 +58,7 @@ export function lowerGroup(
     workgroups: foldGrid(count, limits.maxComputeWorkgroupsPerDimension),
     bindings,
     scalars: view.scalars.map(({ name, dtype }) => ({ name, dtype })),
-    shared: [],
+    shared,
     body: grid.out,
   };
 }
@@ -98,7 +93,7 @@ function lowerPoint(emitter: Emitter, point: Scope, position: Position): void {
     }
     for (const phase of view.phases) if (phase.level === level) lowerPhase(emitter, point, phase, position);
   }
-  storeGridValues(emitter, point, position);
+  storeGridValues(emitter, point, view.stores, position);
 }
 
 /** More workgroups than one dimension takes are folded to two, as evenly as can be. */
@@ -171,22 +166,5 @@ function declareCaches(emitter: Emitter, grid: Scope): void {
     } as const;
     const declaration: Stmt = { kind: "registers", name, type, length };
     grid.out.push(declaration);
-  }
-}
-
-/** Values over the grid alone are written once per point. */
-function storeGridValues(emitter: Emitter, grid: Scope, position: Position): void {
-  const { view, schedule } = emitter;
-  for (const store of view.stores) {
-    const axes = view.statements.get(store.statement)?.axes ?? [];
-    if (axes.some((axis) => view.rowAxes.includes(axis))) continue; // stored step by step
-    // A value that lacks axes of the grid is written by the points at the start of those axes.
-    const atStart = [...schedule.gridAxes, ...schedule.walkAxes]
-      .filter((axis) => !axes.includes(axis))
-      .reduce<Expr | undefined>(
-        (all, axis) => and(all, op("eq", BOOL, grid.axes.get(axis) ?? u32(0), u32(0))),
-        undefined,
-      );
-    writeStore(emitter, grid, store, and(and(position.isFirst, atStart), position.inRange));
   }
 }

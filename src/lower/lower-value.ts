@@ -5,10 +5,11 @@
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { elementCount } from "../ir/dtype.ts";
 import { indexAxes, type IndexExpr } from "../ir/index-expr.ts";
+import { readKey } from "../ir/group-view.ts";
 import { visitScalar, type Bound, type ScalarExpr } from "../ir/index-notation.ts";
 import type { Expr, ValueType, Width } from "../ir/kernel.ts";
 import { BOOL, typeOf } from "../ir/kernel.ts";
-import { bind, isVectorIndex, lowerIndex, readKey, scopeFor, type Emitter, type Scope } from "./emitter.ts";
+import { bind, isVectorIndex, lowerIndex, scopeFor, type Emitter, type Scope } from "./emitter.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { component, computeType, constant, less, nameOf, op, widen } from "./kernel-expr.ts";
 
@@ -77,6 +78,10 @@ export function readValue(scope: Scope, statement: string): Expr {
     throw new CompilerBug("lowering", [`value ${statement} is read before it is computed`]);
   return value;
 }
+
+/** A read of a tensor in this scope, whatever scope its index would allow. */
+export const readTensor = (emitter: Emitter, scope: Scope, tensor: string, at: IndexExpr): Expr =>
+  load(emitter, scope, tensor, at, false, undefined);
 
 /** Loads once per scope; from the row cache when an earlier phase left it there. */
 function lowerRead(emitter: Emitter, scope: Scope, tensor: string, at: IndexExpr, clamp: boolean): Expr {

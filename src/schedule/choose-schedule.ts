@@ -14,6 +14,7 @@ import type { Width } from "../ir/kernel.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
 import { dealSoftware, fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
+import { chooseTile } from "./choose-tile.ts";
 import { chooseWidth, findMemoryOrder, startsAtSectors, type MemoryOrder } from "./memory-order.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 
@@ -67,9 +68,12 @@ function foreseeParts(view: GroupView, { limits, software, copyGBps }: DevicePro
 function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
   const order = findMemoryOrder(view);
   const { contiguous } = order;
+  const tiled = chooseTile(view, profile, order);
   // Vectors along a walked axis would be several rows at once.
   const widest =
-    contiguous === null || view.walkAxes.includes(contiguous) ? 1 : chooseWidth(view, contiguous);
+    contiguous === null || view.walkAxes.includes(contiguous) || tiled !== undefined
+      ? 1
+      : chooseWidth(view, contiguous);
   const vectorWidth =
     order.contiguous !== null && view.gridAxes.includes(order.contiguous)
       ? narrowForGrid(view, profile, widest)
@@ -77,9 +81,11 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
   const vectorAxis = vectorWidth === 1 ? null : order.contiguous;
   const units = (axis: string): number =>
     (view.sizes.get(axis) ?? 1) / (axis === vectorAxis ? vectorWidth : 1);
-  const dealt = profile.software
-    ? dealSoftware(view, profile, order, units)
-    : dealHardware(view, profile, order, units, vectorWidth);
+  const dealt =
+    tiled?.lanes ??
+    (profile.software
+      ? dealSoftware(view, profile, order, units)
+      : dealHardware(view, profile, order, units, vectorWidth));
   const lanes = dealt.filter((l) => l.lanes > 1).reverse();
   const slowestFirst = (axes: readonly string[]): string[] =>
     order.axes.filter((axis) => axes.includes(axis)).reverse();
@@ -100,6 +106,7 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
     walkAxes: slowestFirst(view.walkAxes),
     gridAxes: slowestFirst(view.gridAxes),
     rowAxes: slowestFirst(view.rowAxes),
+    tile: tiled?.tile ?? null,
   };
 }
 

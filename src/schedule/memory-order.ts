@@ -22,14 +22,15 @@ export function startsAtSectors({ main }: MemoryOrder, axis: string): boolean {
   return main.terms.every((t) => t.coefficient <= own || t.coefficient % 8 === 0);
 }
 
-const pointsOf = (view: GroupView, access: Access): number =>
+/** Elements that an access touches in all. */
+export const elementsOf = (view: GroupView, access: Access): number =>
   access.index.terms.reduce((n, t) => n * (isAxisTerm(t) ? (view.sizes.get(t.axis) ?? 1) : 1), 1);
 
 export function findMemoryOrder(view: GroupView): MemoryOrder {
   // Writes weigh a little more: reads may be cached.
   const weighed = view.accesses.map((access) => ({
     access,
-    weight: pointsOf(view, access) * (access.write ? 1.01 : 1),
+    weight: elementsOf(view, access) * (access.write ? 1.01 : 1),
   }));
   const weights = new Map<string, number>();
   for (const { access, weight } of weighed) {

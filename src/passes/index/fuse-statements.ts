@@ -133,7 +133,7 @@ function tryMerge(state: State, a: number, b: number): void {
   state.candidates.set(root, merged);
 }
 
-/** Sideways: equal grid axes and a shared read that is most of what both read. Sharing a weight is no reason. */
+/** Sideways: equal grid axes and a shared read that is a quarter of the smaller's traffic. Sharing a weight is no reason. */
 function tryMergeSideways(state: State, a: number, b: number, sharedElements: number): void {
   const [ga, gb] = [state.groups.find(a), state.groups.find(b)];
   const [ca, cb] = [state.candidates.get(ga), state.candidates.get(gb)];
@@ -145,7 +145,7 @@ function tryMergeSideways(state: State, a: number, b: number, sharedElements: nu
     ca.rowAxes.some((axis) => cb.gridAxes.includes(axis)) &&
     cb.rowAxes.some((axis) => ca.gridAxes.includes(axis));
   const isWalk = crosses || ca.walkAxes.length > 0 || cb.walkAxes.length > 0;
-  if ((!sameGrid && !isWalk) || sharedElements * 8 < Math.min(ca.bytes, cb.bytes)) return;
+  if ((!sameGrid && !isWalk) || sharedElements * 16 < Math.min(ca.bytes, cb.bytes)) return;
   tryMerge(state, a, b);
 }
 

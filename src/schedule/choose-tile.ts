@@ -1,0 +1,100 @@
+/**
+ * Whether a pointwise group needs a tile: where some tensors are contiguous along one axis of the grid and others along
+ * another, one of the two would be read or written a sector per element (8 times its bytes of f32).
+ *
+ * Only on hardware: CPUs have caches that hold the columns until their neighbours come, and barriers that cost more.
+ */
+import { coefficientOf } from "../ir/index-expr.ts";
+import { readKey, type Access, type GroupView } from "../ir/group-view.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+import type { LaneAxis, Tile } from "../ir/schedule.ts";
+import { elementsOf, type MemoryOrder } from "./memory-order.ts";
+
+/** Lanes along the fastest axis, and points along the other: whole cache lines of 128 bytes on either side. */
+const SIDE = 32;
+/** A side of two sectors, for grids that would not fill the device with larger blocks. */
+const SMALL_SIDE = 16;
+/** Lanes of a workgroup. */
+const TILE_LANES = 256;
+/** Share of the group's elements below which it does not matter how they are read. */
+const WORTH = 1 / 16;
+
+export interface TileChoice {
+  readonly tile: Tile;
+  /** Lanes along each axis of the block, the fastest first. */
+  readonly lanes: readonly LaneAxis[];
+}
+
+export function chooseTile(
+  view: GroupView,
+  profile: DeviceProfile,
+  order: MemoryOrder,
+): TileChoice | undefined {
+  const { contiguous: fast } = order;
+  if (profile.software || view.rowAxes.length > 0 || view.walkAxes.length > 0) return undefined;
+  if (fast === null || !view.gridAxes.includes(fast)) return undefined;
+  if (pointsOf(view) <= SMALL_SIDE * SMALL_SIDE) return undefined; // a few cache lines, whatever the order
+  const total = view.accesses.reduce((n, access) => n + elementsOf(view, access), 0);
+  let best: { axis: string; across: readonly Access[]; elements: number } | undefined;
+  for (const axis of view.gridAxes) {
+    const across = view.accesses.filter((access) => runsAcross(access, axis, fast));
+    const elements = across.reduce((n, access) => n + elementsOf(view, access), 0);
+    if (elements > (best?.elements ?? total * WORTH)) best = { axis, across, elements };
+  }
+  if (best === undefined) return undefined;
+  const { axis, across } = best;
+  const side = chooseSides(view, profile, fast, axis, across);
+  const words = side.fast * (side.lanes * side.steps + 1);
+  const most = Math.floor(profile.limits.maxComputeWorkgroupStorageSize / (4 * words));
+  const through = [...new Set(across.map((a) => readKey(a.tensor.name, a.index)))].slice(0, most);
+  if (through.length === 0 || side.fast < 2 || side.lanes < 2) return undefined;
+  return {
+    tile: { axis, steps: side.steps, through },
+    lanes: [
+      { axis: fast, lanes: side.fast },
+      { axis, lanes: side.lanes },
+    ],
+  };
+}
+
+/** Contiguous along `axis` and not along `fast`, on which it depends too. */
+const runsAcross = ({ index, irregular }: Access, axis: string, fast: string): boolean =>
+  axis !== fast && !irregular && coefficientOf(index, axis) === 1 && coefficientOf(index, fast) > 1;
+
+const pointsOf = (view: GroupView): number =>
+  view.gridAxes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 1);
+
+/** Blocks that begin at sectors, where the tensors do: a multiple of two sectors of f32. */
+const wholeSectors = (points: number): number =>
+  points < SMALL_SIDE ? Math.floor(points) : Math.floor(points / SMALL_SIDE) * SMALL_SIDE;
+
+interface Sides {
+  /** Lanes along the fastest axis. */
+  readonly fast: number;
+  /** Lanes along the other, and the points that each takes there. */
+  readonly lanes: number;
+  readonly steps: number;
+}
+
+function chooseSides(
+  view: GroupView,
+  profile: DeviceProfile,
+  fast: string,
+  axis: string,
+  across: readonly Access[],
+): Sides {
+  const most = Math.min(TILE_LANES, profile.limits.maxComputeInvocationsPerWorkgroup);
+  const [a, b] = [view.sizes.get(fast) ?? 1, view.sizes.get(axis) ?? 1];
+  // A short axis is taken whole: what is slower in memory goes on where it ends.
+  if (b < SIDE) return { fast: Math.min(a, wholeSectors(most / b)), lanes: b, steps: 1 };
+  if (a < SIDE) return { fast: a, lanes: Math.min(b, wholeSectors(most / a)), steps: 1 };
+  const isAligned = across.every((access) => coefficientOf(access.index, fast) % 8 === 0);
+  if (
+    isAligned &&
+    pointsOf(view) / (SIDE * SIDE) < profile.usefulWorkgroups &&
+    most >= SMALL_SIDE * SMALL_SIDE
+  )
+    return { fast: SMALL_SIDE, lanes: SMALL_SIDE, steps: 1 };
+  const lanes = Math.max(1, Math.floor(most / SIDE));
+  return { fast: SIDE, lanes, steps: SIDE / lanes };
+}
