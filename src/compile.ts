@@ -28,6 +28,7 @@ import { simplify } from "./passes/graph/simplify.ts";
 import { alignAxes } from "./passes/index/align-axes.ts";
 import { buildIndexNotation } from "./passes/index/build-index-notation.ts";
 import { collapseAxes } from "./passes/index/collapse-axes.ts";
+import { cutCrossings } from "./passes/index/cut-crossings.ts";
 import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
@@ -123,8 +124,10 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
   const index =
     options.fuse === false ? whole : splitReductions(splitColumns(whole, profile, options), profile, options);
   if (index !== whole) checkIndex(index, "split-reductions", options);
-  const groups = fuseStatements(index, profile, { fuse: options.fuse ?? true });
-  const grouped = materialize(index, groups);
+  const fused = fuseStatements(index, profile, { fuse: options.fuse ?? true });
+  const cut =
+    options.fuse === false ? { program: index, groups: fused } : cutCrossings(index, fused, profile);
+  const grouped = materialize(cut.program, cut.groups);
   checkIndex(grouped.program, "materialize", options);
   const kernels = isolateGroups(grouped).map((alone) => compileGroup(alone, options));
   return { graph, index, grouped, kernels, plan: makePlan(source, grouped, kernels) };

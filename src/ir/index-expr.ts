@@ -205,6 +205,17 @@ export function indexSubstitute(
   return out;
 }
 
+/** The index of a tensor over these axes, slowest first, without gaps. */
+export function rowMajor(axes: readonly string[], sizes: AxisSizes): IndexExpr {
+  let stride = 1;
+  let index = indexConst(0);
+  for (const axis of [...axes].reverse()) {
+    index = indexAdd(index, indexScale(indexAxis(axis), stride));
+    stride *= sizes.get(axis) ?? 1;
+  }
+  return index;
+}
+
 /** All axes that the expression depends on. */
 export function indexAxes(expr: IndexExpr, into = new Set<string>()): Set<string> {
   for (const term of expr.terms) {

@@ -206,11 +206,10 @@ function compute(
       scope.out.push({ kind: "sharedLoad", name, array: array.name, index: place });
       scope.values.set(readKey(tensor, index), nameOf(name, array.type));
     }
-    for (const statement of view.statements.values())
-      scope.values.set(
-        statement.name,
-        bind(emitter, scope, "s", lowerValue(emitter, scope, statement.value)),
-      );
+    for (const { name, axes: own, value } of view.statements.values()) {
+      const home = own.includes(tile.axis) ? scope : grid; // what all steps share stands before them
+      home.values.set(name, bind(emitter, home, "s", lowerValue(emitter, home, value)));
+    }
     storeGridValues(emitter, scope, direct, { isFirst: undefined, inRange: and(inside, position.inRange) });
     for (const { array, store } of accesses) {
       if (store === undefined) continue;

@@ -18,7 +18,7 @@ import {
 import { pairReductions } from "./pair-reductions.ts";
 import { MAX_CARRIED_ROW } from "./split-columns.ts";
 import { isIdentityRead } from "./collapse-axes.ts";
-import { coefficientOf, indexAxes, type IndexExpr } from "../../ir/index-expr.ts";
+import { coefficientOf, indexAxes, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import {
   ELEMENTS_PER_WORKGROUP,
   kernelTime,
@@ -52,6 +52,8 @@ export interface FusionContext {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Reductions that can share a walk, by the name of the second. */
   readonly pairs: ReadonlyMap<string, ReductionPair>;
+  /** Statements whose groups must not bind more buffers than the device takes, even in between; undefined: all. */
+  readonly held?: ReadonlySet<string> | undefined;
 }
 
 export function fusionContext(program: IndexProgram, profile: DeviceProfile): FusionContext {
@@ -95,6 +97,8 @@ export interface Candidate {
   readonly leaving: readonly string[];
   readonly timeUs: number;
   readonly bytes: number;
+  /** Storage buffers that the kernel binds. */
+  readonly bindings: number;
 }
 
 const product = (axes: Iterable<string>, sizes: ReadonlyMap<string, number>): number => {
@@ -167,7 +171,9 @@ function formOver(context: FusionContext, members: Members): Candidate | string 
   );
   const limit = context.profile.limits.maxStorageBuffersPerShaderStage;
   const bindings = reads.count + homes.reduce((a, b) => a + b, 0);
-  if (bindings > limit) return `${String(bindings)} storage buffers, the device binds ${String(limit)}`;
+  const isHeld = context.held === undefined || facts.some((f) => context.held?.has(f.statement.name));
+  if (bindings > limit && isHeld)
+    return `${String(bindings)} storage buffers, the device binds ${String(limit)}`;
   const isReplicated = facts.some(
     (f) => walkAxes.length === 0 && f.statement.reduce !== undefined && f.statement.axes.length < grid.length,
   );
@@ -177,8 +183,8 @@ function formOver(context: FusionContext, members: Members): Candidate | string 
     readBytes: reads.bytes,
     sweeps: isWalk ? 1 : sweepsOf(context, facts, leaving, grid, rowLength),
     writtenBytes: written.reduce((a, b) => a + b, 0),
-    workgroups: estimateWorkgroups(context, facts, grid, rowLength),
-    isShortRow: rowLength <= SHORT_ROW && isContiguousRow(context, facts, grid),
+    workgroups: estimateWorkgroups(context, members, rowLength),
+    isShortRow: rowLength <= SHORT_ROW && isContiguousRow(context, members),
     // Every workgroup reads what it reduces for itself, from a cache.
     replicatedBytes: isReplicated ? 4 * product(row, context.sizes) : 0,
   };
@@ -190,41 +196,39 @@ function formOver(context: FusionContext, members: Members): Candidate | string 
     leaving: leaving.map((f) => f.statement.name),
     timeUs: kernelTime(context.profile, traffic),
     bytes: traffic.readBytes * traffic.sweeps + traffic.writtenBytes,
+    bindings,
   };
 }
 
 /** Workgroups that a grid makes: rows count for their elements, and columns come in runs that fill memory sectors. */
-function estimateWorkgroups(
-  context: FusionContext,
-  facts: readonly StatementFacts[],
-  grid: readonly string[],
-  rowLength: number,
-): number {
+function estimateWorkgroups(context: FusionContext, members: Members, rowLength: number): number {
+  const { grid } = members;
   const points = product(grid, context.sizes);
-  const largest = largestRead(context, facts);
+  const largest = largestRead(context, members);
   const together = largest === undefined ? 1 : pointsPerWorkgroup(largest, grid, context.sizes);
   const elements = (points * Math.min(rowLength, ELEMENTS_PER_WORKGROUP)) / ELEMENTS_PER_WORKGROUP;
   return Math.max(1, rowLength === 1 ? elements : Math.min(elements, points / together));
 }
 
 /** Whether what a group mostly reads lies row after row, and not column beside column. */
-function isContiguousRow(
-  context: FusionContext,
-  facts: readonly StatementFacts[],
-  grid: readonly string[],
-): boolean {
-  const largest = largestRead(context, facts);
-  return largest === undefined || pointsPerWorkgroup(largest, grid, context.sizes) === 1;
+function isContiguousRow(context: FusionContext, members: Members): boolean {
+  const largest = largestRead(context, members);
+  return largest === undefined || pointsPerWorkgroup(largest, members.grid, context.sizes) === 1;
 }
 
-function largestRead(context: FusionContext, facts: readonly StatementFacts[]): IndexExpr | undefined {
+/** Where the most elements are read from: a tensor, or the temporary that a value of another kernel will be stored in. */
+function largestRead(context: FusionContext, { facts, inside }: Members): IndexExpr | undefined {
   let best: { index: IndexExpr; points: number } | undefined;
-  for (const { statement } of facts) {
+  const consider = (index: IndexExpr): void => {
+    const points = product(indexAxes(index), context.sizes);
+    if (best === undefined || points > best.points) best = { index, points };
+  };
+  for (const { statement, identity } of facts) {
     visitScalar(statement.value, (e) => {
-      if (e.kind !== "tensor") return;
-      const points = product(indexAxes(e.index), context.sizes);
-      if (best === undefined || points > best.points) best = { index: e.index, points };
+      if (e.kind === "tensor") consider(e.index);
     });
+    for (const name of identity)
+      if (!inside.has(name)) consider(rowMajor(context.facts.get(name)?.statement.axes ?? [], context.sizes));
   }
   return best?.index;
 }
@@ -248,7 +252,7 @@ function chooseWalk(context: FusionContext, members: Members): readonly string[]
   }
   if (choices.size !== 2) return undefined; // rows one way, columns the other
   // The lanes share what is contiguous; only a slower axis is walked.
-  const read = largestRead(context, members.facts);
+  const read = largestRead(context, members);
   if (read === undefined) return undefined;
   return [...choices.values()].find(
     (axes) =>

@@ -24,6 +24,8 @@ import { printBytes } from "./fusion-cost.ts";
 
 /** Groups that a search for cycles may visit before the merge is refused. Bounds the pass to linear time. */
 const SEARCH_LIMIT = 256;
+/** Times that a program is fused with more and more of its statements held to the bindings of the device. */
+const MOST_ATTEMPTS = 3;
 /** Groups that read the same tensor with which a sideways merge is tried. */
 const SIDEWAYS_TRIES = 3;
 
@@ -46,6 +48,23 @@ export function fuseStatements(
   options: FusionOptions = {},
 ): FusionGroup[] {
   const context = fusionContext(program, profile);
+  if (options.fuse === false) return orderGroups(program, mergeStatements(program, context, options));
+  // A group may bind too many buffers while it grows, if it binds fewer once the readers of its values have joined it.
+  const held = new Set<string>();
+  const limit = profile.limits.maxStorageBuffersPerShaderStage;
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const state = mergeStatements(program, { ...context, held }, options);
+    const tooWide = rootsOf(program, state).filter(
+      (root) => (state.candidates.get(root)?.bindings ?? 0) > limit,
+    );
+    if (tooWide.length === 0) return orderGroups(program, state);
+    for (const root of tooWide)
+      for (const name of state.candidates.get(root)?.statements ?? []) held.add(name);
+  }
+  return orderGroups(program, mergeStatements(program, { ...context, held: undefined }, options));
+}
+
+function mergeStatements(program: IndexProgram, context: FusionContext, options: FusionOptions): State {
   const state: State = {
     context,
     order: new Map(program.statements.map((s, i) => [s.name, i])),
@@ -73,8 +92,12 @@ export function fuseStatements(
       readersOfTensor.set(tensor, [...(readersOfTensor.get(tensor) ?? []).slice(-SIDEWAYS_TRIES), position]);
     }
   });
-  return orderGroups(program, state);
+  return state;
 }
+
+const rootsOf = (program: IndexProgram, { groups }: State): readonly number[] => [
+  ...new Set(program.statements.map((_, i) => groups.find(i))),
+];
 
 /** A statement is always a kernel by itself; what keeps it from being more is told where a merge is tried. */
 function loneCandidate(context: FusionContext, facts: StatementFacts): Candidate {
@@ -88,6 +111,7 @@ function loneCandidate(context: FusionContext, facts: StatementFacts): Candidate
     leaving: [facts.statement.name],
     timeUs: context.profile.launchUs,
     bytes,
+    bindings: 0,
   };
 }
 
@@ -165,7 +189,7 @@ const last = (names: readonly string[]): string => names[names.length - 1] ?? ""
 function note(state: State, group: number, reason: string): void {
   const list = state.reasons.get(group);
   if (list === undefined) state.reasons.set(group, [reason]);
-  else if (list.length < 64) list.push(reason);
+  else if (list.length < 64 && !list.includes(reason)) list.push(reason);
 }
 
 /** Groups that a group reads from. */
@@ -206,9 +230,23 @@ function reachesThroughOther(state: State, from: number, to: number): boolean {
   return false;
 }
 
+/** A candidate as a group, with the pairs of reductions that it holds whole. */
+export function groupOfCandidate(
+  context: FusionContext,
+  { statements, gridAxes, walkAxes }: Candidate,
+  name: string,
+  reasons: readonly string[],
+): FusionGroup {
+  const pairs = statements.flatMap((statement) => {
+    const pair = context.pairs.get(statement);
+    return pair !== undefined && statements.includes(pair.first) ? [pair] : [];
+  });
+  return { name, statements, gridAxes, walkAxes, pairs, reasons };
+}
+
 /** Topological order of groups, earliest statement first among the ready ones. */
 function orderGroups(program: IndexProgram, state: State): FusionGroup[] {
-  const roots = [...new Set(program.statements.map((_, i) => state.groups.find(i)))];
+  const roots = rootsOf(program, state);
   const waiting = new Map(roots.map((root) => [root, dependencies(state, root)]));
   const dependents = new Map<number, number[]>(roots.map((root) => [root, []]));
   for (const [root, needs] of waiting) for (const need of needs) dependents.get(need)?.push(root);
@@ -217,18 +255,8 @@ function orderGroups(program: IndexProgram, state: State): FusionGroup[] {
   for (let root = ready.pop(); root !== undefined; root = ready.pop()) {
     const candidate = state.candidates.get(root);
     if (candidate !== undefined) {
-      const { statements, gridAxes, walkAxes } = candidate;
-      groups.push({
-        name: `k${String(groups.length)}`,
-        statements,
-        gridAxes,
-        walkAxes,
-        pairs: statements.flatMap((name) => {
-          const pair = state.context.pairs.get(name);
-          return pair !== undefined && statements.includes(pair.first) ? [pair] : [];
-        }),
-        reasons: state.reasons.get(root) ?? [],
-      });
+      const reasons = state.reasons.get(root) ?? [];
+      groups.push(groupOfCandidate(state.context, candidate, `k${String(groups.length)}`, reasons));
     }
     for (const next of (dependents.get(root) ?? []).reverse()) {
       const needs = waiting.get(next);

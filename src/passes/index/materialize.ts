@@ -15,14 +15,7 @@ import type {
   StoredTensor,
 } from "../../ir/index-notation.ts";
 import { axisSizes, mapScalar } from "../../ir/index-notation.ts";
-import {
-  indexAdd,
-  indexAxis,
-  indexConst,
-  indexScale,
-  indexSubstitute,
-  type IndexExpr,
-} from "../../ir/index-expr.ts";
+import { indexConst, indexSubstitute, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import { isFloat } from "../../ir/dtype.ts";
 
 export function materialize(program: IndexProgram, groups: readonly FusionGroup[]): GroupedProgram {
@@ -74,13 +67,3 @@ export function materialize(program: IndexProgram, groups: readonly FusionGroup[
   });
   return { program: { ...program, tensors, statements, stores }, groups };
 }
-
-const rowMajor = (axes: readonly string[], sizes: ReadonlyMap<string, number>): IndexExpr => {
-  let stride = 1;
-  let index = indexConst(0);
-  for (const axis of [...axes].reverse()) {
-    index = indexAdd(index, indexScale(indexAxis(axis), stride));
-    stride *= sizes.get(axis) ?? 1;
-  }
-  return index;
-};
