@@ -46,7 +46,8 @@ const AXES: Shape = {
   name: "many small programs side by side, each with axes of its own",
   build: (b, n) => {
     const parts = Array.from({ length: n / 20 }, (_, i) => {
-      const x = input(b, [3 + (i % 5), 4 + (i % 7)], `x${String(i)}`);
+      // Few shapes: programs of one shape share kernels until these bind all buffers that they can.
+      const x = input(b, [3 + (i % 3), 4 + (i % 2)], `x${String(i)}`);
       const y = repeat(10, x, (v) => b.map("mul", [b.map("sin", [v]), v]));
       return b.reduce("sum", y, { axis: [0, 1] });
     });

@@ -5,6 +5,8 @@
  * the same tensor or value, largest first: where two reads have a term of equal stride and size, they propose that the
  * axes are equal (without it `v*v` and `g*v` share no axis, and weight norm reads `v` twice). An axis belongs to a use: a
  * proposal that would make two axes of one statement equal (`x[i,j] + x[j,i]`) is dropped, and that read stays as it is.
+ * Last, inputs of equal shape propose the same, where nothing has said otherwise: equal work on different tensors can then
+ * share a kernel.
  *
  * Requires: statements in definition order. May run again on its own result: names are given anew.
  * Ensures:  axes are named i, j, k, ... in order of first appearance; unused axes are gone.
@@ -44,7 +46,9 @@ export function alignAxes(program: IndexProgram): IndexProgram {
       });
     });
   }
-  alignReads(program, merge.tryUnion);
+  const readings = readingsBySize(program);
+  alignReads(program, [...readings.values()], merge.tryUnion);
+  alignReads(program, readingsByShape(program, readings), merge.tryUnion);
   return renameAxes(program, merge.find);
 }
 
@@ -85,7 +89,7 @@ const statementAxes = (s: Statement): readonly string[] =>
 type Reading = readonly IndexExpr[];
 
 /** All reads, by what is read; names of tensors and statements differ. Largest first, as they matter most. */
-function readingsBySize(program: IndexProgram): readonly (readonly Reading[])[] {
+function readingsBySize(program: IndexProgram): ReadonlyMap<string, readonly Reading[]> {
   const sizes = axisSizes(program);
   const readings = new Map<string, Reading[]>();
   const add = (name: string, reading: Reading): void => {
@@ -102,14 +106,33 @@ function readingsBySize(program: IndexProgram): readonly (readonly Reading[])[] 
   const elements = new Map(program.tensors.map((t) => [t.name, elementCount(t.shape)]));
   for (const { name, axes } of program.statements)
     elements.set(name, elementCount(axes.map((axis) => sizes.get(axis) ?? 1)));
-  return [...readings]
-    .sort(([a], [b]) => (elements.get(b) ?? 0) - (elements.get(a) ?? 0))
-    .map(([, list]) => list);
+  return new Map([...readings].sort(([a], [b]) => (elements.get(b) ?? 0) - (elements.get(a) ?? 0)));
 }
 
-function alignReads(program: IndexProgram, tryUnion: (a: string, b: string) => boolean): void {
+/** The first reading of each input, together with those of other inputs of its shape. */
+function readingsByShape(
+  program: IndexProgram,
+  readings: ReadonlyMap<string, readonly Reading[]>,
+): readonly (readonly Reading[])[] {
+  const shapes = new Map(program.tensors.map((t) => [t.name, t.shape.join()]));
+  const byShape = new Map<string, Reading[]>();
+  for (const [name, [first]] of readings) {
+    const shape = shapes.get(name);
+    if (shape === undefined || first === undefined) continue;
+    const list = byShape.get(shape);
+    if (list === undefined) byShape.set(shape, [first]);
+    else list.push(first);
+  }
+  return [...byShape.values()];
+}
+
+function alignReads(
+  program: IndexProgram,
+  all: readonly (readonly Reading[])[],
+  tryUnion: (a: string, b: string) => boolean,
+): void {
   const sizes = axisSizes(program);
-  for (const readings of readingsBySize(program)) {
+  for (const readings of all) {
     const compared: Reading[] = [];
     for (const reading of readings) {
       const matched = compared.some((earlier) =>

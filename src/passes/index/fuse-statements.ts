@@ -122,14 +122,15 @@ function producersOf(state: State, facts: StatementFacts): number[] {
   return [...new Set(groups)].sort((a, b) => bytes(b) - bytes(a) || a - b);
 }
 
-function tryMerge(state: State, a: number, b: number): void {
+/** `isHeld`: the merged group must not bind too many buffers, whatever joins it later. */
+function tryMerge(state: State, a: number, b: number, isHeld = false): void {
   const [ga, gb] = [state.groups.find(a), state.groups.find(b)];
   const [ca, cb] = [state.candidates.get(ga), state.candidates.get(gb)];
   if (ga === gb || ca === undefined || cb === undefined) return;
   const statements = [...cb.statements, ...ca.statements].sort(
     (x, y) => (state.order.get(x) ?? 0) - (state.order.get(y) ?? 0),
   );
-  const merged = formCandidate(state.context, statements);
+  const merged = formCandidate(isHeld ? { ...state.context, held: undefined } : state.context, statements);
   const names = `${last(ca.statements)} with ${last(cb.statements)}`;
   const refuse = (why: string): void => {
     note(state, ga, `not fused: ${names}: ${why}`);
@@ -170,17 +171,17 @@ function tryMergeSideways(state: State, a: number, b: number, sharedElements: nu
     cb.rowAxes.some((axis) => ca.gridAxes.includes(axis));
   const isWalk = crosses || ca.walkAxes.length > 0 || cb.walkAxes.length > 0;
   if ((!sameGrid && !isWalk) || sharedElements * 16 < Math.min(ca.bytes, cb.bytes)) return;
-  tryMerge(state, a, b);
+  tryMerge(state, a, b, !isWalk);
 }
 
-/** Equal form: reductions over the same axes to the same points, whatever they read, share a launch. */
+/** Equal form: the same points and the same rows, whatever they read, share a launch. */
 function tryMergeEqual(state: State, position: number, groupsOfForm: Map<string, number>): void {
   const group = state.groups.find(position);
   const candidate = state.candidates.get(group);
-  if (candidate === undefined || candidate.rowAxes.length === 0) return;
+  if (candidate === undefined) return;
   const form = `${[...candidate.gridAxes].sort().join()} over ${[...candidate.rowAxes].sort().join()}`;
   const earlier = groupsOfForm.get(form);
-  if (earlier !== undefined) tryMerge(state, position, earlier);
+  if (earlier !== undefined) tryMerge(state, position, earlier, true);
   groupsOfForm.set(form, position);
 }
 
