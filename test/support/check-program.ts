@@ -3,7 +3,7 @@
  * the kernel interpreter, and a device. Texts are parsed back on the way, so printers and parsers are held to it too.
  */
 import { compileGraph, type Compiled, type CompiledKernel, type CompileOptions } from "../../src/compile.ts";
-import { elementCount, storageBytes } from "../../src/ir/dtype.ts";
+import { type DType, elementCount, storageBytes } from "../../src/ir/dtype.ts";
 import { nodeAt } from "../../src/ir/graph.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import { interpretGraph, type OutputData } from "../../src/ir/interpret-graph.ts";
@@ -13,6 +13,7 @@ import { parseGraph } from "../../src/ir/parse-graph.ts";
 import { parseIndexProgram } from "../../src/ir/parse-index.ts";
 import { printGraph } from "../../src/ir/print-graph.ts";
 import { printIndexProgram } from "../../src/ir/print-index.ts";
+import { fromBf16Bits, fromF16Bits } from "../../src/ir/round.ts";
 import { partScalars } from "../../src/lower/split-kernel.ts";
 import { nameInputs } from "../../src/passes/index/name-inputs.ts";
 import type { Device, Tensor } from "../../src/runtime/device.ts";
@@ -209,8 +210,14 @@ async function runOnDevice(
   try {
     results = device.load({ plan: compiled.plan, graph }).run(tensors, scalars);
     const data = await Promise.all(results.map((r) => r.read()));
-    return new Map(graph.results.map((r, i) => [r.name, data[i] ?? []]));
+    return new Map(graph.results.map((r, i) => [r.name, numbersOf(results[i]?.dtype, data[i] ?? [])]));
   } finally {
     for (const tensor of [...tensors, ...results]) tensor.dispose();
   }
+}
+
+/** bf16 comes as words always, f16 where the language has no Float16Array. */
+function numbersOf(dtype: DType | undefined, data: ArrayLike<number>): ArrayLike<number> {
+  if (!(data instanceof Uint16Array)) return data;
+  return Float64Array.from(data, dtype === "bf16" ? fromBf16Bits : fromF16Bits);
 }
