@@ -55,6 +55,13 @@ export type DiagnosticCode =
   | "device-lost"
   | "gpu-error"
   | "invalid-file"
+  | "truncated-file"
+  | "header-too-long"
+  | "invalid-header"
+  | "duplicate-tensor"
+  | "unknown-dtype"
+  | "invalid-offsets"
+  | "overlapping-tensors"
   | "missing-tensor"
   | "broken-pair"
   | "ambiguous-dim";

@@ -6,7 +6,7 @@
  */
 import { fail } from "../diagnostics/diagnostic.ts";
 import { byteLengthOf, SAFETENSORS_BITS, type SafetensorsDType } from "./safetensors-dtype.ts";
-import { MAX_HEADER_BYTES, METADATA_KEY } from "./safetensors-header.ts";
+import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from "./safetensors-header.ts";
 
 /** A tensor of a file to be written. */
 export interface TensorLayout {
@@ -15,8 +15,6 @@ export interface TensorLayout {
   readonly shape: readonly number[];
   readonly byteLength: number;
 }
-
-const LENGTH_BYTES = 8;
 
 /** Whether every tensor, laid out in this order, begins at a multiple of its element size. */
 export function isAligned(tensors: readonly Pick<TensorLayout, "dtype" | "byteLength">[]): boolean {
@@ -63,7 +61,7 @@ export function encodeHeader(
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries([...first, ...entries])));
   const headerBytes = Math.ceil(json.byteLength / LENGTH_BYTES) * LENGTH_BYTES;
   if (headerBytes > MAX_HEADER_BYTES)
-    fail("invalid-file", `a header of ${headerBytes} bytes is too long for a safetensors file`, {
+    fail("header-too-long", `a header of ${headerBytes} bytes is too long for a safetensors file`, {
       help: "write fewer tensors to one file",
     });
   const header = new Uint8Array(LENGTH_BYTES + headerBytes).fill(0x20);

@@ -6,16 +6,18 @@
  *     the rest       the tensors, one behind the other, row-major, little-endian
  *
  * Requires: nothing of the source.
- * Ensures:  a file that breaks the format throws `invalid-file` before any tensor is read; no read leaves the source's
- *           bounds; what `encodeSafetensors` writes, `openSafetensors` reads back. Only one tensor is in memory at a time.
+ * Ensures:  a file that breaks the format is refused before any tensor is read (file-fault.ts has the codes); no read leaves
+ *           the source's bounds; what `encodeSafetensors` writes, `openSafetensors` reads back. Only one tensor is in memory at
+ *           a time.
  */
 import { fail } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import type { SafetensorsDType } from "./safetensors-dtype.ts";
+import { refuse } from "./file-fault.ts";
 import {
+  LENGTH_BYTES,
   MAX_HEADER_BYTES,
   parseHeader,
-  refuse,
   type SafetensorsHeader,
   type TensorEntry,
 } from "./safetensors-header.ts";
@@ -43,8 +45,7 @@ export interface SafetensorsTensor {
   readonly bytes: Uint8Array;
 }
 
-const LENGTH_BYTES = 8;
-const OTHER_KIND = "check that it is a safetensors file, downloaded whole";
+const OTHER_KIND = { help: "check that it is a safetensors file, downloaded whole" };
 
 /** Bytes in memory as a source. */
 export const accessBytes = (bytes: Uint8Array): RandomAccess => ({
@@ -59,7 +60,8 @@ async function readExactly(
   file: string,
 ): Promise<Uint8Array> {
   const bytes = await source.read(offset, length);
-  if (bytes.byteLength !== length) refuse(file, "it became shorter while it was read");
+  if (bytes.byteLength !== length)
+    refuse("truncated-file", file, "it became shorter while it was read", { at: offset + bytes.byteLength });
   return bytes;
 }
 
@@ -67,23 +69,16 @@ async function readExactly(
 export async function openSafetensors(source: RandomAccess, file: string): Promise<SafetensorsFile> {
   const { byteLength } = source;
   if (byteLength < LENGTH_BYTES)
-    refuse(file, `it has ${byteLength} bytes, and a header alone takes more`, OTHER_KIND);
+    refuse("truncated-file", file, `it has ${byteLength} bytes, and a header alone takes more`, OTHER_KIND);
   const start = await readExactly(source, 0, LENGTH_BYTES, file);
   const view = new DataView(start.buffer, start.byteOffset, LENGTH_BYTES);
   const headerBytes = view.getBigUint64(0, true);
+  const claim = `its header claims ${headerBytes.toString()} bytes`;
   if (headerBytes > BigInt(MAX_HEADER_BYTES))
-    refuse(
-      file,
-      `its header claims ${headerBytes.toString()} bytes, and ${MAX_HEADER_BYTES} are allowed`,
-      OTHER_KIND,
-    );
+    refuse("header-too-long", file, `${claim}, and ${MAX_HEADER_BYTES} are allowed`, OTHER_KIND);
   const dataStart = LENGTH_BYTES + Number(headerBytes);
   if (dataStart > byteLength)
-    refuse(
-      file,
-      `its header claims ${headerBytes.toString()} bytes, but the file ends after ${byteLength}`,
-      OTHER_KIND,
-    );
+    refuse("truncated-file", file, `${claim}, but the file ends after ${byteLength}`, OTHER_KIND);
   const header = await readExactly(source, LENGTH_BYTES, Number(headerBytes), file);
   return { ...parseHeader(header, byteLength - dataStart, file), file, source, dataStart };
 }
