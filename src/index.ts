@@ -14,6 +14,8 @@ export {
 } from "./frontend/trace/trace.ts";
 export { TracedTensor, type TracedOperand } from "./frontend/trace/traced-tensor.ts";
 export * from "./frontend/trace/functions.ts";
+export { grad, stopGradient, valueAndGrad, vjp, type GradOptions } from "./frontend/trace/derivatives.ts";
+export { customVjp } from "./frontend/trace/custom-vjp.ts";
 export * from "./frontend/trace/library-functions.ts";
 // With split and merge; it takes the place of the plain function above.
 export { weightNorm, type WeightHalves } from "./weight-norm.ts";

@@ -15,7 +15,7 @@ import {
   type StaticArgument,
 } from "./frontend/trace/arguments.ts";
 import { buildOutput, type OutputOf, type OutputTree, type TracedOutput } from "./frontend/trace/outputs.ts";
-import { readParameterNames } from "./frontend/trace/parameter-names.ts";
+import { parameterNamesOf } from "./frontend/trace/parameter-names.ts";
 import { trace } from "./frontend/trace/trace.ts";
 import { TracedTensor } from "./frontend/trace/traced-tensor.ts";
 import type { TensorType } from "./ir/dtype.ts";
@@ -137,9 +137,7 @@ class JitCalls {
     this.#fn = fn;
     this.#options = options;
     this.#name = options.name ?? (fn.name === "" ? "traced" : fn.name);
-    this.#names = readParameterNames(Function.prototype.toString.call(fn)).map(
-      (name, i) => name ?? `arg${String(i)}`,
-    );
+    this.#names = parameterNamesOf(fn).map((name, i) => name ?? `arg${String(i)}`);
     this.#cache = new ProgramCache(options);
   }
 

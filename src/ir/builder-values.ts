@@ -34,3 +34,31 @@ export interface SliceRange {
   readonly stop?: number | undefined;
   readonly step?: number | undefined;
 }
+
+/**
+ * Cotangents of the inputs of a `customVjp`, from those of its outputs (undefined: that output is not used). An input that
+ * has no gradient gets undefined.
+ */
+export type CustomBackward = (
+  cotangents: readonly (Value | undefined)[],
+  outputs: readonly Value[],
+) => readonly (Value | undefined)[];
+
+/** Outputs whose derivative is not that of the nodes that compute them. */
+export interface CustomRegion {
+  readonly inputs: readonly NodeId[];
+  /** Marked nodes, one after the other. */
+  readonly outputs: readonly NodeId[];
+  readonly backward: CustomBackward;
+}
+
+/**
+ * What differentiation has to know of a node beyond what it computes. Only graphs under construction have marks: a marked
+ * node equals its operand, and `finish` puts the operand in its place.
+ */
+export type DerivativeMark =
+  /** What a derivative is taken with respect to: the value at this place only, not wherever else it is used. */
+  | { readonly kind: "variable" }
+  /** No derivative passes. */
+  | { readonly kind: "stop" }
+  | { readonly kind: "custom"; readonly region: CustomRegion };

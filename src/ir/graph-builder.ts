@@ -14,9 +14,17 @@ import {
   buildSlice,
   buildTranspose,
 } from "./build-views.ts";
-import type { Operand, PositionOptions, ReduceOptions, SliceRange, Value } from "./builder-values.ts";
+import type {
+  CustomBackward,
+  CustomRegion,
+  DerivativeMark,
+  Operand,
+  ReduceOptions,
+  SliceRange,
+  Value,
+} from "./builder-values.ts";
 import type { DType, TensorType } from "./dtype.ts";
-import { addConstant, addNode, takeValue } from "./graph-draft.ts";
+import { addConstant, addNode, markValue, takeValue } from "./graph-draft.ts";
 import type { GraphDraft } from "./graph-draft.ts";
 import { operandsOf } from "./graph.ts";
 import type { Graph, GraphResult, Node, NodeId } from "./graph.ts";
@@ -26,7 +34,16 @@ import { isInput, mapOperands } from "./rewrite-graph.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
 import { checkShape, resolveAxis } from "./shape-rules.ts";
 
-export type { Operand, PositionOptions, ReduceOptions, SliceRange, Value };
+export type {
+  CustomBackward,
+  CustomRegion,
+  DerivativeMark,
+  Operand,
+  PositionOptions,
+  ReduceOptions,
+  SliceRange,
+  Value,
+} from "./builder-values.ts";
 
 export interface GraphBuilder {
   param: (name: string, type: TensorType, span?: Span) => Value;
@@ -55,13 +72,32 @@ export interface GraphBuilder {
   slice: (x: Operand, ranges: readonly (SliceRange | number)[], span?: Span) => Value;
   pad: (x: Operand, low: readonly number[], high: readonly number[], value?: number, span?: Span) => Value;
   concat: (xs: readonly Operand[], axis: number, span?: Span) => Value;
+  /** `x` as a variable of a derivative (src/autodiff): other uses of `x` are not uses of it. */
+  variable: (x: Operand, span?: Span) => Value;
+  /** `x`, through which no derivative passes. */
+  stopGradient: (x: Operand, span?: Span) => Value;
+  /**
+   * The values of `forward`, with `backward` for their derivative. `forward` gets the inputs behind `stopGradient`:
+   * what reaches its values otherwise must not depend on a variable.
+   */
+  customVjp: (
+    inputs: readonly Value[],
+    forward: (inputs: readonly Value[]) => readonly Value[],
+    backward: CustomBackward,
+    span?: Span,
+  ) => readonly Value[];
+  /** What was built so far, in order: an operand stands before its users. */
+  readonly nodes: readonly Node[];
+  /** A node as a value to build on. */
+  valueAt: (id: NodeId) => Value;
+  markAt: (id: NodeId) => DerivativeMark | undefined;
   /** The finished graph. Results may be any values of this builder; weak results get their default dtype. */
   finish: (results: readonly { readonly name: string; readonly value: Operand }[]) => Graph;
 }
 
 /** A builder of one graph. Each op costs the same however long the graph has grown. */
 export function createGraphBuilder(name: string): GraphBuilder {
-  const draft: GraphDraft = { name, nodes: [], inputs: new Map() };
+  const draft: GraphDraft = { name, nodes: [], inputs: new Map(), marks: new Map() };
   return {
     param: (param, type, span) => declareParam(draft, param, type, span),
     scalar: (scalar, options = {}, span) => declareScalar(draft, scalar, options, span),
@@ -82,6 +118,12 @@ export function createGraphBuilder(name: string): GraphBuilder {
     slice: (x, ranges, span) => buildSlice(draft, x, ranges, span),
     pad: (x, low, high, value = 0, span) => buildPad(draft, x, [low, high], value, span),
     concat: (xs, axis, span) => buildConcat(draft, xs, axis, span),
+    variable: (x, span) => markValue(draft, takeValue(draft, x, span), { kind: "variable" }, span),
+    stopGradient: (x, span) => markValue(draft, takeValue(draft, x, span), { kind: "stop" }, span),
+    customVjp: (inputs, forward, backward, span) => buildCustom(draft, inputs, forward, backward, span),
+    nodes: draft.nodes,
+    valueAt: (id) => valueAt(draft, id),
+    markAt: (id) => draft.marks.get(id),
     finish: (results) => finishGraph(draft, results),
   };
 }
@@ -146,9 +188,32 @@ function buildIota(
   return addNode(draft, { op: "iota", type, axis: resolveAxis(axis, type, span) }, span);
 }
 
+function valueAt(draft: GraphDraft, id: NodeId): Value {
+  const node = draft.nodes[id];
+  if (node === undefined) throw new RangeError(`graph ${draft.name} has no node ${String(id)} yet`);
+  return { id, type: node.type, weak: false };
+}
+
+function buildCustom(
+  draft: GraphDraft,
+  inputs: readonly Value[],
+  forward: (inputs: readonly Value[]) => readonly Value[],
+  backward: CustomBackward,
+  span: Span | undefined,
+): readonly Value[] {
+  const stopped = inputs.map((input) =>
+    markValue(draft, takeValue(draft, input, span), { kind: "stop" }, span),
+  );
+  const values = forward(stopped).map((value) => takeValue(draft, value, span));
+  const first = draft.nodes.length;
+  const outputs = values.map((_, i) => first + i);
+  const region: CustomRegion = { inputs: inputs.map(({ id }) => id), outputs, backward };
+  return values.map((value) => markValue(draft, value, { kind: "custom", region }, span));
+}
+
 /**
  * The graph of what was built: inputs first (its text has them in its head), then what the results need. Constants
- * that took on another dtype leave their first form behind, unused: it is dropped here.
+ * that took on another dtype leave their first form behind, unused: it is dropped here. So are marks.
  */
 function finishGraph(
   draft: GraphDraft,
@@ -170,6 +235,10 @@ function finishGraph(
   for (const wantsInputs of [true, false])
     draft.nodes.forEach((node, id) => {
       if (isInput(node) !== wantsInputs || !(wantsInputs || live.has(id))) return;
+      if (draft.marks.has(id) && node.op === "reshape") {
+        renumbered.set(id, renumber(node.arg));
+        return;
+      }
       renumbered.set(id, nodes.push(mapOperands(node, renumber)) - 1);
     });
   return { name: draft.name, nodes, results: taken.map((r) => ({ name: r.name, node: renumber(r.node) })) };

@@ -9,8 +9,8 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { sameShape } from "./dtype.ts";
 import type { DType, TensorType } from "./dtype.ts";
-import type { Operand, Value } from "./builder-values.ts";
-import type { Node } from "./graph.ts";
+import type { DerivativeMark, Operand, Value } from "./builder-values.ts";
+import type { Node, NodeId } from "./graph.ts";
 import { convertLiteral, literalDType } from "./promotion.ts";
 import type { Promotable } from "./promotion.ts";
 
@@ -20,6 +20,8 @@ export interface GraphDraft {
   readonly nodes: Node[];
   /** Names of params and scalars, with the place that declares each. */
   readonly inputs: Map<string, Span | undefined>;
+  /** Marked nodes are reshapes to the shape that their operand has; `finish` drops them. */
+  readonly marks: Map<NodeId, DerivativeMark>;
 }
 
 /** Type, but for literals: they have none before they meet another operand. */
@@ -47,6 +49,18 @@ export function addConstant(
 ): Value {
   const node: Node = { op: "const", type, value: convertLiteral(value, type.dtype, span) };
   return addNode(draft, node, span, weak);
+}
+
+/** A node of its own that equals `value`, for differentiation to tell the two apart. */
+export function markValue(
+  draft: GraphDraft,
+  value: Value,
+  mark: DerivativeMark,
+  span: Span | undefined,
+): Value {
+  const marked = addNode(draft, { op: "reshape", type: value.type, arg: value.id }, span, value.weak);
+  draft.marks.set(marked.id, mark);
+  return marked;
 }
 
 /** Refuses values of another builder: their ids mean nothing here. */

@@ -28,9 +28,11 @@ export type { InputData } from "./interpret-inputs.ts";
 export interface InterpretOptions {
   /** Also bound |f32 evaluation - value| per element. Costs about ten times the evaluation. Default false. */
   readonly bounds?: boolean | undefined;
+  /** false: inputs and results of float dtypes stay float64, for differences of nearby values. Default true. */
+  readonly rounded?: boolean | undefined;
 }
 
-/** A result: its elements in row-major order, rounded to the dtype (bool: 0 or 1). */
+/** A result: its elements in row-major order, rounded to the dtype (bool: 0 or 1) unless told otherwise. */
 export interface OutputData {
   readonly type: TensorType;
   readonly values: Float64Array;
@@ -48,6 +50,7 @@ export function interpretGraph(
   options: InterpretOptions = {},
 ): Map<string, OutputData> {
   const withBounds = options.bounds === true;
+  const rounded = options.rounded ?? true;
   const dying = nodesByLastUse(graph);
   const live = new Map<NodeId, Elements>();
   const elementsOf = (id: NodeId): Elements => {
@@ -57,13 +60,14 @@ export function interpretGraph(
   };
   graph.nodes.forEach((node, id) => {
     if (dying[id] === undefined) return; // nobody reads it
-    live.set(id, evaluateNode(graph, node, elementsOf, inputs, withBounds));
+    live.set(id, evaluateNode(graph, node, elementsOf, { inputs, withBounds, rounded }));
     for (const dead of dying[id]) live.delete(dead);
   });
   return new Map(
     graph.results.map(({ name, node }) => {
       const { type } = nodeAt(graph, node);
-      const { values, bounds } = castElements(elementsOf(node), type.dtype);
+      const elements = elementsOf(node);
+      const { values, bounds } = rounded ? castElements(elements, type.dtype) : elements;
       return [name, { type, values, bounds }];
     }),
   );
@@ -85,17 +89,22 @@ function nodesByLastUse(graph: Graph): (readonly NodeId[] | undefined)[] {
   return dying;
 }
 
+interface Evaluation {
+  readonly inputs: ReadonlyMap<string, InputData>;
+  readonly withBounds: boolean;
+  readonly rounded: boolean;
+}
+
 function evaluateNode(
   graph: Graph,
   node: Node,
   elementsOf: (id: NodeId) => Elements,
-  inputs: ReadonlyMap<string, InputData>,
-  withBounds: boolean,
+  { inputs, withBounds, rounded }: Evaluation,
 ): Elements {
   switch (node.op) {
     case "param":
     case "scalar":
-      return storedElements(node.type.dtype, readInput(node, inputs), withBounds);
+      return storedElements(node.type.dtype, readInput(node, inputs, rounded), withBounds);
     case "const": {
       const values = new Float64Array(elementCount(node.type.shape)).fill(node.value);
       return storedElements(node.type.dtype, values, withBounds);

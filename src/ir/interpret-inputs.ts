@@ -15,6 +15,7 @@ export type InputData = ArrayLike<number> | number;
 export function readInput(
   node: ParamNode | ScalarNode,
   inputs: ReadonlyMap<string, InputData>,
+  rounded = true,
 ): Float64Array {
   const given = inputs.get(node.name) ?? (node.op === "scalar" ? node.default : undefined);
   if (given === undefined)
@@ -29,7 +30,7 @@ export function readInput(
       span: node.span,
       help: `pass ${node.name} as ${printType(node.type)}, in row-major order`,
     });
-  return roundElements(node.type.dtype, source);
+  return rounded ? roundElements(node.type.dtype, source) : new Float64Array(source);
 }
 
 function roundElements(dtype: DType, source: ArrayLike<number>): Float64Array {

@@ -4,12 +4,18 @@
  */
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
-import { bindOps } from "./ops.ts";
+import { bindOps, clampMax, clampMin } from "./ops.ts";
 import type { NumberOrValue } from "./ops.ts";
 
-/** `max(x, 0)`; NaN stays NaN. */
-export const relu = (b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value =>
-  b.map("max", [x, 0], span);
+/** `max(x, 0)`; NaN stays NaN. The gradient at 0 is 0, as in PyTorch (threshold_backward). */
+export function relu(b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value {
+  const ops = bindOps(b, span);
+  return ops.withDerivative(
+    [x],
+    (y = x) => ops.max(y, 0),
+    (c) => [ops.where(ops.map("le", x, 0), 0, c)],
+  );
+}
 
 /** `1 / (1 + exp(-x))`, by way of `exp(-|x|)`, which is at most 1. */
 export function sigmoid(b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value {
@@ -64,9 +70,11 @@ export interface ClipOptions<T = Value> {
   readonly max?: NumberOrValue<T> | undefined;
 }
 
-/** `min(max(x, options.min), options.max)`; an absent bound does not bind. torch.clip. */
+/**
+ * `min(max(x, options.min), options.max)`; an absent bound does not bind. torch.clip, whose gradient passes x at a bound, too.
+ */
 export function clip(b: GraphBuilder, x: Value, options: ClipOptions = {}, span?: Span): Value {
   const ops = bindOps(b, span);
-  const raised = options.min === undefined ? x : ops.max(x, options.min);
-  return options.max === undefined ? raised : ops.map("min", raised, options.max);
+  const raised = options.min === undefined ? x : clampMin(ops, x, options.min);
+  return options.max === undefined ? raised : clampMax(ops, raised, options.max);
 }

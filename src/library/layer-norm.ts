@@ -6,6 +6,7 @@ import type { Span } from "../diagnostics/diagnostic.ts";
 import { printType, sameShape } from "../ir/dtype.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
 import { printShape } from "../ir/shape-rules.ts";
+import { populationVariance } from "./moments.ts";
 import { addEps, bindOps, requireFloat } from "./ops.ts";
 import type { NumberOrValue, Ops } from "./ops.ts";
 
@@ -57,10 +58,9 @@ export function rmsNorm(b: GraphBuilder, x: Value, options: RmsNormOptions = {},
 }
 
 /** `(x - mean) / sqrt(var + eps)` over `axis`: the core of layer, group and instance norm. */
-export function standardize(ops: Ops, x: Value, axis: number | readonly number[], eps: NumberOrValue): Value {
-  const over = { axis, keepdims: true };
-  const centered = ops.sub(x, ops.mean(x, over));
-  const variance = ops.mean(ops.square(centered), over);
+export function standardize(ops: Ops, x: Value, axis: readonly number[], eps: NumberOrValue): Value {
+  const centered = ops.sub(x, ops.mean(x, { axis, keepdims: true }));
+  const variance = populationVariance(ops, x, centered, axis);
   return ops.mul(centered, ops.rsqrt(addEps(ops, variance, eps)));
 }
 

@@ -6,7 +6,8 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { GraphBuilder, ReduceOptions, Value } from "../ir/graph-builder.ts";
 import { resolveReduceAxes } from "../ir/shape-rules.ts";
-import { bindOps, requireFloat } from "./ops.ts";
+import { bindOps, requireFloat, rootOfSum } from "./ops.ts";
+import type { Ops } from "./ops.ts";
 
 export interface VarOptions extends ReduceOptions {
   /** The sum of squared deviations is divided by n - correction. Default 1 (Bessel), as in PyTorch; NumPy's is 0. */
@@ -28,10 +29,36 @@ export function variance(b: GraphBuilder, x: Value, options: VarOptions = {}, sp
   const axes = resolveReduceAxes(axis, x.type, span);
   const count = axes.reduce((n, d) => n * (x.type.shape[d] ?? 1), 1);
   const centered = ops.sub(x, ops.mean(x, { axis: axes, keepdims: true }));
-  const total = ops.reduce("sum", ops.square(centered), { axis: axes, keepdims });
+  const total = sumOfSquaredDeviations(ops, x, centered, axes, keepdims === true);
   return ops.div(total, Math.max(0, count - correction));
 }
 
-/** `sqrt(var(x))`. torch.std. */
+/**
+ * `sum((x - mean)^2)` over `axes`, given `x - mean`. Its derivative by x is `2 (x - mean)`: what goes through the mean adds
+ * up to 0, and is not computed.
+ */
+const sumOfSquaredDeviations = (
+  ops: Ops,
+  x: Value,
+  centered: Value,
+  axes: readonly number[],
+  keepdims: boolean,
+): Value =>
+  ops.withDerivative(
+    [x],
+    () => ops.reduce("sum", ops.square(ops.stopGradient(centered)), { axis: axes, keepdims }),
+    (c) => {
+      const kept = x.type.shape.map((n, d) => (axes.includes(d) ? 1 : n));
+      return [ops.mul(centered, ops.mul(ops.reshape(c, kept), 2))];
+    },
+  );
+
+/** The mean of squared deviations over `axes`, which stay with length 1; `centered` is `x - mean`. */
+export function populationVariance(ops: Ops, x: Value, centered: Value, axes: readonly number[]): Value {
+  const count = axes.reduce((n, d) => n * (x.type.shape[d] ?? 1), 1);
+  return ops.div(sumOfSquaredDeviations(ops, x, centered, axes, true), count);
+}
+
+/** `sqrt(var(x))`. torch.std; its gradient is 0 where the deviation is 0. */
 export const std = (b: GraphBuilder, x: Value, options: VarOptions = {}, span?: Span): Value =>
-  bindOps(b, span).sqrt(variance(b, x, options, span));
+  rootOfSum(bindOps(b, span), variance(b, x, options, span));

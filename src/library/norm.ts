@@ -5,8 +5,9 @@
 import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { GraphBuilder, ReduceOptions, Value } from "../ir/graph-builder.ts";
-import { addEps, axesExcept, bindOps, requireFloat } from "./ops.ts";
+import { addEps, axesExcept, bindOps, clampMin, requireFloat, rootOfSum } from "./ops.ts";
 import type { NumberOrValue, Ops } from "./ops.ts";
+import { resolveReduceAxes } from "../ir/shape-rules.ts";
 import { resolveKeptAxis } from "./kept-axis.ts";
 
 export interface NormOptions extends ReduceOptions {
@@ -18,6 +19,7 @@ export interface NormOptions extends ReduceOptions {
  * `(sum |x|^ord)^(1/ord)` over `axis` (all axes when absent), as torch.linalg.vector_norm.
  * ord 0 counts the elements that are not zero (NaN is not zero); Infinity and -Infinity are the greatest and the least
  * magnitude. Over zero elements the norm is 0; Infinity and -Infinity are refused there.
+ * The gradient is PyTorch's: 0 at a row of zeros, shared among ties of the greatest or least magnitude.
  */
 export function norm(b: GraphBuilder, x: Value, options: NormOptions = {}, span?: Span): Value {
   requireFloat("norm", x, span);
@@ -39,7 +41,7 @@ export function buildNorm(
     case 1:
       return ops.reduce("sum", ops.abs(x), over);
     case 2:
-      return ops.sqrt(ops.reduce("sum", ops.square(x), over));
+      return rootOfSum(ops, ops.reduce("sum", ops.square(x), over));
     case Number.POSITIVE_INFINITY:
       return ops.reduce("max", ops.abs(x), over);
     case Number.NEGATIVE_INFINITY:
@@ -50,8 +52,28 @@ export function buildNorm(
           span,
           help: "ord is any other number, inf or -inf",
         });
-      return ops.map("pow", ops.reduce("sum", ops.map("pow", ops.abs(x), ord), over), 1 / ord);
+      return buildPowerNorm(ops, x, ord, over);
   }
+}
+
+/** Torch's norm_backward: `c sign(x) |x|^(p-1) n^(1-p)`, 0 where the norm or, for p < 1, the element is 0. */
+function buildPowerNorm(ops: Ops, x: Value, p: number, over: ReduceOptions): Value {
+  const { where } = ops;
+  const pow = (y: Value, exponent: number): Value => ops.map("pow", y, exponent);
+  return ops.withDerivative(
+    [x],
+    (y = x) => pow(ops.reduce("sum", pow(ops.abs(y), p), over), 1 / p),
+    (c, n) => {
+      const axes = resolveReduceAxes(over.axis, x.type, undefined);
+      const kept = x.type.shape.map((length, d) => (axes.includes(d) ? 1 : length));
+      const isNoNorm = ops.map("eq", n, 0);
+      const scale = where(isNoNorm, 0, ops.mul(c, pow(where(isNoNorm, 1, n), 1 - p)));
+      const isZero = ops.map("eq", x, 0);
+      const size = ops.abs(x);
+      const power = p < 1 ? where(isZero, 0, pow(where(isZero, 1, size), p - 1)) : pow(size, p - 1);
+      return [ops.mul(ops.mul(ops.map("sign", x), power), ops.reshape(scale, kept))];
+    },
+  );
 }
 
 export interface NormExceptDimOptions {
@@ -98,7 +120,7 @@ export function normalize(b: GraphBuilder, x: Value, options: NormalizeOptions =
   const { p = 2, axis = 1, eps = 1e-12 } = options;
   requireFloat("normalize", x, span);
   const ops = bindOps(b, span);
-  return ops.div(x, ops.max(buildNorm(ops, x, p, { axis, keepdims: true }, span), eps));
+  return ops.div(x, clampMin(ops, buildNorm(ops, x, p, { axis, keepdims: true }, span), eps));
 }
 
 export interface CosineSimilarityOptions<T = Value> {
@@ -126,7 +148,7 @@ export function cosineSimilarity(
   const product = ops.mul(x, y);
   // A dimension that is repeated counts as often as it is repeated, in the norms too.
   const lengthOf = (side: Value): Value =>
-    ops.max(buildNorm(ops, b.broadcastTo(side, product.type.shape, span), 2, { axis }, span), eps);
+    clampMin(ops, buildNorm(ops, b.broadcastTo(side, product.type.shape, span), 2, { axis }, span), eps);
   return ops.div(ops.reduce("sum", product, { axis }), ops.mul(lengthOf(x), lengthOf(y)));
 }
 
@@ -148,7 +170,7 @@ export function scaleNorm(
   requireFloat("scaleNorm", x, span);
   const ops = bindOps(b, span);
   const n = buildNorm(ops, x, 2, { axis: -1, keepdims: true }, span);
-  return ops.div(ops.mul(g, x), ops.max(n, options.eps ?? 1e-5));
+  return ops.div(ops.mul(g, x), clampMin(ops, n, options.eps ?? 1e-5));
 }
 
 export interface PixelNormOptions<T = Value> {

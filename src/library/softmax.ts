@@ -9,6 +9,7 @@ import { elementCount } from "../ir/dtype.ts";
 import type { GraphBuilder, ReduceOptions, Value } from "../ir/graph-builder.ts";
 import { resolveReduceAxes } from "../ir/shape-rules.ts";
 import { bindOps, requireFloat } from "./ops.ts";
+import type { Ops } from "./ops.ts";
 
 export interface SoftmaxOptions {
   /** One axis, or several that are normalised together. Default -1. */
@@ -21,16 +22,20 @@ export function softmax(b: GraphBuilder, x: Value, options: SoftmaxOptions = {},
   const ops = bindOps(b, span);
   // There is no greatest element of nothing, but the softmax of nothing is nothing.
   if (elementCount(x.type.shape) === 0) return ops.exp(x);
-  const e = ops.exp(ops.sub(x, ops.reduce("max", x, over)));
+  const e = ops.exp(ops.sub(x, greatestOf(ops, x, over)));
   return ops.div(e, ops.reduce("sum", e, over));
 }
+
+/** What is taken away. Results do not depend on it, hence no derivative does. */
+const greatestOf = (ops: Ops, x: Value, over: ReduceOptions): Value =>
+  ops.stopGradient(ops.reduce("max", x, over));
 
 /** `x - log(sum(exp(x)))`, max-subtracted. torch.log_softmax. */
 export function logSoftmax(b: GraphBuilder, x: Value, options: SoftmaxOptions = {}, span?: Span): Value {
   const over = checkSoftmax("logSoftmax", x, options, span);
   const ops = bindOps(b, span);
   if (elementCount(x.type.shape) === 0) return ops.exp(x);
-  const shifted = ops.sub(x, ops.reduce("max", x, over));
+  const shifted = ops.sub(x, greatestOf(ops, x, over));
   return ops.sub(shifted, ops.map("log", ops.reduce("sum", ops.exp(shifted), over)));
 }
 
@@ -54,7 +59,7 @@ export function logsumexp(b: GraphBuilder, x: Value, options: ReduceOptions = {}
   const ops = bindOps(b, span);
   const total = (terms: Value): Value => ops.map("log", ops.reduce("sum", terms, { axis, keepdims }));
   if (elementCount(x.type.shape) === 0) return total(ops.exp(x));
-  const greatest = ops.reduce("max", x, { axis, keepdims: true });
+  const greatest = greatestOf(ops, x, { axis, keepdims: true });
   const shift = ops.where(ops.map("isinf", greatest), 0, greatest);
   const sum = total(ops.exp(ops.sub(x, shift)));
   return ops.add(sum, keepdims === true ? shift : ops.reshape(shift, sum.type.shape));

@@ -7,9 +7,9 @@ import { printType } from "../ir/dtype.ts";
 import type { TensorType } from "../ir/dtype.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
 import { resolveKeptAxis } from "./kept-axis.ts";
-import { buildNorm } from "./norm.ts";
-import { addEps, axesExcept, bindOps, requireFloat, requireRank } from "./ops.ts";
-import type { NumberOrValue } from "./ops.ts";
+import { populationVariance } from "./moments.ts";
+import { addEps, axesExcept, bindOps, requireFloat, requireRank, rootOfSum } from "./ops.ts";
+import type { NumberOrValue, Ops } from "./ops.ts";
 
 export interface WeightNormOptions<T = Value> {
   /**
@@ -40,8 +40,16 @@ export function weightNorm(
   checkGain("weightNorm", v.type, g.type, kept, span);
   const ops = bindOps(b, span);
   const axis = kept === null ? undefined : axesExcept(v.type.shape.length, kept);
-  const n = buildNorm(ops, v, 2, { axis, keepdims: true }, span);
-  return ops.mul(v, ops.div(g, addEps(ops, n, eps)));
+  return ops.mul(v, ops.div(g, addEps(ops, buildDivisor(ops, v, axis, eps), eps)));
+}
+
+/**
+ * The norm that weights are divided by. Without an epsilon a row of zeros is 0 / 0, and its gradients are NaN, as in
+ * PyTorch: the derivative of the norm must not be taken as 0 there.
+ */
+function buildDivisor(ops: Ops, v: Value, axis: readonly number[] | undefined, eps: NumberOrValue): Value {
+  const power = ops.reduce("sum", ops.square(v), { axis, keepdims: true });
+  return eps === 0 ? ops.sqrt(power) : rootOfSum(ops, power);
 }
 
 /** Refuses a gain that has not one number per norm. */
@@ -87,8 +95,8 @@ export function centeredWeightNorm(
   const ops = bindOps(b, span);
   const over = { axis: axesExcept(v.type.shape.length, 0), keepdims: true };
   const centered = ops.sub(v, ops.mean(v, over));
-  const n = buildNorm(ops, centered, 2, over, span);
-  return ops.mul(centered, ops.div(g, addEps(ops, n, options.eps ?? 0)));
+  const { eps = 0 } = options;
+  return ops.mul(centered, ops.div(g, addEps(ops, buildDivisor(ops, centered, over.axis, eps), eps)));
 }
 
 export interface WeightStandardizeOptions<T = Value> {
@@ -115,7 +123,7 @@ export function weightStandardize(
   const ops = bindOps(b, span);
   const over = { axis: axesExcept(w.type.shape.length, 0), keepdims: true };
   const centered = ops.sub(w, ops.mean(w, over));
-  const variance = ops.mean(ops.square(centered), over);
+  const variance = populationVariance(ops, w, centered, over.axis);
   const standardized = ops.mul(centered, ops.rsqrt(addEps(ops, variance, eps)));
   return gain === undefined ? standardized : ops.mul(standardized, gain);
 }

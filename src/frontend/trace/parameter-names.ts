@@ -3,6 +3,23 @@
  * anything but a plain list of names, the reader gives up and inputs are called `arg0`, `arg1`, ...
  */
 
+/** Where functions that were made from others keep the names of their parameters. */
+const NAMES = Symbol("tensorweft.parameterNames");
+
+type AnyFunction = (...args: never) => unknown;
+
+/** Gives `derived`, whose source says nothing of its parameters, the names of another function's. */
+export const nameParameters = (derived: AnyFunction, names: readonly (string | undefined)[]): AnyFunction =>
+  Object.defineProperty(derived, NAMES, { value: names });
+
+/** The names of a function's parameters, as far as they can be told. */
+export function parameterNamesOf(fn: AnyFunction): readonly (string | undefined)[] {
+  const given: unknown = Reflect.get(fn, NAMES);
+  // Only `nameParameters` knows the symbol.
+  if (Array.isArray(given)) return given as readonly (string | undefined)[];
+  return readParameterNames(Function.prototype.toString.call(fn));
+}
+
 /** One entry per parameter whose name can be told; undefined for those that are destructured or the like. */
 export function readParameterNames(source: string): readonly (string | undefined)[] {
   const list = readParameterList(source);

@@ -17,7 +17,7 @@ import { flattenArguments, mapArguments } from "./arguments.ts";
 import type { ArgumentLeaf, TracedArguments } from "./arguments.ts";
 import { flattenOutput } from "./outputs.ts";
 import type { OutputTree, TracedOutput } from "./outputs.ts";
-import { readParameterNames } from "./parameter-names.ts";
+import { parameterNamesOf } from "./parameter-names.ts";
 import type { TraceScope } from "./trace-scope.ts";
 import { TracedTensor } from "./traced-tensor.ts";
 
@@ -76,7 +76,7 @@ function nameParameters(
   count: number,
   given: readonly string[] | undefined,
 ): readonly string[] {
-  const read = given ?? readParameterNames(Function.prototype.toString.call(fn));
+  const read = given ?? parameterNamesOf(fn);
   return Array.from({ length: count }, (_, i) => read[i] ?? `arg${String(i)}`);
 }
 

@@ -1,0 +1,52 @@
+/** Gradients of random programs, and gradients of those, against central differences in float64. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { printGraph } from "../../src/ir/print-graph.ts";
+import { verifyGraph } from "../../src/ir/verify-graph.ts";
+import {
+  checkDerivative,
+  finishProgram,
+  floatInputs,
+  gradientOf,
+  programOf,
+} from "../support/differentiate.ts";
+import type { Inputs, Program } from "../support/differentiate.ts";
+import { randomProgram } from "../support/random-graph.ts";
+import { createRandom, randomElements } from "../support/random-values.ts";
+
+/** Derivatives of `order` random programs by the transform agree with differences; returns how many could be compared. */
+function checkRandomPrograms(order: 1 | 2, runs: number, maxSteps: number): number {
+  let compared = 0;
+  const programs = randomProgram({ dtypes: ["f32", "f32", "f32", "i32"], maxElements: 48, maxSteps });
+  fc.assert(
+    fc.property(programs, fc.nat(), ({ graph, inputs }, seed) => {
+      const forward = programOf(graph);
+      if (floatInputs(forward).length === 0) return;
+      const program = order === 1 ? forward : gradientOf(forward);
+      const gradient = finishProgram(gradientOf(program));
+      expect(verifyGraph(gradient)).toEqual([]);
+      const check = checkDerivative(program, withUpstream(program, inputs, seed), createRandom(seed));
+      if (check === undefined) return;
+      const { transform, differences, tolerance, scale } = check;
+      if (tolerance < 1e-2 * scale) compared++;
+      const report = `${JSON.stringify(check)}\n${printGraph(graph)}\n${printGraph(gradient)}`;
+      expect(Math.abs(transform - differences), report).toBeLessThanOrEqual(tolerance);
+    }),
+    { numRuns: runs },
+  );
+  return compared;
+}
+
+/** Inputs of a gradient: those of the program, and a cotangent for each result. */
+const withUpstream = ({ inputs: types }: Program, inputs: Inputs, seed: number): Inputs =>
+  new Map(
+    [...types].map(([name, type], i) => [name, inputs.get(name) ?? randomElements(type, 4 * (seed + i))]),
+  );
+
+test("gradients of random programs agree with central differences", () => {
+  expect(checkRandomPrograms(1, 400, 8)).toBeGreaterThan(100);
+});
+
+test("second derivatives of random programs agree with central differences", () => {
+  expect(checkRandomPrograms(2, 200, 4)).toBeGreaterThan(30);
+});
