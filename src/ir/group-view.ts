@@ -17,6 +17,7 @@ import {
   type Store,
   type StoredTensor,
 } from "./index-notation.ts";
+import { runInOneWalk } from "./one-walk.ts";
 
 export interface Phase {
   readonly level: number;
@@ -58,19 +59,23 @@ export interface GroupView {
   readonly levels: ReadonlyMap<string, number>;
   readonly phases: readonly Phase[];
   readonly accesses: readonly Access[];
-  /** Pairs that share a walk, by the name of the second reduction. */
-  readonly pairs: ReadonlyMap<string, ReductionPair>;
+  /** Pairs of reductions that run in one walk here. */
+  readonly pairs: readonly ReductionPair[];
 }
 
 export interface ViewOptions {
-  /** Paired reductions run in the walk of the first of them. Default: the second in a walk of its own. */
+  /** Paired reductions run in one walk (one-walk.ts). Default: the second in a walk of its own. */
   readonly pairing?: KernelSchedule["pairing"];
 }
 
 export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: ViewOptions = {}): GroupView {
   const { program } = grouped;
   const members = new Set(group.statements);
-  const list = program.statements.filter((s) => members.has(s.name));
+  const pairs = options.pairing === "one-walk" ? group.pairs : [];
+  const list = runInOneWalk(
+    program.statements.filter((s) => members.has(s.name)),
+    pairs,
+  );
   const statements = new Map(list.map((s) => [s.name, s]));
   const grid = new Set([...group.gridAxes, ...group.walkAxes]);
   const rowAxes = [...new Set(list.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]))].filter(
@@ -80,9 +85,8 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
   const stores = program.stores.filter((s) => members.has(s.statement));
   const isCarried = (s: Statement): boolean =>
     s.reduce !== undefined && s.axes.some((axis) => !grid.has(axis));
-  const pairs = new Map(options.pairing === "one-walk" ? group.pairs.map((p) => [p.second, p]) : []);
-  const levels = findLevels(list, pairs);
-  const phases = findPhases(list, stores, levels, isRow, isCarried, statements, pairs);
+  const levels = findLevels(list);
+  const phases = findPhases(list, stores, levels, isRow, isCarried, statements);
   const tensors = new Map(program.tensors.map((t) => [t.name, t]));
   return {
     name: group.name,
@@ -97,7 +101,7 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
     tensors,
     levels,
     phases,
-    accesses: findAccesses(list, stores, phases, tensors, pairs),
+    accesses: findAccesses(list, stores, phases, tensors),
     pairs,
   };
 }
@@ -114,15 +118,10 @@ function findHelperAxes(
 }
 
 /** level(reduction) counts the walks that must end before its value exists; pointwise values inherit the largest. */
-function findLevels(statements: readonly Statement[], pairs: GroupView["pairs"]): Map<string, number> {
+function findLevels(statements: readonly Statement[]): Map<string, number> {
   const levels = new Map<string, number>();
   for (const statement of statements) {
     let level = 0;
-    const pair = pairs.get(statement.name);
-    if (pair !== undefined) {
-      levels.set(statement.name, levels.get(pair.first) ?? 1);
-      continue;
-    }
     visitScalar(statement.value, (e) => {
       if (e.kind === "value") level = Math.max(level, levels.get(e.statement) ?? 0);
     });
@@ -147,7 +146,6 @@ function findPhases(
   isRow: (s: Statement) => boolean,
   isCarried: (s: Statement) => boolean,
   statements: ReadonlyMap<string, Statement>,
-  pairs: GroupView["pairs"],
 ): Phase[] {
   const walks = new Map<number, { reductions: Statement[]; carried: Statement[]; stores: Store[] }>();
   const walkAt = (level: number): { reductions: Statement[]; carried: Statement[]; stores: Store[] } => {
@@ -168,8 +166,7 @@ function findPhases(
     .sort(([a], [b]) => a - b)
     .map(([level, walk]) => {
       const needed = new Set<string>([
-        // The second of a pair is fed with the operand of the first.
-        ...[...walk.reductions, ...walk.carried].filter((s) => !pairs.has(s.name)).flatMap(valuesRead),
+        ...[...walk.reductions, ...walk.carried].flatMap(valuesRead),
         ...walk.stores.map((s) => s.statement),
       ]);
       for (const s of [...list].reverse())
@@ -193,7 +190,6 @@ function findAccesses(
   stores: readonly Store[],
   phases: readonly Phase[],
   tensors: ReadonlyMap<string, StoredTensor>,
-  pairs: GroupView["pairs"],
 ): Access[] {
   const tensorOf = (name: string): StoredTensor => {
     const tensor = tensors.get(name);
@@ -202,7 +198,6 @@ function findAccesses(
   };
   const accesses: Access[] = [];
   for (const s of list) {
-    if (pairs.has(s.name)) continue;
     const inPhases = phases.flatMap((p, i) =>
       p.statements.includes(s) || p.reductions.includes(s) || p.carried.includes(s) ? [i] : [],
     );

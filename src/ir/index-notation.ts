@@ -13,7 +13,7 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { DType } from "./dtype.ts";
 import type { IndexExpr } from "./index-expr.ts";
-import type { ReduceOp } from "./reduce-ops.ts";
+import type { MonoidName } from "./monoids.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
 
 export interface Axis {
@@ -67,13 +67,14 @@ export interface StoredTensor {
 
 /**
  * `name[axes] = value`, or `name[axes] = fn(reduce.axes) value`. A reduction to a position (argmax) takes the tuple of the
- * value and its position, so that passes may rename and cut axes as they do anywhere.
+ * value and its position, so that passes may rename and cut axes as they do anywhere. A reduction of partial results takes
+ * the tuple of their components.
  */
 export interface Statement {
   readonly name: string;
   readonly dtype: DType;
   readonly axes: readonly string[];
-  readonly reduce?: { readonly fn: ReduceOp; readonly axes: readonly string[] } | undefined;
+  readonly reduce?: { readonly fn: MonoidName; readonly axes: readonly string[] } | undefined;
   readonly value: ScalarExpr;
   readonly span?: Span | undefined;
 }
@@ -103,11 +104,13 @@ export interface IndexProgram {
 
 /** Two reductions of which the second needs the first, and which one walk over the row can feed (`pairReductions`). */
 export interface ReductionPair {
-  /** Sum of exp(f - max f), or of squared deviations of f from its mean. */
-  readonly kind: "exp-sum" | "deviations";
+  /** What the second becomes in that walk: the sum of exp(f - max f), or of squared deviations of f from its mean. */
+  readonly monoid: "exp_sum" | "moments";
   /** The maximum, or the sum, of f. */
   readonly first: string;
   readonly second: string;
+  /** Of exp_sum, what the second is where the maximum m is infinite: nan, as inf - inf is, or exp(m) where 0 is subtracted then. */
+  readonly infinite?: "nan" | "exp" | undefined;
 }
 
 /** A fusion group: statements that run as one kernel, independent at each point of its grid axes. */

@@ -15,7 +15,7 @@ import {
   type Statement,
   type Store,
 } from "./index-notation.ts";
-import { REDUCE_OPS } from "./reduce-ops.ts";
+import { reduceNumbers } from "./monoids.ts";
 import { castValue, roundTo } from "./round.ts";
 import { evaluateScalar, wrapInteger } from "./scalar-ops.ts";
 
@@ -133,7 +133,7 @@ function runReduction(
       });
       i++;
     });
-    data[position++] = REDUCE_OPS[fn].means({ dtype, operands, start: 0, end: length });
+    data[position++] = reduceNumbers(fn, { dtype, operands, start: 0, end: length });
   });
   machine.values.set(statement.name, { statement, data });
 }

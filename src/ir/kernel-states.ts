@@ -1,6 +1,6 @@
 /** States of monoids in kernels: their formulas as kernel expressions, in whatever width the components have. */
 import { type Expr, type ScalarType, typeOf, type ValueType } from "./kernel.ts";
-import { monoidOf, type MonoidName } from "./monoids.ts";
+import { monoidOf, takesStates, type MonoidName } from "./monoids.ts";
 import { SCALAR_OPS, type ScalarOp } from "./scalar-ops.ts";
 import { instantiate, type StateAlgebra, type StateExpr, type StateScope } from "./state-expr.ts";
 
@@ -24,6 +24,19 @@ export const combineExprs = (
   right: readonly Expr[],
   share: Share,
 ): readonly Expr[] => stateExprs(monoidOf(name).combine, { a: left, b: right }, share);
+
+/** The state with one element more; of several operands, or a state itself where partial results are reduced. */
+export function addExprs(
+  name: MonoidName,
+  state: readonly Expr[],
+  element: readonly Expr[],
+  share: Share,
+): readonly Expr[] {
+  const { lift, add } = monoidOf(name);
+  if (takesStates(name, element.length)) return combineExprs(name, state, element, share);
+  if (add !== undefined) return stateExprs(add, { a: state, x: element }, share);
+  return combineExprs(name, state, stateExprs(lift, { x: element }, share), share);
+}
 
 const isConst = (e: Expr | undefined, value: number): boolean => e?.kind === "const" && e.value === value;
 
@@ -50,12 +63,14 @@ function opOf(fn: ScalarOp, args: readonly Expr[]): Expr {
   return { kind: "op", fn, type, args };
 }
 
-/** Integers and bools have no nan: what asks for it goes away. */
+/** Integers and bools have no nan: what asks for it goes away; and elements are often lifted to 1 and 0. */
 function simplify(fn: ScalarOp, args: readonly Expr[], bool: (bit: number) => Expr): Expr | undefined {
   const [p, q, r] = args;
   if (fn === "isnan" && p !== undefined && typeOf(p).scalar !== "f32") return bool(0);
   if (fn === "and" && (isConst(p, 0) || isConst(q, 0))) return bool(0);
   if (fn === "or" && isConst(p, 0)) return q;
   if (fn === "where" && isConst(p, 0)) return r;
+  if ((fn === "mul" && isConst(p, 1)) || (fn === "add" && isConst(p, 0))) return q;
+  if ((fn === "mul" && isConst(q, 1)) || (fn === "add" && isConst(q, 0))) return p;
   return undefined;
 }

@@ -3,6 +3,7 @@
  * an element is lifted into a state, states are combined in any order, and the result is projected out of the last one.
  *
  *     argmax    state (value, position), combine: the larger value, of equal ones the smaller position; gives the position
+ *     exp_sum   state (maximum, sum of exponentials below it); gives the sum
  *
  * Readers: interpreters (`means`, and the formulas in float64), lowering (a state per lane and vector element), code
  * generation (combination of lanes), passes (combination of pieces in another kernel).
@@ -13,10 +14,10 @@
 import type { DType } from "./dtype.ts";
 import * as meaning from "./reduce-reference.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
-import { a, apply, b, instantiate, named, numbersOf, x, type StateExpr } from "./state-expr.ts";
+import { a, apply, b, f32, instantiate, named, numbersOf, x, type StateExpr } from "./state-expr.ts";
 
 /** The type of a component; "operand" is that of the first operand. */
-export type ComponentType = "operand" | "i32";
+export type ComponentType = "operand" | "i32" | "f32";
 
 export interface Monoid {
   readonly operand: "numeric" | "bool";
@@ -24,6 +25,8 @@ export interface Monoid {
   readonly identity: number | null;
   /** The result is an operand, or follows from comparisons: no rounding error is added, whatever the order. */
   readonly exact: boolean;
+  /** Operands of an element. A reduction over states that are there already (partial results) takes all components. */
+  readonly operands: number;
   readonly components: readonly ComponentType[];
   /** The state of no elements; "least" and "greatest" are those of the component's type. */
   readonly start: readonly (number | "least" | "greatest")[];
@@ -31,17 +34,25 @@ export interface Monoid {
   readonly lift: readonly StateExpr[];
   /** The state of the elements of a and those of b. */
   readonly combine: readonly StateExpr[];
+  /** The state of the elements of a and the element x, where that is cheaper than to lift x and combine. */
+  readonly add?: readonly StateExpr[] | undefined;
   /** The component that is the result. */
   readonly result: number;
   /** What component 0 is by itself, where there are more. */
-  readonly leading?: "max" | "min";
+  readonly leading?: "max" | "min" | undefined;
   /** A row in float64. */
   readonly means: meaning.RowMeaning;
 }
 
 /** One component, the operand itself, combined by a scalar op. */
 const plain = (fn: ScalarOp) =>
-  ({ components: ["operand"], lift: [x(0)], combine: [apply(fn, a(0), b(0))], result: 0 }) as const;
+  ({
+    operands: 1,
+    components: ["operand"],
+    lift: [x(0)],
+    combine: [apply(fn, a(0), b(0))],
+    result: 0,
+  }) as const;
 
 /**
  * The extreme element's position. Nan is more extreme than any number and is found by its bits: `isnan` says so even where
@@ -60,6 +71,7 @@ function position(better: "gt" | "lt", wins: "first" | "last") {
     operand: "numeric",
     identity: null,
     exact: true,
+    operands: 2,
     components: ["operand", "i32"],
     start: [better === "gt" ? "least" : "greatest", wins === "first" ? 2147483647 : -1],
     lift: [x(0), x(1)],
@@ -67,6 +79,64 @@ function position(better: "gt" | "lt", wins: "first" | "last") {
     result: 1,
     leading: better === "gt" ? "max" : "min",
     means: meaning.positionOf(better === "gt" ? (p, q) => p > q : (p, q) => p < q, wins),
+  } as const;
+}
+
+/**
+ * (m, s): the maximum, and the sum of exp(x - m). Whichever state has the larger maximum keeps its sum; the other's is scaled
+ * down to it, by 1 where the two are equal: infinities of one sign are no distance apart. Source: Milakov and Gimelshein,
+ * Online normalizer calculation for softmax (2018), https://arxiv.org/abs/1805.02867.
+ */
+function expSum() {
+  const grows = named("grows", apply("gt", b(0), a(0)));
+  const top = named("top", apply("max", a(0), b(0)));
+  const low = named("low", apply("where", grows, a(0), b(0)));
+  const distance = apply("exp", apply("sub", low, top));
+  const decay = named("decay", apply("where", apply("eq", low, top), f32(1), distance));
+  const scaled = (kept: StateExpr, other: StateExpr): StateExpr =>
+    apply("add", kept, apply("mul", other, decay));
+  return {
+    operand: "numeric",
+    identity: null,
+    exact: false,
+    operands: 1,
+    components: ["f32", "f32"],
+    start: [Number.NEGATIVE_INFINITY, 0],
+    lift: [x(0), f32(1)],
+    combine: [top, apply("where", grows, scaled(b(1), a(1)), scaled(a(1), b(1)))],
+    result: 1,
+    leading: "max",
+    means: meaning.expSumOf,
+  } as const;
+}
+
+/**
+ * (n, mean, q): how many, their mean, and the sum of squared deviations from it. Source: Chan, Golub and LeVeque, Updating
+ * formulae and a pairwise algorithm for computing sample variances (1979); for one element more, Welford (1962).
+ */
+function moments() {
+  const count = named("count", apply("add", a(0), b(0)));
+  const delta = named("delta", apply("sub", b(1), a(1)));
+  // Of no elements: 0 / 1.
+  const share = named("share", apply("div", b(0), apply("where", apply("gt", count, f32(0)), count, f32(1))));
+  const mean = named("mean", apply("add", a(1), apply("mul", delta, share)));
+  // n_a n_b / n delta^2 in a form that is nan where the mean is infinite, as a deviation of infinity from itself is.
+  const between = apply("mul", b(0), apply("mul", delta, apply("sub", b(1), mean)));
+  const next = named("count", apply("add", a(0), f32(1)));
+  const apart = named("delta", apply("sub", x(0), a(1)));
+  const moved = named("mean", apply("add", a(1), apply("div", apart, next)));
+  return {
+    operand: "numeric",
+    identity: null,
+    exact: false,
+    operands: 1,
+    components: ["f32", "f32", "f32"],
+    start: [0, 0, 0],
+    lift: [f32(1), x(0), f32(0)],
+    combine: [count, mean, apply("add", apply("add", a(2), b(2)), between)],
+    add: [next, moved, apply("add", a(2), apply("mul", apart, apply("sub", x(0), moved)))],
+    result: 2,
+    means: meaning.deviationsOf,
   } as const;
 }
 
@@ -109,9 +179,13 @@ export const MONOIDS = {
   argmin: position("lt", "first"),
   argmax_last: position("gt", "last"),
   argmin_last: position("lt", "last"),
+  exp_sum: expSum(),
+  moments: moments(),
 } as const satisfies Record<string, Monoid>;
 
 export type MonoidName = keyof typeof MONOIDS;
+
+export const isMonoidName = (text: string): text is MonoidName => Object.hasOwn(MONOIDS, text);
 
 export const monoidOf = (name: MonoidName): Monoid => MONOIDS[name];
 
@@ -150,3 +224,22 @@ export const combineNumbers = (
   left: readonly number[],
   right: readonly number[],
 ): readonly number[] => instantiate(monoidOf(name).combine, { a: left, b: right }, numbersOf(operand));
+
+/** Whether what is reduced are states, partial results, and not elements. */
+export const takesStates = (name: MonoidName, operands: number): boolean =>
+  operands > monoidOf(name).operands;
+
+/** A row in float64, of elements or of states. */
+export function reduceNumbers(name: MonoidName, row: meaning.Row): number {
+  const { means, result } = monoidOf(name);
+  if (!takesStates(name, row.operands.length)) return means(row);
+  let state = startOf(name, row.dtype);
+  for (let i = row.start; i < row.end; i++)
+    state = combineNumbers(
+      name,
+      row.dtype,
+      state,
+      row.operands.map((component) => component[i] ?? 0),
+    );
+  return state[result] ?? Number.NaN;
+}

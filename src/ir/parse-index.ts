@@ -12,7 +12,7 @@ import type {
   StoredTensor,
 } from "./index-notation.ts";
 import { INFIX } from "./print-index.ts";
-import { isReduceOp } from "./reduce-ops.ts";
+import { isMonoidName } from "./monoids.ts";
 import { isScalarOp, SCALAR_OPS, type ScalarOp } from "./scalar-ops.ts";
 import { expectInteger, expectNumber, openText, parseList, type TextCursor } from "./text-cursor.ts";
 
@@ -123,7 +123,7 @@ function readStatement(reader: Reader, name: string): void {
   cursor.expect("=");
   const word = cursor.peek();
   let reduce: Statement["reduce"];
-  if (word.kind === "word" && isReduceOp(word.text) && isReduction(reader)) {
+  if (word.kind === "word" && isMonoidName(word.text) && isReduction(reader)) {
     cursor.next();
     reduce = { fn: word.text, axes: parseList(cursor, "(", ")", () => readName(cursor)) };
   }

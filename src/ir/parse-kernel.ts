@@ -19,7 +19,7 @@ import type {
 } from "./kernel.ts";
 import { openKernelExprs } from "./parse-kernel-expr.ts";
 import type { KernelExprs } from "./parse-kernel-expr.ts";
-import { isReduceOp } from "./reduce-ops.ts";
+import { isMonoidName } from "./monoids.ts";
 import { typeOf } from "./kernel.ts";
 import { expectInteger, openText, parseList, parseName } from "./text-cursor.ts";
 import type { TextCursor, Token } from "./text-cursor.ts";
@@ -232,7 +232,7 @@ function parseGroupReduce(cursor: TextCursor, exprs: KernelExprs): Stmt {
     const results = [takeName(cursor)];
     while (!cursor.accept("=")) results.push(takeName(cursor));
     const token = cursor.expectKind("word", "a reduction");
-    const fn = isReduceOp(token.text)
+    const fn = isMonoidName(token.text)
       ? token.text
       : cursor.failAt(token, "syntax", `no reduction ${token.text}`);
     return { fn, parts: results.map((result) => ({ value: exprs.parse(), result })) };

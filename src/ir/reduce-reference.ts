@@ -79,3 +79,24 @@ export const positionOf =
     }
     return at;
   };
+
+/** The sum of exp(x - maximum). Where the maximum is infinite, infinitely large elements count 1 and others nothing. */
+export const expSumOf: RowMeaning = (row) => {
+  const top = largestOf(row);
+  const values = valuesOf(row);
+  const terms = new Float64Array(row.end - row.start);
+  for (let i = 0; i < terms.length; i++) {
+    const value = values[row.start + i] ?? 0;
+    terms[i] = value === top ? 1 : Math.exp(value - top);
+  }
+  return sumCompensated({ dtype: row.dtype, operands: [terms], start: 0, end: terms.length });
+};
+
+/** The sum of squared deviations from the mean. */
+export const deviationsOf: RowMeaning = (row) => {
+  const mean = sumCompensated(row) / (row.end - row.start);
+  const terms = valuesOf(row)
+    .slice(row.start, row.end)
+    .map((value) => (value - mean) ** 2);
+  return sumCompensated({ dtype: row.dtype, operands: [terms], start: 0, end: terms.length });
+};

@@ -17,7 +17,7 @@ import {
   type Statement,
   type StoredTensor,
 } from "./index-notation.ts";
-import { givesPosition } from "./reduce-ops.ts";
+import { componentDType, monoidOf, type MonoidName } from "./monoids.ts";
 import { SCALAR_OPS } from "./scalar-ops.ts";
 
 interface Check {
@@ -89,11 +89,8 @@ function verifyStatement(check: Check, statement: Statement): void {
   if (!isSameValue(statement.value.dtype, statement.dtype))
     check.report(`${where} is ${statement.dtype}, its value ${statement.value.dtype}`);
   const { reduce, value } = statement;
-  const operands = reduce !== undefined && givesPosition(reduce.fn) ? 2 : 1;
-  const given = value.kind === "tuple" ? value.args : [value];
-  if (reduce !== undefined && given.length !== operands)
-    check.report(`${where}: ${reduce.fn} takes ${String(operands)} operands`);
-  if (given.length > 1 && given[1]?.dtype !== "i32") check.report(`${where}: positions are i32`);
+  if (reduce !== undefined)
+    verifyOperands(check, where, reduce.fn, value.kind === "tuple" ? value.args : [value]);
   const allowed = new Set(own);
   const guarded = new Set<ScalarExpr>();
   visitScalar(statement.value, (e) => {
@@ -105,6 +102,17 @@ function verifyStatement(check: Check, statement: Statement): void {
     }
     for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
     verifyExpr(check, where, e, allowed, guarded.has(e));
+  });
+}
+
+/** Operands of an element, or the components of a state. */
+function verifyOperands(check: Check, where: string, fn: MonoidName, given: readonly ScalarExpr[]): void {
+  const { operands, components } = monoidOf(fn);
+  if (given.length !== operands && given.length !== components.length)
+    check.report(`${where}: ${fn} takes ${String(operands)} operands`);
+  given.forEach(({ dtype }, i) => {
+    const wanted = componentDType(components[i] ?? "operand", given[0]?.dtype ?? dtype);
+    if (!isSameValue(dtype, wanted)) check.report(`${where}: operand ${String(i)} of ${fn} is ${wanted}`);
   });
 }
 

@@ -42,13 +42,9 @@ function countOps(statement: Statement): number {
 }
 
 /** The row values that a phase computes or takes from registers, in order: what it needs, back to what is kept already. */
-export function statementsOf(
-  phase: Phase,
-  view: GroupView,
-  isFilled: (statement: string) => boolean,
-): readonly Statement[] {
+export function statementsOf(phase: Phase, isFilled: (statement: string) => boolean): readonly Statement[] {
   const needed = new Set<string>([
-    ...[...phase.reductions, ...phase.carried].filter((s) => !view.pairs.has(s.name)).flatMap(valuesRead),
+    ...[...phase.reductions, ...phase.carried].flatMap(valuesRead),
     ...phase.stores.map((s) => s.statement),
   ]);
   for (const s of [...phase.statements].reverse()) {

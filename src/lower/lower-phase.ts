@@ -3,6 +3,7 @@ import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { Phase } from "../ir/group-view.ts";
 import type { Statement, Store } from "../ir/index-notation.ts";
 import { combineExprs } from "../ir/kernel-states.ts";
+import { printScalarExpr } from "../ir/print-index.ts";
 import type { Expr, Stmt, ValueType, Width } from "../ir/kernel.ts";
 import { lanesSharing } from "../ir/schedule.ts";
 import {
@@ -98,17 +99,14 @@ function writeStep(
   position: Position,
 ): void {
   const isFilled = (name: string): boolean => emitter.filled.has(emitter.kept.get(name) ?? "");
-  for (const statement of statementsOf(phase, emitter.view, isFilled)) {
+  for (const statement of statementsOf(phase, isFilled)) {
     scope.values.set(statement.name, rowValue(emitter, scope, statement));
   }
   phase.reductions.forEach((statement, i) => {
     const accumulator = accumulators[i];
     if (accumulator === undefined) return;
-    const pair = emitter.view.pairs.get(statement.name);
-    const fed = pair === undefined ? statement : emitter.view.statements.get(pair.first);
-    if (fed === undefined) return;
-    const operands = operandsOf(fed).map((expr, k) => {
-      const key = `operand ${String(k)} of ${fed.name}`;
+    const operands = operandsOf(statement).map((expr) => {
+      const key = `operand ${printScalarExpr(expr)}`; // reductions of the same share it
       const value =
         scope.values.get(key) ??
         bind(emitter, scope, "x", widen(lowerValue(emitter, scope, expr), widthOf(emitter, statement)));

@@ -1,6 +1,6 @@
 /**
- * Reductions of one walk that are a component of another one's state: the maximum of what an argmax reduces. They are read
- * off that state, and cost nothing.
+ * Reductions of one walk that are a component of another one's state: the maximum of what an argmax, or a sum of
+ * exponentials, reduces. They are read off that state, and cost nothing.
  */
 import type { Statement } from "../ir/index-notation.ts";
 import { monoidOf } from "../ir/monoids.ts";
@@ -11,7 +11,7 @@ export function findLeading(reductions: readonly Statement[]): ReadonlyMap<strin
   const states = new Map<string, Statement>();
   for (const s of reductions) {
     const { leading } = s.reduce === undefined ? { leading: undefined } : monoidOf(s.reduce.fn);
-    const [operand] = s.value.kind === "tuple" ? s.value.args : [];
+    const [operand] = s.value.kind === "tuple" ? s.value.args : [s.value];
     if (leading === undefined || operand === undefined) continue;
     const key = `${leading}(${s.axes.join()}) ${printScalarExpr(operand)}`;
     if (!states.has(key)) states.set(key, s);

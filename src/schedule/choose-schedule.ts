@@ -50,7 +50,7 @@ export function chooseSchedule(viewWith: ViewGroup, device: DeviceProfile): Kern
   const profile = parts === 1 ? device : { ...device, usefulWorkgroups: parts * device.usefulWorkgroups };
   const schedule = scheduleView(view, profile);
   const paired = schedule.residency === "registers" ? view : viewWith({ pairing: "one-walk" });
-  if (paired.pairs.size === 0) return schedule;
+  if (paired.pairs.length === 0) return schedule;
   return { ...scheduleView(paired, profile), pairing: "one-walk" };
 }
 

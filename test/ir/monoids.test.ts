@@ -69,3 +69,49 @@ test("positions are exact for the least integers, too", () => {
     expect(combineNumbers(name, dtype, state, startOf(name, dtype))).toEqual(state);
   }
 });
+
+describe.each(["exp_sum", "moments"] as const)("%s", (name) => {
+  const { add, operands, result, means } = monoidOf(name);
+  const values = fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 24 });
+  const lifted = (value: number): readonly number[] =>
+    instantiate(monoidOf(name).lift, { x: [value] }, numbersOf("f32"));
+  const merge = (states: readonly (readonly number[])[]): readonly number[] =>
+    states.reduce((a, b) => combineNumbers(name, "f32", a, b), startOf(name, "f32"));
+  /** Results stay below 24 * 256; each of at most 48 roundings of float64 costs a few of its ulps. */
+  const tolerance = 24 * 256 * 48 * 8 * 2 ** -52;
+  const meant = (row: readonly number[]): number =>
+    means({ dtype: "f32", operands: [Float64Array.from(row)], start: 0, end: row.length });
+
+  test("states combined piece by piece give what the row means", () => {
+    fc.assert(
+      fc.property(values, fc.nat(24), (row, at) => {
+        const pieces = [row.slice(0, at), row.slice(at)].map((piece) => merge(piece.map(lifted)));
+        expect(Math.abs((merge(pieces)[result] ?? Number.NaN) - meant(row))).toBeLessThanOrEqual(tolerance);
+      }),
+    );
+  });
+
+  test("an element more is the element lifted and combined", () => {
+    if (add === undefined) return;
+    fc.assert(
+      fc.property(values, (row) => {
+        const state = row.reduce<readonly number[]>(
+          (a, value) => instantiate(add, { a, x: [value] }, numbersOf("f32")),
+          startOf(name, "f32"),
+        );
+        merge(row.map(lifted)).forEach((component, i) => {
+          expect(Math.abs((state[i] ?? Number.NaN) - component)).toBeLessThanOrEqual(tolerance);
+        });
+      }),
+    );
+  });
+
+  test("pieces without elements, and the sign of infinity", () => {
+    expect(merge([])).toEqual(startOf(name, "f32"));
+    expect(operands).toBe(1);
+    const infinite = merge([1, 2, -Infinity].map(lifted))[result];
+    // exp(-inf) adds nothing; a deviation of -inf from a mean of -inf is nan.
+    if (name === "exp_sum") expect(infinite).toBeCloseTo(1 + Math.exp(-1), 12);
+    else expect(infinite).toBeNaN();
+  });
+});

@@ -1,11 +1,11 @@
 /**
  * Recognises reductions that need another one's result, and yet can run in the same walk over the row:
  *
- *     m[i] = max(j) f          s[i] = sum(j) exp(f - m[i])                        "exp-sum"
- *     a[i] = sum(j) f          u[i] = a[i] * (1/n)      q[i] = sum(j) (f - u[i])^2        "deviations"
+ *     m[i] = max(j) f          s[i] = sum(j) exp(f - m[i])                        exp_sum (online softmax)
+ *                              or exp(f - where(isinf(m[i]), 0, m[i]))
+ *     a[i] = sum(j) f          u[i] = a[i] * (1/n)      q[i] = sum(j) (f - u[i])^2        moments (Welford)
  *
- * A walk that keeps (m, s) rescales s whenever m grows (online softmax); one that keeps a count, a mean and q follows
- * Welford, and partial results merge as Chan, Golub and LeVeque (1979) have it. It pays where a row does not stay on
+ * The second is then a monoid of its own, whose state holds what the first would have told it (monoids.ts). It pays where a row does not stay on
  * the chip: one sweep less. Where it does, two plain reductions are cheaper and as exact.
  *
  * Requires: aligned axes.
@@ -63,10 +63,31 @@ function matchExpSum(
 ): ReductionPair | undefined {
   if (shifted?.kind !== "map" || shifted.fn !== "sub") return undefined;
   const [f, m] = shifted.args;
-  const first = m?.kind === "value" ? context.statements.get(m.statement) : undefined;
+  const shift = readOwn(context, m);
+  const first = shift?.reduce === undefined ? finiteOf(context, shift) : shift;
   return f !== undefined && first?.reduce?.fn === "max" && isReductionOf(context, first, second, f)
-    ? { kind: "exp-sum", first: first.name, second: second.name }
+    ? {
+        monoid: "exp_sum",
+        first: first.name,
+        second: second.name,
+        infinite: first === shift ? "nan" : "exp",
+      }
     : undefined;
+}
+
+/** The statement that an expression reads at its own point. */
+function readOwn(context: Context, e: ScalarExpr | undefined): Statement | undefined {
+  const read = e?.kind === "value" ? context.statements.get(e.statement) : undefined;
+  return e?.kind === "value" && read !== undefined && isIdentityRead(e.index, read.axes) ? read : undefined;
+}
+
+/** m of where(isinf(m), 0, m), which is what logsumexp takes away. */
+function finiteOf(context: Context, shift: Statement | undefined): Statement | undefined {
+  if (shift?.value.kind !== "map" || shift.value.fn !== "where") return undefined;
+  const [condition, zero, m] = shift.value.args;
+  if (condition?.kind !== "map" || condition.fn !== "isinf") return undefined;
+  const tested = readOwn(context, condition.args[0]);
+  return zero?.kind === "const" && zero.value === 0 && tested === readOwn(context, m) ? tested : undefined;
 }
 
 /** f - u with u the mean of f. */
@@ -77,16 +98,16 @@ function matchDeviations(
 ): ReductionPair | undefined {
   if (centered.kind !== "map" || centered.fn !== "sub") return undefined;
   const [f, u] = centered.args;
-  const mean = u?.kind === "value" ? context.statements.get(u.statement)?.value : undefined;
+  const mean = readOwn(context, u)?.value;
   if (f === undefined || mean?.kind !== "map" || (mean.fn !== "mul" && mean.fn !== "div")) return undefined;
   const [total, scale] = mean.args;
-  const first = total?.kind === "value" ? context.statements.get(total.statement) : undefined;
+  const first = readOwn(context, total);
   if (first?.reduce?.fn !== "sum" || scale?.kind !== "const") return undefined;
   const count = first.reduce.axes.reduce((n, axis) => n * (context.sizes.get(axis) ?? 1), 1);
   const expected = mean.fn === "div" ? count : 1 / count;
   const isMean = Math.abs(scale.value - expected) <= 1e-6 * expected;
   return isMean && isReductionOf(context, first, second, f)
-    ? { kind: "deviations", first: first.name, second: second.name }
+    ? { monoid: "moments", first: first.name, second: second.name }
     : undefined;
 }
 

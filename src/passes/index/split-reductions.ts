@@ -5,10 +5,9 @@
  *     n[] = sum(i) v[i] * v[i]      =>      n_part[j] = sum(k) v[4096*j + k] * v[4096*j + k]
  *                                           n[] = sum(j) n_part[j]
  *
- * A maximum with its sum of exponentials, and a sum with its squared deviations, are split together: pieces keep their own
- * maximum or mean, and are brought to the common one when they are added up (Chan, Golub and LeVeque 1979).
- *
- * A position (argmax) takes the extreme values of the pieces along with their positions.
+ * Where a state has several components (the position of a maximum, the sum of exponentials below it, squared deviations from
+ * a mean), pieces hand on all of them, and the second reduction combines states. A maximum with its sum of exponentials,
+ * and a sum with its squared deviations, are split together.
  *
  * Requires: aligned, collapsed axes.
  * Ensures:  same values up to the order of additions. Pieces are equal where the axis has a divisor near the wanted
@@ -31,12 +30,14 @@ import {
   visitScalar,
   type Axis,
   type IndexProgram,
+  type ReductionPair,
   type ScalarExpr,
   type Statement,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import { monoidOf, startOf } from "../../ir/monoids.ts";
-import type { ReduceOp } from "../../ir/reduce-ops.ts";
+import { instantiate } from "../../ir/state-expr.ts";
+import { monoidOf, startOf, type MonoidName } from "../../ir/monoids.ts";
+import { expSumOf, readOf } from "../../ir/one-walk.ts";
 import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup, SHORT_ROW, tensorBytes } from "./fusion-cost.ts";
 import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
@@ -96,8 +97,7 @@ export function splitReductions(
     if (statement.reduce === undefined || seconds.has(statement.name)) continue;
     const split = choosePiece(splitter, statement);
     if (split === undefined) continue;
-    const second = splitter.statements.get(firsts.get(statement.name)?.second ?? "");
-    const parts = splitStatement(splitter, statement, second, split);
+    const parts = splitStatement(splitter, statement, firsts.get(statement.name), split);
     for (const [name, list] of parts ?? []) replaced.set(name, list);
   }
   if (replaced.size === 0) return program;
@@ -249,25 +249,24 @@ const map = (
   fn: Extract<ScalarExpr, { kind: "map" }>["fn"],
   dtype: ScalarExpr["dtype"],
   ...args: readonly ScalarExpr[]
-): ScalarExpr => ({
-  kind: "map",
-  fn,
-  dtype,
-  args,
-});
+): ScalarExpr => ({ kind: "map", fn, dtype, args });
 const constant = (value: number): ScalarExpr => ({ kind: "const", dtype: "f32", value });
-const read = (s: Statement): ScalarExpr => ({
-  kind: "value",
-  dtype: s.dtype,
-  statement: s.name,
-  index: s.axes.map((axis) => indexAxis(axis)),
-});
 
-/** The statements that take the places of `first` and, where it is paired, `second`. */
+/** Makes statements over a piece and over the pieces. */
+interface Cut {
+  /** A reduction over the elements of a piece. */
+  readonly partial: (name: string, fn: MonoidName, value: ScalarExpr) => Statement;
+  /** The reduction over all pieces of their states, component by component. */
+  readonly total: (of: Statement, fn: MonoidName, ...state: readonly ScalarExpr[]) => Statement;
+  /** The operand at a place in a piece. */
+  readonly operand: ScalarExpr;
+}
+
+/** The statements that take the places of `first` and, where it is paired, of the second. */
 function splitStatement(
   splitter: Splitter,
   first: Statement,
-  second: Statement | undefined,
+  pair: ReductionPair | undefined,
   piece: Piece,
 ): ReadonlyMap<string, readonly Statement[]> | undefined {
   const { reduce } = first;
@@ -276,82 +275,69 @@ function splitStatement(
   const expanded = expandRow(splitter, first.value, row);
   if (expanded === undefined || readsRowValues(expanded, row)) return undefined;
   const at = new Map([[piece.axis, positionIn(piece)]]);
-  const operand = mapIndices(expanded, (index) => indexSubstitute(index, at, splitter.sizes));
   const inner = reduce.axes.flatMap((axis) => (axis === piece.axis ? (piece.inner ?? []) : axis));
-  const partial = (name: string, fn: typeof reduce.fn, value: ScalarExpr): Statement => ({
-    name,
-    dtype: value.dtype,
-    // Pieces outermost: neighbouring points of the grid stay neighbours in memory.
-    axes: [piece.outer, ...first.axes],
-    reduce: { fn, axes: inner },
-    value: guardPiece(piece, value, fn),
-    span: first.span,
-  });
-  const whole = (s: Statement, fn: typeof reduce.fn, value: ScalarExpr): Statement => ({
-    ...s,
-    reduce: { fn, axes: [piece.outer] },
-    value,
-  });
-  const part = partial(`${first.name}_part`, reduce.fn, operand);
-  const total = whole(first, reduce.fn, read(part));
-  const [leader] = operand.kind === "tuple" ? operand.args : [];
+  const cut: Cut = {
+    operand: mapIndices(expanded, (index) => indexSubstitute(index, at, splitter.sizes)),
+    partial: (name, fn, value) => ({
+      name,
+      dtype: value.dtype,
+      // Pieces outermost: neighbouring points of the grid stay neighbours in memory.
+      axes: [piece.outer, ...first.axes],
+      reduce: { fn, axes: inner },
+      value: guardPiece(piece, value, fn),
+      span: first.span,
+    }),
+    total: (of, fn, ...args) => {
+      const [only] = args;
+      const dtype = args[args.length - 1]?.dtype ?? of.dtype;
+      const value: ScalarExpr =
+        args.length === 1 && only !== undefined ? only : { kind: "tuple", dtype, args };
+      return { ...of, reduce: { fn, axes: [piece.outer] }, value };
+    },
+  };
   const { leading } = monoidOf(reduce.fn);
-  if (leader !== undefined && leading !== undefined) {
-    // Pieces hand on their whole state.
-    const state = partial(`${first.name}_value`, leading, leader);
-    const args = [read(state), read(part)];
-    return new Map([
-      [first.name, [state, part, { ...total, value: { kind: "tuple", dtype: part.dtype, args } }]],
-    ]);
+  const [leader] = cut.operand.kind === "tuple" ? cut.operand.args : [];
+  const part = cut.partial(`${first.name}_part`, reduce.fn, cut.operand);
+  if (leading !== undefined && leader !== undefined) {
+    const value = cut.partial(`${first.name}_value`, leading, leader);
+    return new Map([[first.name, [value, part, cut.total(first, reduce.fn, readOf(value), readOf(part))]]]);
   }
-  const done = new Map<string, readonly Statement[]>([[first.name, [part, total]]]);
-  if (second === undefined) return done;
-  if (reduce.fn === "max") {
-    const sum = partial(
-      `${second.name}_part`,
-      "sum",
-      map("exp", "f32", map("sub", "f32", operand, read(part))),
+  const done = new Map<string, readonly Statement[]>([
+    [first.name, [part, cut.total(first, reduce.fn, readOf(part))]],
+  ]);
+  const second = splitter.statements.get(pair?.second ?? "");
+  if (pair !== undefined && second !== undefined) {
+    const others = reduce.axes.filter((axis) => axis !== piece.axis);
+    const count = countOf(piece, product(others, splitter.sizes));
+    done.set(
+      second.name,
+      pair.monoid === "exp_sum"
+        ? splitExpSum(cut, pair, first, part, second)
+        : splitMoments(cut, part, second, count),
     );
-    const scale = map("exp", "f32", map("sub", "f32", read(part), read(total)));
-    // A piece of -inf alone has nan as its sum, and counts nothing beside a larger piece.
-    const isEmpty = map(
-      "and",
-      "bool",
-      map("isinf", "bool", read(part)),
-      map("lt", "bool", read(part), read(total)),
-    );
-    const value = map("where", "f32", isEmpty, constant(0), map("mul", "f32", read(sum), scale));
-    done.set(second.name, [sum, whole(second, "sum", value)]);
-    return done;
   }
-  const others = product(
-    reduce.axes.filter((axis) => axis !== piece.axis),
-    splitter.sizes,
-  );
-  const count = countOf(piece, others);
-  const mean: Statement = {
-    name: `${first.name}_mean`,
-    dtype: "f32",
-    axes: part.axes,
-    value: map("div", "f32", read(part), count),
-  };
-  const deviation = map("sub", "f32", operand, read(mean));
-  const squares = partial(`${second.name}_part`, "sum", map("mul", "f32", deviation, deviation));
-  const center: Statement = {
-    name: `${first.name}_center`,
-    dtype: "f32",
-    axes: first.axes,
-    value: map("div", "f32", read(total), constant(product(reduce.axes, splitter.sizes))),
-  };
-  const between = map("sub", "f32", read(mean), read(center));
-  const value = map(
-    "add",
-    "f32",
-    read(squares),
-    map("mul", "f32", count, map("mul", "f32", between, between)),
-  );
-  done.set(second.name, [mean, squares, center, whole(second, "sum", value)]);
   return done;
+}
+
+/** (maximum, sum of exponentials) of each piece; only the total becomes nan where the maximum is infinite. */
+function splitExpSum(
+  cut: Cut,
+  pair: ReductionPair,
+  first: Statement,
+  top: Statement,
+  second: Statement,
+): readonly Statement[] {
+  const sum = cut.partial(`${second.name}_part`, "exp_sum", cut.operand);
+  const raw = cut.total({ ...second, name: `${second.name}_raw` }, "exp_sum", readOf(top), readOf(sum));
+  return [sum, raw, { ...second, reduce: undefined, value: expSumOf(pair, first, raw) }];
+}
+
+/** (count, mean, squared deviations) of each piece. */
+function splitMoments(cut: Cut, sum: Statement, second: Statement, count: ScalarExpr): readonly Statement[] {
+  const value = map("div", "f32", readOf(sum), count);
+  const mean: Statement = { name: `${second.name}_mean`, dtype: "f32", axes: sum.axes, value };
+  const squares = cut.partial(`${second.name}_part`, "moments", cut.operand);
+  return [mean, squares, cut.total(second, "moments", count, readOf(mean), readOf(squares))];
 }
 
 /** Elements of a piece: all alike, or the last one shorter. */
@@ -367,24 +353,29 @@ function countOf(piece: Piece, others: number): ScalarExpr {
   return map("where", "f32", isLast, constant(last * others), constant(piece.length * others));
 }
 
-/** What lies behind the end of the axis is the state of no elements, part by part. */
-function guardPiece(piece: Piece, value: ScalarExpr, fn: ReduceOp): ScalarExpr {
+/**
+ * What lies behind the end of the axis is the state of no elements, part by part. Few elements are lifted to that state (a
+ * count of 0): where the state has more to it than the operands, the elements are lifted here.
+ */
+function guardPiece(piece: Piece, value: ScalarExpr, fn: MonoidName): ScalarExpr {
   if (piece.pieces * piece.length === piece.size) return value;
   const bounds = [{ index: positionIn(piece), low: 0, high: piece.size }];
-  const operands = value.kind === "tuple" ? value.args : [value];
-  const start = startOf(fn, operands[0]?.dtype ?? "f32");
-  const guarded = operands.map((operand, i): ScalarExpr => {
-    const { dtype } = operand;
-    return {
-      kind: "guard",
-      dtype,
-      bounds,
-      value: operand,
-      otherwise: { kind: "const", dtype, value: start[i] ?? 0 },
-    };
+  const { operands, components, lift } = monoidOf(fn);
+  const given = value.kind === "tuple" ? value.args : [value];
+  const state =
+    components.length > operands
+      ? instantiate(lift, { x: given }, { constant, apply: (op, args) => map(op, "f32", ...args) })
+      : given;
+  const start = startOf(fn, given[0]?.dtype ?? "f32");
+  const args = state.map((part, i): ScalarExpr => {
+    const otherwise: ScalarExpr = { kind: "const", dtype: part.dtype, value: start[i] ?? 0 };
+    const isPadding = part.kind === "const" && part.value === otherwise.value;
+    return isPadding ? part : { kind: "guard", dtype: part.dtype, bounds, value: part, otherwise };
   });
-  const [only = value] = guarded;
-  return value.kind === "tuple" ? { ...value, args: guarded } : only;
+  const [only = value, ...others] = args;
+  return others.length === 0
+    ? only
+    : { kind: "tuple", dtype: args[args.length - 1]?.dtype ?? only.dtype, args };
 }
 
 function readsRowValues(value: ScalarExpr, row: ReadonlySet<string>): boolean {
