@@ -7,15 +7,13 @@
  * The checkpoint has weights of 64 MiB: rows (dim 0), columns (dim 1), one norm over all, f32 and bf16, and others that are
  * kept. It is written to the system's folder for temporary files and removed.
  */
-import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { PROMISED_BEYOND, runFold } from "../scripts/run-fold.ts";
 import { createAtomicFile } from "../src/cli/atomic-file.ts";
 import { encodeHeader, type TensorLayout } from "../src/formats/safetensors-layout.ts";
 
-const LIMIT_BEYOND = 200e6;
 const BLOCK = 4 * 2 ** 20;
 
 /** Weights of 64 MiB in the forms that fold differently. */
@@ -74,31 +72,18 @@ async function writeCheckpoint(path: string, tensors: readonly TensorLayout[]): 
   }
 }
 
-/** Runs the command in a process of its own, which says its peak memory when it ends. */
-const RUN = `
-import { main } from ${JSON.stringify(new URL("../src/cli/main.ts", import.meta.url).href)};
-import { processTerminal } from ${JSON.stringify(new URL("../src/cli/terminal.ts", import.meta.url).href)};
-process.exitCode = await main(process.argv.slice(1), processTerminal());
-console.log("peak " + process.resourceUsage().maxRSS * 1024);`;
-
 const gigabytes = Number(process.argv[2] ?? 1.1);
 const folder = await mkdtemp(join(tmpdir(), "weft-fold-"));
 try {
   const input = join(folder, "in.safetensors");
   const tensors = listTensors(gigabytes * 1e9);
   await writeCheckpoint(input, tensors);
-  const argv = ["fold", input, "--out", join(folder, "out.safetensors")];
-  const run = spawnSync(process.execPath, ["--input-type=module-typescript", "--eval", RUN, ...argv], {
-    cwd: fileURLToPath(new URL("..", import.meta.url)),
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const peak = Number(/peak (\d+)/.exec(run.stdout)?.[1]);
-  const limit = 2 * Math.max(...tensors.map(({ byteLength }) => byteLength)) + LIMIT_BEYOND;
+  const run = runFold([input, "--out", join(folder, "out.safetensors")]);
+  const limit = 2 * Math.max(...tensors.map(({ byteLength }) => byteLength)) + PROMISED_BEYOND;
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
-  console.log(run.stdout.replace(/\nwritten to [^]*/, ""));
-  console.log(`peak memory ${mb(peak)}, promised ${mb(limit)}, file ${mb(gigabytes * 1e9)}`);
-  if (run.status !== 0 || !(peak <= limit)) process.exitCode = 1;
+  console.log(run.out.replace(/\nwritten to [^]*/, ""));
+  console.log(`peak memory ${mb(run.peak)}, promised ${mb(limit)}, file ${mb(gigabytes * 1e9)}`);
+  if (run.status !== 0 || !(run.peak <= limit)) process.exitCode = 1;
 } finally {
   await rm(folder, { recursive: true });
 }

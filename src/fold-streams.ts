@@ -48,7 +48,7 @@ export interface TensorStream extends TensorInfo {
 
 export interface StreamOptions {
   readonly device: Device;
-  /** Most bytes that are read of a tensor at a time. Default 4 MiB; some six times that is in use at most. */
+  /** Most bytes that are read of a tensor at a time. Default 2 MiB; some six times that is in use at most. */
   readonly chunkBytes?: number | undefined;
   /** Told of norms that divide by 0 or are no number. Default: console.warn. */
   readonly warn?: ((message: string) => void) | undefined;
@@ -56,7 +56,7 @@ export interface StreamOptions {
 
 type Sources = ReadonlyMap<string, TensorSource>;
 
-const CHUNK_BYTES = 4 * 2 ** 20;
+const CHUNK_BYTES = 2 * 2 ** 20;
 
 /** What all streams of one call share. */
 interface Stage {

@@ -45,7 +45,6 @@ interface Written {
 /** Runs the command. */
 export async function foldFile(path: string, options: FoldCommandOptions, session: Session): Promise<void> {
   checkOptions(options);
-  session.terminal.saveMemory?.();
   if (options.out !== undefined) await refuseSameFile(path, options.out);
   const { opened, close } = await openTensorFile(path);
   try {
@@ -173,7 +172,7 @@ async function writeFile(
 }
 
 /** Idle buffers of the size of a chunk are used again; more would only be held. */
-const POOLED_BYTES = 16 * 2 ** 20;
+const POOLED_BYTES = 8 * 2 ** 20;
 
 interface PlacedStream extends TensorLayout {
   readonly stream: TensorStream;

@@ -67,7 +67,7 @@ export function addFold(program: Command, session: Session): void {
       ).choices(["suffix", "parametrization"]),
     )
     .option("--json", "print what was done as JSON")
-    .option("--chunk <MiB>", "most that is read of a tensor at a time (default: 4)", parseChunk)
+    .option("--chunk <MiB>", "most that is read of a tensor at a time (default: 2)", parseChunk)
     .addOption(
       new Option("-d, --device <device>", "where to run").choices(["auto", "webgpu", "cpu"]).default("auto"),
     )
@@ -83,6 +83,7 @@ export function addFold(program: Command, session: Session): void {
         .join("\n")}`,
     )
     .action(async (file: string, options: FoldCommandOptions) => {
+      session.terminal.saveMemory?.(); // before the compiler is loaded
       const { foldFile } = await import("./fold-command.ts");
       await foldFile(file, options, session);
     });

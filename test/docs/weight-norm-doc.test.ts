@@ -14,7 +14,7 @@ test("programs", () => {
     expect(run.status, run.stderr).toBe(0);
     return run.stdout.trimEnd();
   });
-  expect(printed).toEqual(["5 10 3 4 6 8", "lin.weight adapter_v"]);
+  expect(printed).toEqual(["5.00 10.00\n3.00 4.00 6.00 8.00", "lin.weight adapter_v"]);
 });
 
 test("commands", async () => {

@@ -1,11 +1,13 @@
 /** State dicts for tests: sources over arrays that count what is read, and the weights in float64. */
-import { type DType, elementCount } from "../../src/ir/dtype.ts";
-import { roundTo, toBf16Bits, toF16Bits } from "../../src/ir/round.ts";
+import { elementCount } from "../../src/ir/dtype.ts";
+import { roundTo } from "../../src/ir/round.ts";
 import { gainShape } from "../../src/library/weight-norm-dim.ts";
 import type { TensorSource } from "../../src/fold-weight-norm.ts";
+import { encodeFloats } from "../../src/fold-kernels.ts";
+import type { FloatDType } from "../../scripts/demo/ulp.ts";
 import { createRandom } from "../support/random-values.ts";
 
-type FloatDType = "f32" | "f16" | "bf16";
+export { largestUlp, type FloatDType } from "../../scripts/demo/ulp.ts";
 
 export interface Layer {
   readonly v: Float64Array;
@@ -54,29 +56,7 @@ export function foldExactly({ v, g, shape, dim }: Layer, eps = 0): Float64Array 
   return v.map((x, i) => x * (factors[position(i)] ?? Number.NaN));
 }
 
-export function toBytes(dtype: FloatDType, values: Float64Array): Uint8Array {
-  const data =
-    dtype === "f32"
-      ? Float32Array.from(values)
-      : Uint16Array.from(values, dtype === "f16" ? toF16Bits : toBf16Bits);
-  return new Uint8Array(data.buffer);
-}
-
-/** A number for each representable value, in their order: neighbours differ by 1. */
-export function ordinals(dtype: DType, bytes: Uint8Array): Int32Array {
-  const { buffer } = Uint8Array.from(bytes);
-  const words = dtype === "f32" ? new Int32Array(buffer) : new Int16Array(buffer);
-  const top = dtype === "f32" ? 0x7fffffff : 0x7fff;
-  return Int32Array.from(words, (word) => (word < 0 ? -(word & top) : word));
-}
-
-/** The largest distance, in places of the dtype, between bytes and exact values rounded to it. */
-export function largestUlp(dtype: FloatDType, bytes: Uint8Array, exact: Float64Array): number {
-  const wanted = ordinals(dtype, toBytes(dtype, exact));
-  const got = ordinals(dtype, bytes);
-  if (got.length !== wanted.length) return Number.POSITIVE_INFINITY;
-  return got.reduce((worst, place, i) => Math.max(worst, Math.abs(place - (wanted[i] ?? Number.NaN))), 0);
-}
+export const toBytes = (dtype: FloatDType, values: Float64Array): Uint8Array => encodeFloats(dtype, values);
 
 /** A source over bytes that notes every read. */
 export function sourceOf(

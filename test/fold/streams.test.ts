@@ -11,9 +11,16 @@ import { gainShape } from "../../src/library/weight-norm-dim.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
 import { describeGpu } from "../support/gpu.ts";
-import { collect, foldExactly, largestUlp, type Layer, makeLayer, sourceOf, toBytes } from "./checkpoint.ts";
-
-type FloatDType = "f32" | "f16" | "bf16";
+import {
+  collect,
+  type FloatDType,
+  foldExactly,
+  largestUlp,
+  type Layer,
+  makeLayer,
+  sourceOf,
+  toBytes,
+} from "./checkpoint.ts";
 
 const sourcesOf = (
   { v, g, shape, dim }: Layer,
