@@ -53,6 +53,12 @@ export type Expr = Located &
     | { readonly kind: "list"; readonly items: readonly Expr[] }
     | { readonly kind: "tuple"; readonly items: readonly Expr[] }
     | { readonly kind: "call"; readonly callee: Name; readonly args: readonly Argument[] }
+    /** `grad(f, wrt=x)(...)`: a call of what another call gives. */
+    | {
+        readonly kind: "apply";
+        readonly callee: Expr & { readonly kind: "call" };
+        readonly args: readonly Argument[];
+      }
     | { readonly kind: "index"; readonly base: Expr; readonly items: readonly IndexItem[] }
     | { readonly kind: "unary"; readonly op: "neg" | "not"; readonly operand: Expr }
     | { readonly kind: "power"; readonly base: Expr; readonly exponent: Expr }

@@ -24,10 +24,23 @@ const signatureOfDeclaration = ({ params, name }: Declaration): Signature => ({
   span: name.span,
 });
 
-export const signatureOf = (callee: Callee): Signature =>
-  callee.kind === "user"
-    ? signatureOfDeclaration(callee.fn.declaration)
-    : { params: callee.fn.params, span: undefined };
+/** The argument of a vjp that takes the cotangent of the result. */
+export const COTANGENT = "ct";
+
+export function signatureOf(callee: Callee): Signature {
+  switch (callee.kind) {
+    case "user":
+      return signatureOfDeclaration(callee.fn.declaration);
+    case "builtin":
+      return { params: callee.fn.params, span: undefined };
+    case "derivative": {
+      const { params, span } = signatureOf(callee.of);
+      if (callee.transform !== "vjp") return { params, span };
+      // A required parameter may follow optional ones here: it is given by name then.
+      return { params: [...params, { name: COTANGENT, required: true }], span };
+    }
+  }
+}
 
 const plural = (count: number, word: string): string => `${String(count)} ${word}${count === 1 ? "" : "s"}`;
 

@@ -113,8 +113,10 @@ function buildIndex(base: Sized, node: CstNode, context: AstContext): Sized {
 function buildPrimary(node: CstNode | undefined, context: AstContext): Sized {
   const span = spanOfNode(node, context);
   const [name] = tokensOf(node, "Name");
-  const [args] = nodesOf(node, "args");
+  const [args, applied] = nodesOf(node, "args");
   if (name !== undefined) {
+    if (args !== undefined && applied !== undefined)
+      return buildApply(buildName(name, node, context), [args, applied], span, context);
     if (args !== undefined) return buildCall(buildName(name, node, context), args, span, context);
     return { expr: { kind: "name", text: name.image, span }, depth: 1 };
   }
@@ -147,6 +149,30 @@ function buildGroup(group: CstNode, span: Span, context: AstContext): Sized {
 }
 
 function buildCall(callee: Name, node: CstNode, span: Span, context: AstContext): Sized {
+  const { args, values } = buildArguments(node, context);
+  return limitDepth(sized({ kind: "call", callee, args, span }, values), context.report);
+}
+
+/** `grad(f, wrt=x)(x)`: the second pair of brackets calls what the first gives. */
+function buildApply(
+  callee: Name,
+  [inner, outer]: readonly [CstNode, CstNode],
+  span: Span,
+  context: AstContext,
+): Sized {
+  const first = buildCall(callee, inner, joinSpans(callee.span, spanOfNode(inner, context)), context);
+  if (first.expr.kind !== "call") return first; // too deep, and reported
+  const { args, values } = buildArguments(outer, context);
+  return limitDepth(
+    sized({ kind: "apply", callee: first.expr, args, span }, [first, ...values]),
+    context.report,
+  );
+}
+
+function buildArguments(
+  node: CstNode,
+  context: AstContext,
+): { readonly args: readonly Argument[]; readonly values: readonly Sized[] } {
   const values: Sized[] = [];
   const args = nodesOf(node, "argument").map((argument): Argument => {
     const value = buildSized(nodesOf(argument, "expression")[0], context);
@@ -154,7 +180,7 @@ function buildCall(callee: Name, node: CstNode, span: Span, context: AstContext)
     const [name] = tokensOf(argument, "Name");
     return { name: name === undefined ? undefined : buildName(name, argument, context), value: value.expr };
   });
-  return limitDepth(sized({ kind: "call", callee, args, span }, values), context.report);
+  return { args, values };
 }
 
 function buildNumber(token: IToken, context: AstContext): Expr {

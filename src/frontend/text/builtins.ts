@@ -124,6 +124,7 @@ export const BUILTINS: Builtins = new Map<string, BuiltinFunction>([
       builder.mean(x, { axis: axis ?? undefined, keepdims }, span),
     ),
   ],
+  ["stopGradient", defineBuiltin({ x: "operand" }, (builder, { x }, span) => builder.stopGradient(x, span))],
   [
     "reshape",
     defineBuiltin({ x: "operand", shape: "integers" }, (builder, { x, shape }, span) =>

@@ -11,10 +11,13 @@ import { bindArguments, signatureOf } from "./bind-arguments.ts";
 import { BUILTINS, type Builtins } from "./builtins.ts";
 import { findRecursion, type CallSite } from "./check-recursion.ts";
 import { checkParams, checkResults, checkSignatureNames } from "./check-signature.ts";
+import { baseOf, isDerivative, isTransform, readDerivative } from "./derivatives.ts";
 import {
   callableNames,
   environmentOf,
   findCallee,
+  type Callee,
+  type Derivative,
   type Environment,
   type UserFunction,
 } from "./environment.ts";
@@ -38,12 +41,18 @@ interface Checking {
   readonly dimensions: ReadonlySet<string>;
   readonly used: Set<string>;
   readonly calls: CallSite[];
+  /** Lets that stand for functions. */
+  readonly functions: Map<string, Derivative>;
   readonly report: (diagnostic: Diagnostic) => void;
 }
 
 function checkName(text: string, span: Span, checking: Checking): void {
-  const { locals, dimensions, environment, used, report } = checking;
+  const { locals, dimensions, environment, used, functions, report } = checking;
   used.add(text);
+  if (functions.has(text)) {
+    report(errorAt("unknown-name", `${text} is a function`, { span, help: `call it: ${text}(...)` }));
+    return;
+  }
   if (locals.has(text) || dimensions.has(text) || CONSTANTS.has(text) || environment.constants.has(text))
     return;
   if (findCallee(text, environment) !== undefined) {
@@ -77,12 +86,57 @@ function checkCallee({ text, span }: Name, { environment, locals, report }: Chec
   }
 }
 
+/** The function that a name stands for where calls are checked. */
+const findFunction = (name: string, { functions, environment }: Checking): Callee | undefined =>
+  functions.get(name) ?? findCallee(name, environment);
+
+function checkDerivative(expr: Expr & { readonly kind: "call" }, checking: Checking): Derivative | undefined {
+  const { environment, functions, report } = checking;
+  const kernelOf = (name: string): Callee | undefined => {
+    const declaration = environment.kernels.get(name);
+    return declaration && { kind: "user", fn: { declaration, environment } };
+  };
+  const found = readDerivative(expr, {
+    find: (name) => findFunction(name, checking) ?? kernelOf(name),
+    names: () => [...functions.keys(), ...callableNames(environment), ...environment.kernels.keys()],
+    report,
+  });
+  const base = found && baseOf(found);
+  if (base !== undefined) checking.calls.push({ fn: base, span: expr.span });
+  return found;
+}
+
+/** `grad(f, wrt=x)(x)`; other calls give no functions. */
+function checkApply({ callee, args, span }: Expr & { readonly kind: "apply" }, checking: Checking): void {
+  if (!isDerivative(callee)) {
+    checkCall(callee, checking);
+    const help = "only derivatives, as grad(f, wrt=x), are called again";
+    checking.report(
+      errorAt("wrong-argument", `${callee.callee.text}(...) is a value, not a function`, { span, help }),
+    );
+  } else {
+    const derivative = checkDerivative(callee, checking);
+    if (derivative !== undefined)
+      bindArguments(derivative.name, signatureOf(derivative), args, span).diagnostics.forEach(
+        checking.report,
+      );
+  }
+  for (const { value } of args) checkExpr(value, checking);
+}
+
 function checkCall(expr: Expr & { readonly kind: "call" }, checking: Checking): void {
-  const callee = findCallee(expr.callee.text, checking.environment);
+  if (isDerivative(expr)) {
+    const help = `call it: ${expr.callee.text}(f, wrt=x)(x), or name it with let`;
+    const message = `${expr.callee.text}(...) is a function`;
+    checking.report(errorAt("wrong-argument", message, { span: expr.span, help }));
+    return;
+  }
+  const callee = findFunction(expr.callee.text, checking);
   if (callee === undefined) {
     checkCallee(expr.callee, checking);
   } else {
-    if (callee.kind === "user") checking.calls.push({ fn: callee.fn, span: expr.callee.span });
+    const base = baseOf(callee);
+    if (base !== undefined) checking.calls.push({ fn: base, span: expr.callee.span });
     bindArguments(expr.callee.text, signatureOf(callee), expr.args, expr.span).diagnostics.forEach(
       checking.report,
     );
@@ -132,6 +186,9 @@ function checkExpr(expr: Expr, checking: Checking): void {
       return;
     case "call":
       checkCall(expr, checking);
+      return;
+    case "apply":
+      checkApply(expr, checking);
       return;
     case "index":
       checkExpr(expr.base, checking);
@@ -201,6 +258,7 @@ export function checkDeclaration(declaration: Declaration, environment: Environm
     dimensions,
     used: new Set(),
     calls: [],
+    functions: new Map(),
     report,
   };
   const checkDim = (dim: Expr): void => {
@@ -210,9 +268,12 @@ export function checkDeclaration(declaration: Declaration, environment: Environm
   checkParams(declaration, checkDim, report);
   for (const { default: value } of declaration.params) if (value !== undefined) checkExpr(value, checking);
   for (const { name } of declaration.params) if (name.text !== "") checking.locals.set(name.text, name.span);
-  for (const { targets, value } of declaration.body.lets) {
-    checkValue(value, checking);
+  for (const { targets, isTuple, value } of declaration.body.lets) {
+    const derivative = !isTuple && isDerivative(value) ? checkDerivative(value, checking) : undefined;
+    if (isTuple || !isDerivative(value)) checkValue(value, checking);
     for (const target of targets) declareLocal(target, checking);
+    const [name] = targets;
+    if (derivative !== undefined && name !== undefined) checking.functions.set(name.text, derivative);
   }
   checkValue(declaration.body.result, checking);
   checkResults(declaration, checkDim, report);
@@ -234,7 +295,7 @@ function checkDeclarationNames(module: Module): readonly Diagnostic[] {
           help: "rename one of them",
         }),
       );
-    } else if (BUILTINS.has(name.text)) {
+    } else if (BUILTINS.has(name.text) || isTransform(name.text)) {
       const help = "choose another name";
       diagnostics.push(
         errorAt("duplicate-name", `${name.text} is a built-in function`, { span: name.span, help }),

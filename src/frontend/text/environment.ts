@@ -19,9 +19,27 @@ export interface UserFunction {
   readonly environment: Environment;
 }
 
+export type Transform = "grad" | "valueAndGrad" | "vjp";
+
+/** The derivative of a function, which is a function. */
+export interface Derivative {
+  readonly kind: "derivative";
+  readonly transform: Transform;
+  readonly of: Callee;
+  /** What messages call the function that is differentiated. */
+  readonly inner: string;
+  /** `grad(f)`, as messages call it. */
+  readonly name: string;
+  /** Parameters to differentiate by. */
+  readonly wrt: readonly string[];
+  /** Whether `wrt` was a list: results are a tuple then. */
+  readonly isList: boolean;
+}
+
 export type Callee =
   | { readonly kind: "user"; readonly fn: UserFunction }
-  | { readonly kind: "builtin"; readonly fn: BuiltinFunction };
+  | { readonly kind: "builtin"; readonly fn: BuiltinFunction }
+  | Derivative;
 
 /** What `name(...)` calls; undefined when nothing of that name can be called. */
 export function findCallee(name: string, environment: Environment): Callee | undefined {

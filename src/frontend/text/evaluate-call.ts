@@ -8,8 +8,17 @@ import { bindArguments, signatureOf } from "./bind-arguments.ts";
 import type { BuiltinArguments, BuiltinFunction } from "./builtins.ts";
 import { coerceArgument } from "./coerce.ts";
 import { createDimensions, matchPending, matchShape } from "./dimensions.ts";
-import { findCallee, type UserFunction } from "./environment.ts";
-import { attempt, report, type Lowering, type Scope } from "./lowering.ts";
+import { callDerivative } from "./call-derivative.ts";
+import { isDerivative, readDerivative } from "./derivatives.ts";
+import { findCallee, type Callee, type Derivative, type UserFunction } from "./environment.ts";
+import {
+  attempt,
+  report,
+  type CallSite,
+  type GivenArguments,
+  type Lowering,
+  type Scope,
+} from "./lowering.ts";
 import { matchResults, type ResultValue } from "./match-results.ts";
 import { describeValue, foldFunction, tensor, toOperand, type Static } from "./values.ts";
 
@@ -22,25 +31,88 @@ export function evaluateCall(
   lowering: Lowering,
   evaluate: Evaluate,
 ): Static | undefined {
-  const { callee, args, span } = expr;
+  const { callee } = expr;
+  if (isDerivative(expr)) return undefined; // a function where a value has to stand: reported by the check
+  const found = findFunction(callee.text, scope);
+  return (
+    found && applyFunction(found, { name: callee.text, expr, blame: callee.span }, scope, lowering, evaluate)
+  );
+}
+
+/** The value of `grad(f, wrt=x)(x)`. */
+export function evaluateApply(
+  expr: Expr & { readonly kind: "apply" },
+  scope: Scope,
+  lowering: Lowering,
+  evaluate: Evaluate,
+): Static | undefined {
+  const derivative = isDerivative(expr.callee) ? findDerivative(expr.callee, scope) : undefined;
+  if (derivative === undefined) return undefined;
+  const site = { name: derivative.name, expr, blame: expr.callee.span };
+  return applyFunction(derivative, site, scope, lowering, evaluate);
+}
+
+/** What a name that is called stands for. Mistakes are reported by the check. */
+function findFunction(name: string, { locals, environment }: Scope): Callee | undefined {
+  const local = locals.get(name)?.value;
+  return local?.kind === "function" ? local.derivative : findCallee(name, environment);
+}
+
+function findDerivative(expr: Expr & { readonly kind: "call" }, scope: Scope): Derivative | undefined {
+  const { environment } = scope;
+  const kernelOf = (name: string): Callee | undefined => {
+    const declaration = environment.kernels.get(name);
+    return declaration && { kind: "user", fn: { declaration, environment } };
+  };
+  return readDerivative(expr, {
+    find: (name) => findFunction(name, scope) ?? kernelOf(name),
+    names: () => [],
+    report: () => undefined,
+  });
+}
+
+/** Evaluates the arguments and calls. */
+function applyFunction(
+  callee: Callee,
+  site: CallSite,
+  scope: Scope,
+  lowering: Lowering,
+  evaluate: Evaluate,
+): Static | undefined {
+  const { args, span } = site.expr;
   const values = new Map(args.map((arg) => [arg.value, evaluate(arg.value, scope, lowering)]));
-  const found = findCallee(callee.text, scope.environment);
-  if (found === undefined) return undefined;
-  const { bound, diagnostics } = bindArguments(callee.text, signatureOf(found), args, span);
+  const { bound, diagnostics } = bindArguments(site.name, signatureOf(callee), args, span);
   if (diagnostics.length > 0) return undefined;
   const given = new Map([...bound].map(([name, arg]) => [name, { expr: arg, value: values.get(arg) }]));
   if ([...given.values()].some(({ value }) => value === undefined)) return undefined;
-  if (found.kind === "builtin") return callBuiltin(callee.text, found.fn, given, expr, scope, lowering);
-  return callUser(found.fn, given, callee.span, lowering, evaluate);
+  return callFunction(callee, given, site, scope, lowering, evaluate);
 }
 
-type GivenArguments = ReadonlyMap<string, { readonly expr: Expr; readonly value: Static | undefined }>;
+function callFunction(
+  callee: Callee,
+  given: GivenArguments,
+  site: CallSite,
+  scope: Scope,
+  lowering: Lowering,
+  evaluate: Evaluate,
+): Static | undefined {
+  switch (callee.kind) {
+    case "builtin":
+      return callBuiltin(site.name, callee.fn, given, site.expr, scope, lowering);
+    case "user":
+      return callUser(callee.fn, given, site.blame, lowering, evaluate);
+    case "derivative":
+      return callDerivative(callee, given, site, lowering, (inner) =>
+        callFunction(callee.of, inner, { ...site, name: callee.inner }, scope, lowering, evaluate),
+      );
+  }
+}
 
 function callBuiltin(
   name: string,
   fn: BuiltinFunction,
   given: GivenArguments,
-  expr: Expr & { readonly kind: "call" },
+  expr: CallSite["expr"],
   scope: Scope,
   lowering: Lowering,
 ): Static | undefined {
@@ -187,7 +259,12 @@ export function evaluateBody(
   lowering: Lowering,
   evaluate: Evaluate,
 ): Static | undefined {
-  for (const binding of lets) bindLet(binding, evaluate(binding.value, scope, lowering), scope, lowering);
+  for (const binding of lets) {
+    const derivative = isDerivative(binding.value) ? findDerivative(binding.value, scope) : undefined;
+    const value: Static | undefined =
+      derivative === undefined ? evaluate(binding.value, scope, lowering) : { kind: "function", derivative };
+    bindLet(binding, value, scope, lowering);
+  }
   return evaluate(result, scope, lowering);
 }
 

@@ -9,7 +9,7 @@ import { errorAt, type Span } from "../../diagnostics/diagnostic.ts";
 import type { Operand, SliceRange } from "../../ir/graph-builder.ts";
 import type { ScalarOp } from "../../ir/scalar-ops.ts";
 import type { Expr, IndexItem } from "./ast.ts";
-import { evaluateCall } from "./evaluate-call.ts";
+import { evaluateApply, evaluateCall } from "./evaluate-call.ts";
 import { attempt, enterLevel, leaveLevel, report, type Lowering, type Scope } from "./lowering.ts";
 import { joinSpans } from "./operators.ts";
 import {
@@ -49,6 +49,8 @@ function evaluateKind(expr: Expr, scope: Scope, lowering: Lowering): Static | un
       return { kind: "tuple", items: expr.items.map((item) => evaluate(item, scope, lowering)) };
     case "call":
       return evaluateCall(expr, scope, lowering, evaluate);
+    case "apply":
+      return evaluateApply(expr, scope, lowering, evaluate);
     case "index":
       return evaluateIndex(expr, scope, lowering);
     case "unary":
@@ -65,7 +67,8 @@ function evaluateKind(expr: Expr, scope: Scope, lowering: Lowering): Static | un
 
 function lookUp(text: string, { locals, dimensions, environment }: Scope): Static | undefined {
   const local = locals.get(text);
-  if (local !== undefined) return local.value;
+  // A function where a value has to stand is reported by the check.
+  if (local !== undefined) return local.value?.kind === "function" ? undefined : local.value;
   const size = dimensions.sizes.get(text)?.size;
   if (size !== undefined) return integer(size);
   const constant = environment.constants.get(text);

@@ -170,7 +170,13 @@ class WeftParser extends CstParser {
       {
         ALT: () => {
           this.CONSUME(t.Name);
-          this.OPTION({ GATE: () => this.continuesLine(), DEF: () => this.SUBRULE(this.args) });
+          this.OPTION({
+            GATE: () => this.continuesLine(),
+            DEF: () => {
+              this.SUBRULE(this.args);
+              this.OPTION2({ GATE: () => this.continuesLine(), DEF: () => this.SUBRULE2(this.args) });
+            },
+          });
         },
       },
       { ALT: () => this.CONSUME(t.NumberLiteral) },

@@ -157,3 +157,15 @@ export function enterLevel(lowering: Lowering, span: Span): boolean {
 export function leaveLevel(lowering: Lowering): void {
   lowering.depth -= 1;
 }
+
+// ---- calls -----------------------------------------------------------------------------------------------------------
+
+/** Where a function is called, and under which name. */
+export interface CallSite {
+  readonly name: string;
+  readonly expr: Expr & { readonly kind: "call" | "apply" };
+  /** What a note about the call points at. */
+  readonly blame: Span;
+}
+
+export type GivenArguments = ReadonlyMap<string, { readonly expr: Expr; readonly value: Static | undefined }>;

@@ -7,6 +7,7 @@ import { printType } from "../../ir/dtype.ts";
 import type { GraphBuilder, Operand, Value } from "../../ir/graph-builder.ts";
 import { SCALAR_OPS } from "../../ir/scalar-ops.ts";
 import type { BinaryOp } from "./ast.ts";
+import type { Derivative } from "./environment.ts";
 
 export type Static =
   | { readonly kind: "tensor"; readonly value: Value }
@@ -15,7 +16,9 @@ export type Static =
   | { readonly kind: "boolean"; readonly value: boolean }
   | { readonly kind: "none" }
   | { readonly kind: "list"; readonly items: readonly Static[] }
-  | { readonly kind: "tuple"; readonly items: readonly (Static | undefined)[] };
+  | { readonly kind: "tuple"; readonly items: readonly (Static | undefined)[] }
+  /** `grad(f, wrt=x)`, not called yet. */
+  | { readonly kind: "function"; readonly derivative: Derivative };
 
 /** Names that stand for numbers unless a parameter, dimension or let takes them. */
 export const CONSTANTS: ReadonlyMap<string, Static> = new Map<string, Static>([
@@ -44,6 +47,7 @@ export function toOperand(value: Static, builder: GraphBuilder, span: Span): Ope
     case "none":
     case "list":
     case "tuple":
+    case "function":
       return undefined;
   }
 }
@@ -62,6 +66,8 @@ export function describeValue(value: Static): string {
       return "a list";
     case "tuple":
       return "a tuple";
+    case "function":
+      return "a function";
   }
 }
 
