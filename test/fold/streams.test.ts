@@ -92,13 +92,12 @@ function testFolding(open: () => Device): void {
       for (const chunkBytes of [4, 12])
         expect(await fold(makeLayer([2, 3], dim), { chunkBytes })).toBeLessThanOrEqual(1);
     for (const shape of [
-      [6, 5, 7],
-      [13, 96],
+      [4, 5, 7],
       [2, 3, 2, 5],
     ])
       for (const dim of [null, ...shape.keys()])
-        for (const chunkBytes of [undefined, 200])
-          expect(await fold(makeLayer(shape, dim), { chunkBytes })).toBeLessThanOrEqual(1);
+        expect(await fold(makeLayer(shape, dim), { chunkBytes: 200 })).toBeLessThanOrEqual(1);
+    for (const dim of [null, 0, 1]) expect(await fold(makeLayer([13, 96], dim))).toBeLessThanOrEqual(1);
   });
 
   test("every pair of dtypes, odd numbers of elements, every dtype of the result", async () => {
@@ -107,8 +106,9 @@ function testFolding(open: () => Device): void {
       for (const g of dtypes)
         for (const to of dtypes) {
           const layer = makeLayer([3, 5, 7], 0, { v, g });
-          expect(await fold(layer, { v, g, to })).toBeLessThanOrEqual(1);
-          expect(await fold(layer, { v, g, to, chunkBytes: 90 })).toBeLessThanOrEqual(1);
+          // Whole where no rounding is left to the store, in parts of one row where there is one.
+          const chunkBytes = to === v ? undefined : 90;
+          expect(await fold(layer, { v, g, to, chunkBytes })).toBeLessThanOrEqual(1);
         }
   });
 
@@ -158,28 +158,31 @@ function testFolding(open: () => Device): void {
 
   test("what is split and folded again is the same weight", async () => {
     for (const dtype of ["f32", "f16", "bf16"] as const)
-      for (const dim of [0, 1, 2, null])
-        for (const form of ["suffix", "parametrization"] as const) {
-          const { v: weight } = makeLayer([6, 5, 7], dim, { v: dtype });
-          const bytes = toBytes(dtype, weight);
-          const given = new Map([
-            ["conv.bias", sourceOf("i64", [1], new Uint8Array(8).fill(7))],
-            ["conv.weight", sourceOf(dtype, [6, 5, 7], bytes)],
-          ]);
-          const choice = { names: ["*.weight"], dim, form, eps: 1e-3 };
-          const split = unfoldWeightNorm(given, choice, { device: open(), chunkBytes: 100, ...quiet });
-          expect(split.size).toBe(3);
-          const halves = new Map<string, TensorSource>();
-          for (const [name, { dtype: type, shape, chunks }] of split)
-            halves.set(name, sourceOf(type, shape, await collect(chunks())));
-          const rules = [{ names: "*", eps: 1e-3 }];
-          const again = foldWeightNorm(halves, { device: open(), rules, ...quiet });
-          expect([...again.keys()]).toEqual(["conv.bias", "conv.weight"]);
-          expect(await collect(weightOf(again, "conv.bias").chunks())).toEqual(new Uint8Array(8).fill(7));
-          // g is stored in the weight's dtype: half a place of it, on top of what folding errs by.
-          const got = await collect(weightOf(again, "conv.weight").chunks());
-          expect(largestUlp(dtype, got, weight)).toBeLessThanOrEqual(2);
-        }
+      for (const [dim, form] of [
+        [0, "suffix"],
+        [1, "parametrization"],
+        [null, "suffix"],
+      ] as const) {
+        const { v: weight } = makeLayer([6, 5, 7], dim, { v: dtype });
+        const bytes = toBytes(dtype, weight);
+        const given = new Map([
+          ["conv.bias", sourceOf("i64", [1], new Uint8Array(8).fill(7))],
+          ["conv.weight", sourceOf(dtype, [6, 5, 7], bytes)],
+        ]);
+        const choice = { names: ["*.weight"], dim, form, eps: 1e-3 };
+        const split = unfoldWeightNorm(given, choice, { device: open(), chunkBytes: 100, ...quiet });
+        expect(split.size).toBe(3);
+        const halves = new Map<string, TensorSource>();
+        for (const [name, { dtype: type, shape, chunks }] of split)
+          halves.set(name, sourceOf(type, shape, await collect(chunks())));
+        const rules = [{ names: "*", eps: 1e-3 }];
+        const again = foldWeightNorm(halves, { device: open(), rules, ...quiet });
+        expect([...again.keys()]).toEqual(["conv.bias", "conv.weight"]);
+        expect(await collect(weightOf(again, "conv.bias").chunks())).toEqual(new Uint8Array(8).fill(7));
+        // g is stored in the weight's dtype: half a place of it, on top of what folding errs by.
+        const got = await collect(weightOf(again, "conv.weight").chunks());
+        expect(largestUlp(dtype, got, weight)).toBeLessThanOrEqual(2);
+      }
   });
 }
 

@@ -250,7 +250,7 @@ describeGpu("16-bit storage on a device", () => {
         for (const { emitted } of kernels) expect(unsafeStores(emitted.wgsl), name).toEqual([]);
         const { failures, compared, excluded } = await checkProgram(
           { graph, inputs: inputsOf(graph) },
-          { profile, schedule, device: device() },
+          { profile, schedule, device: device(), interpretKernels: false },
         );
         expect(failures, `${name} [${shape.join(",")}] dim ${dim}`).toEqual([]);
         expect(excluded).toBeLessThan(compared / 2);
