@@ -33,6 +33,7 @@ import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
+import { shareSums } from "./passes/index/share-sums.ts";
 import { splitColumns } from "./passes/index/split-columns.ts";
 import { splitReductions } from "./passes/index/split-reductions.ts";
 import { chooseSchedule } from "./schedule/choose-schedule.ts";
@@ -122,7 +123,9 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
   const graph = optimizeGraph(source, options);
   const whole = lowerToIndex(graph, options);
   const index =
-    options.fuse === false ? whole : splitReductions(splitColumns(whole, profile, options), profile, options);
+    options.fuse === false
+      ? whole
+      : splitReductions(shareSums(splitColumns(whole, profile, options), profile), profile, options);
   if (index !== whole) checkIndex(index, "split-reductions", options);
   const fused = fuseStatements(index, profile, { fuse: options.fuse ?? true });
   const cut =

@@ -16,17 +16,8 @@
 import { storageBytes } from "../../ir/dtype.ts";
 import { LONGEST_DISPATCH_US } from "../../ir/kernel-time.ts";
 import { BINDING_ALIGNMENT } from "../../ir/plan.ts";
+import { indexAxes, coefficientOf, type IndexExpr } from "../../ir/index-expr.ts";
 import {
-  indexAdd,
-  indexAxes,
-  indexAxis,
-  indexScale,
-  indexSubstitute,
-  coefficientOf,
-  type IndexExpr,
-} from "../../ir/index-expr.ts";
-import {
-  mapIndices,
   visitScalar,
   type Axis,
   type IndexProgram,
@@ -35,12 +26,11 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import { instantiate } from "../../ir/state-expr.ts";
-import { monoidOf, startOf, type MonoidName } from "../../ir/monoids.ts";
-import { expSumOf, readOf } from "../../ir/one-walk.ts";
 import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup, SHORT_ROW, tensorBytes } from "./fusion-cost.ts";
 import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
+import { factorsOf, keyOfProduct, splitCoMoment, type PartialSums } from "./co-moments.ts";
+import { operandAt, splitStatement, type Piece } from "./piece-statements.ts";
 
 /** Pieces shorter than this cost more in partial results than they gain in parallelism. */
 const SHORTEST_PIECE = 256;
@@ -48,16 +38,6 @@ const SHORTEST_PIECE = 256;
 const MANY_PIECES = 8;
 /** Modelled time that a split must save, as a share. */
 const WORTH = 0.9;
-
-interface Piece {
-  readonly axis: string;
-  readonly outer: string;
-  /** Absent where pieces have one element. */
-  readonly inner: string | undefined;
-  readonly pieces: number;
-  readonly length: number;
-  readonly size: number;
-}
 
 interface Splitter {
   readonly program: IndexProgram;
@@ -93,12 +73,15 @@ export function splitReductions(
   const seconds = new Map(pairs.map((p) => [p.second, p]));
   const firsts = new Map(pairs.map((p) => [p.first, p]));
   const replaced = new Map<string, readonly Statement[]>();
+  const sums: PartialSums = new Map();
   for (const statement of program.statements) {
     if (statement.reduce === undefined || seconds.has(statement.name)) continue;
     const split = choosePiece(splitter, statement);
     if (split === undefined) continue;
-    const parts = splitStatement(splitter, statement, firsts.get(statement.name), split);
-    for (const [name, list] of parts ?? []) replaced.set(name, list);
+    const pair = firsts.get(statement.name);
+    const moments = pair === undefined ? splitCoMoment(splitter, statement, split, sums) : undefined;
+    if (moments !== undefined) replaced.set(statement.name, moments);
+    else rememberParts(splitter, statement, pair, split, sums, replaced);
   }
   if (replaced.size === 0) return program;
   const statements = program.statements.flatMap((s) => replaced.get(s.name) ?? [s]);
@@ -106,6 +89,24 @@ export function splitReductions(
   const live = dropDead({ ...program, axes: splitter.axes, statements });
   const used = new Set(live.statements.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]));
   return { ...live, axes: live.axes.filter((a) => used.has(a.name)) };
+}
+
+/** Splits a reduction, and notes the partial sums that others can share. */
+function rememberParts(
+  splitter: Splitter,
+  first: Statement,
+  pair: ReductionPair | undefined,
+  piece: Piece,
+  sums: PartialSums,
+  replaced: Map<string, readonly Statement[]>,
+): void {
+  const parts = splitStatement(splitter, first, pair, piece);
+  for (const [name, list] of parts ?? []) replaced.set(name, list);
+  const operand = first.reduce?.fn === "sum" ? operandAt(splitter, first, piece) : undefined;
+  const [part] = parts?.get(first.name) ?? [];
+  if (operand === undefined || part === undefined) return;
+  const key = keyOfProduct(factorsOf(operand));
+  if (!sums.has(key)) sums.set(key, part);
 }
 
 const product = (axes: readonly string[], sizes: ReadonlyMap<string, number>): number =>
@@ -237,152 +238,4 @@ function makePiece(splitter: Splitter, axis: string, size: number, wanted: numbe
   const piece = { axis, outer, inner: length === 1 ? undefined : declare("b", length), pieces, length, size };
   splitter.cuts.set(axis, piece);
   return piece;
-}
-
-/** The position on the axis that was cut. */
-const positionIn = (piece: Piece): IndexExpr => {
-  const start = indexScale(indexAxis(piece.outer), piece.length);
-  return piece.inner === undefined ? start : indexAdd(start, indexAxis(piece.inner));
-};
-
-const map = (
-  fn: Extract<ScalarExpr, { kind: "map" }>["fn"],
-  dtype: ScalarExpr["dtype"],
-  ...args: readonly ScalarExpr[]
-): ScalarExpr => ({ kind: "map", fn, dtype, args });
-const constant = (value: number): ScalarExpr => ({ kind: "const", dtype: "f32", value });
-
-/** Makes statements over a piece and over the pieces. */
-interface Cut {
-  /** A reduction over the elements of a piece. */
-  readonly partial: (name: string, fn: MonoidName, value: ScalarExpr) => Statement;
-  /** The reduction over all pieces of their states, component by component. */
-  readonly total: (of: Statement, fn: MonoidName, ...state: readonly ScalarExpr[]) => Statement;
-  /** The operand at a place in a piece. */
-  readonly operand: ScalarExpr;
-}
-
-/** The statements that take the places of `first` and, where it is paired, of the second. */
-function splitStatement(
-  splitter: Splitter,
-  first: Statement,
-  pair: ReductionPair | undefined,
-  piece: Piece,
-): ReadonlyMap<string, readonly Statement[]> | undefined {
-  const { reduce } = first;
-  if (reduce === undefined) return undefined;
-  const row = new Set(reduce.axes);
-  const expanded = expandRow(splitter, first.value, row);
-  if (expanded === undefined || readsRowValues(expanded, row)) return undefined;
-  const at = new Map([[piece.axis, positionIn(piece)]]);
-  const inner = reduce.axes.flatMap((axis) => (axis === piece.axis ? (piece.inner ?? []) : axis));
-  const cut: Cut = {
-    operand: mapIndices(expanded, (index) => indexSubstitute(index, at, splitter.sizes)),
-    partial: (name, fn, value) => ({
-      name,
-      dtype: value.dtype,
-      // Pieces outermost: neighbouring points of the grid stay neighbours in memory.
-      axes: [piece.outer, ...first.axes],
-      reduce: { fn, axes: inner },
-      value: guardPiece(piece, value, fn),
-      span: first.span,
-    }),
-    total: (of, fn, ...args) => {
-      const [only] = args;
-      const dtype = args[args.length - 1]?.dtype ?? of.dtype;
-      const value: ScalarExpr =
-        args.length === 1 && only !== undefined ? only : { kind: "tuple", dtype, args };
-      return { ...of, reduce: { fn, axes: [piece.outer] }, value };
-    },
-  };
-  const { leading } = monoidOf(reduce.fn);
-  const [leader] = cut.operand.kind === "tuple" ? cut.operand.args : [];
-  const part = cut.partial(`${first.name}_part`, reduce.fn, cut.operand);
-  if (leading !== undefined && leader !== undefined) {
-    const value = cut.partial(`${first.name}_value`, leading, leader);
-    return new Map([[first.name, [value, part, cut.total(first, reduce.fn, readOf(value), readOf(part))]]]);
-  }
-  const done = new Map<string, readonly Statement[]>([
-    [first.name, [part, cut.total(first, reduce.fn, readOf(part))]],
-  ]);
-  const second = splitter.statements.get(pair?.second ?? "");
-  if (pair !== undefined && second !== undefined) {
-    const others = reduce.axes.filter((axis) => axis !== piece.axis);
-    const count = countOf(piece, product(others, splitter.sizes));
-    done.set(
-      second.name,
-      pair.monoid === "exp_sum"
-        ? splitExpSum(cut, pair, first, part, second)
-        : splitMoments(cut, part, second, count),
-    );
-  }
-  return done;
-}
-
-/** (maximum, sum of exponentials) of each piece; only the total becomes nan where the maximum is infinite. */
-function splitExpSum(
-  cut: Cut,
-  pair: ReductionPair,
-  first: Statement,
-  top: Statement,
-  second: Statement,
-): readonly Statement[] {
-  const sum = cut.partial(`${second.name}_part`, "exp_sum", cut.operand);
-  const raw = cut.total({ ...second, name: `${second.name}_raw` }, "exp_sum", readOf(top), readOf(sum));
-  return [sum, raw, { ...second, reduce: undefined, value: expSumOf(pair, first, raw) }];
-}
-
-/** (count, mean, squared deviations) of each piece. */
-function splitMoments(cut: Cut, sum: Statement, second: Statement, count: ScalarExpr): readonly Statement[] {
-  const value = map("div", "f32", readOf(sum), count);
-  const mean: Statement = { name: `${second.name}_mean`, dtype: "f32", axes: sum.axes, value };
-  const squares = cut.partial(`${second.name}_part`, "moments", cut.operand);
-  return [mean, squares, cut.total(second, "moments", count, readOf(mean), readOf(squares))];
-}
-
-/** Elements of a piece: all alike, or the last one shorter. */
-function countOf(piece: Piece, others: number): ScalarExpr {
-  const last = piece.size - (piece.pieces - 1) * piece.length;
-  if (last === piece.length) return constant(piece.length * others);
-  const isLast = map(
-    "eq",
-    "bool",
-    { kind: "index", dtype: "f32", index: indexAxis(piece.outer) },
-    constant(piece.pieces - 1),
-  );
-  return map("where", "f32", isLast, constant(last * others), constant(piece.length * others));
-}
-
-/**
- * What lies behind the end of the axis is the state of no elements, part by part. Few elements are lifted to that state (a
- * count of 0): where the state has more to it than the operands, the elements are lifted here.
- */
-function guardPiece(piece: Piece, value: ScalarExpr, fn: MonoidName): ScalarExpr {
-  if (piece.pieces * piece.length === piece.size) return value;
-  const bounds = [{ index: positionIn(piece), low: 0, high: piece.size }];
-  const { operands, components, lift } = monoidOf(fn);
-  const given = value.kind === "tuple" ? value.args : [value];
-  const state =
-    components.length > operands
-      ? instantiate(lift, { x: given }, { constant, apply: (op, args) => map(op, "f32", ...args) })
-      : given;
-  const start = startOf(fn, given[0]?.dtype ?? "f32");
-  const args = state.map((part, i): ScalarExpr => {
-    const otherwise: ScalarExpr = { kind: "const", dtype: part.dtype, value: start[i] ?? 0 };
-    const isPadding = part.kind === "const" && part.value === otherwise.value;
-    return isPadding ? part : { kind: "guard", dtype: part.dtype, bounds, value: part, otherwise };
-  });
-  const [only = value, ...others] = args;
-  return others.length === 0
-    ? only
-    : { kind: "tuple", dtype: args[args.length - 1]?.dtype ?? only.dtype, args };
-}
-
-function readsRowValues(value: ScalarExpr, row: ReadonlySet<string>): boolean {
-  let found = false;
-  visitScalar(value, (e) => {
-    if (e.kind === "value" && e.index.some((index) => [...indexAxes(index)].some((axis) => row.has(axis))))
-      found = true;
-  });
-  return found;
 }

@@ -3,18 +3,20 @@ import { alignAxes } from "../../../src/passes/index/align-axes.ts";
 import { buildIndexNotation } from "../../../src/passes/index/build-index-notation.ts";
 import { collapseAxes } from "../../../src/passes/index/collapse-axes.ts";
 import { inlineReads } from "../../../src/passes/index/inline-reads.ts";
+import { shareSums } from "../../../src/passes/index/share-sums.ts";
 import type { GroupedProgram, IndexProgram } from "../../../src/ir/index-notation.ts";
 import { parseIndexProgram } from "../../../src/ir/parse-index.ts";
 import { printGroups, printIndexProgram } from "../../../src/ir/print-index.ts";
 import { verifyIndexProgram } from "../../../src/ir/verify-index.ts";
 import { testGoldens } from "../../support/golden.ts";
 import type { Golden } from "../../support/golden.ts";
-import { compileGolden, graphOfGolden } from "../../support/pipeline-golden.ts";
+import { compileGolden, graphOfGolden, profileNamed } from "../../support/pipeline-golden.ts";
 
 const PASSES: Readonly<Record<string, (program: IndexProgram) => IndexProgram>> = {
   "align-axes": alignAxes,
   "inline-reads": inlineReads,
   "collapse-axes": collapseAxes,
+  "share-sums": (program) => shareSums(program, { ...profileNamed("default"), onChipBytes: 1024 }),
 };
 
 function verified(program: IndexProgram): IndexProgram {
@@ -39,7 +41,7 @@ function runPasses(golden: Golden): IndexProgram {
   }, verified(start));
 }
 
-for (const pass of ["build-index-notation", "align-axes", "inline-reads", "collapse-axes"])
+for (const pass of ["build-index-notation", "align-axes", "inline-reads", "collapse-axes", "share-sums"])
   testGoldens(`passes/index/${pass}`, (golden) => printIndexProgram(runPasses(golden)));
 
 testGoldens("passes/index/fuse", async (golden) => printFused((await compileGolden(golden)).grouped));

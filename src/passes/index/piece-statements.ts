@@ -1,0 +1,221 @@
+/**
+ * The statements that take the place of a reduction whose rows are cut into pieces: one that reduces every piece, and one that
+ * combines the states of the pieces under the old name. A maximum with its sum of exponentials, and a sum with its squared
+ * deviations, are split together.
+ */
+import {
+  indexAdd,
+  indexAxes,
+  indexAxis,
+  indexScale,
+  indexSubstitute,
+  type IndexExpr,
+} from "../../ir/index-expr.ts";
+import {
+  mapIndices,
+  visitScalar,
+  type ReductionPair,
+  type ScalarExpr,
+  type Statement,
+} from "../../ir/index-notation.ts";
+import { monoidOf, startOf, type MonoidName } from "../../ir/monoids.ts";
+import { expSumOf, readOf } from "../../ir/one-walk.ts";
+import { instantiate } from "../../ir/state-expr.ts";
+import { expandRow } from "./pair-reductions.ts";
+
+export interface Piece {
+  readonly axis: string;
+  readonly outer: string;
+  /** Absent where pieces have one element. */
+  readonly inner: string | undefined;
+  readonly pieces: number;
+  readonly length: number;
+  readonly size: number;
+}
+
+export interface PieceContext {
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly statements: ReadonlyMap<string, Statement>;
+}
+
+const product = (axes: readonly string[], sizes: ReadonlyMap<string, number>): number =>
+  axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
+
+/** The position on the axis that was cut. */
+const positionIn = (piece: Piece): IndexExpr => {
+  const start = indexScale(indexAxis(piece.outer), piece.length);
+  return piece.inner === undefined ? start : indexAdd(start, indexAxis(piece.inner));
+};
+
+export const mapOf = (
+  fn: Extract<ScalarExpr, { kind: "map" }>["fn"],
+  dtype: ScalarExpr["dtype"],
+  ...args: readonly ScalarExpr[]
+): ScalarExpr => ({ kind: "map", fn, dtype, args });
+export const constantOf = (value: number): ScalarExpr => ({ kind: "const", dtype: "f32", value });
+
+/** Makes statements over a piece and over the pieces. */
+interface Cut {
+  /** A reduction over the elements of a piece. */
+  readonly partial: (name: string, fn: MonoidName, value: ScalarExpr) => Statement;
+  /** The reduction over all pieces of their states, component by component. */
+  readonly total: (of: Statement, fn: MonoidName, ...state: readonly ScalarExpr[]) => Statement;
+  /** The operand at a place in a piece. */
+  readonly operand: ScalarExpr;
+}
+
+/** The statements that take the places of `first` and, where it is paired, of the second. */
+export function splitStatement(
+  context: PieceContext,
+  first: Statement,
+  pair: ReductionPair | undefined,
+  piece: Piece,
+): ReadonlyMap<string, readonly Statement[]> | undefined {
+  const { reduce } = first;
+  const operand = operandAt(context, first, piece);
+  if (reduce === undefined || operand === undefined) return undefined;
+  const cut: Cut = {
+    operand,
+    partial: (name, fn, value) => partialOf(first, piece, name, fn, value),
+    total: (of, fn, ...args) => {
+      const [only] = args;
+      const dtype = args[args.length - 1]?.dtype ?? of.dtype;
+      const value: ScalarExpr =
+        args.length === 1 && only !== undefined ? only : { kind: "tuple", dtype, args };
+      return { ...of, reduce: { fn, axes: [piece.outer] }, value };
+    },
+  };
+  const others = reduce.axes.filter((axis) => axis !== piece.axis);
+  const count = countOf(piece, product(others, context.sizes));
+  const { leading } = monoidOf(reduce.fn);
+  if (reduce.fn === "moments") {
+    // Made by an earlier cut (`shareSums`), and cut again: pieces of pieces.
+    if (operand.kind === "tuple") return undefined;
+    const sum = cut.partial(`${first.name}_sum`, "sum", operand);
+    return new Map([[first.name, [sum, ...splitMoments(cut, sum, first, count)]]]);
+  }
+  const [leader] = cut.operand.kind === "tuple" ? cut.operand.args : [];
+  const part = cut.partial(`${first.name}_part`, reduce.fn, cut.operand);
+  if (leading !== undefined && leader !== undefined) {
+    const value = cut.partial(`${first.name}_value`, leading, leader);
+    return new Map([[first.name, [value, part, cut.total(first, reduce.fn, readOf(value), readOf(part))]]]);
+  }
+  const done = new Map<string, readonly Statement[]>([
+    [first.name, [part, cut.total(first, reduce.fn, readOf(part))]],
+  ]);
+  const second = context.statements.get(pair?.second ?? "");
+  if (pair !== undefined && second !== undefined) {
+    done.set(
+      second.name,
+      pair.monoid === "exp_sum"
+        ? splitExpSum(cut, pair, first, part, second)
+        : splitMoments(cut, part, second, count),
+    );
+  }
+  return done;
+}
+
+/** (maximum, sum of exponentials) of each piece; only the total becomes nan where the maximum is infinite. */
+function splitExpSum(
+  cut: Cut,
+  pair: ReductionPair,
+  first: Statement,
+  top: Statement,
+  second: Statement,
+): readonly Statement[] {
+  const sum = cut.partial(`${second.name}_part`, "exp_sum", cut.operand);
+  const raw = cut.total({ ...second, name: `${second.name}_raw` }, "exp_sum", readOf(top), readOf(sum));
+  return [sum, raw, { ...second, reduce: undefined, value: expSumOf(pair, first, raw) }];
+}
+
+/** (count, mean, squared deviations) of each piece. */
+function splitMoments(cut: Cut, sum: Statement, second: Statement, count: ScalarExpr): readonly Statement[] {
+  const value = mapOf("div", "f32", readOf(sum), count);
+  const mean: Statement = { name: `${second.name}_mean`, dtype: "f32", axes: sum.axes, value };
+  const squares = cut.partial(`${second.name}_part`, "moments", cut.operand);
+  return [mean, squares, cut.total(second, "moments", count, readOf(mean), readOf(squares))];
+}
+
+/** The operand of a reduction at the positions of a piece, its row values written out; undefined where that cannot be done. */
+export function operandAt(
+  context: PieceContext,
+  { reduce, value }: Statement,
+  piece: Piece,
+): ScalarExpr | undefined {
+  const row = new Set(reduce?.axes ?? []);
+  const expanded = expandRow(context, value, row);
+  if (expanded === undefined || readsRowValues(expanded, row)) return undefined;
+  const at = new Map([[piece.axis, positionIn(piece)]]);
+  return mapIndices(expanded, (index) => indexSubstitute(index, at, context.sizes));
+}
+
+/** A reduction of every piece, for the points of `whole`. */
+export function partialOf(
+  whole: Statement,
+  piece: Piece,
+  name: string,
+  fn: MonoidName,
+  value: ScalarExpr,
+): Statement {
+  const axes = whole.reduce?.axes ?? [];
+  return {
+    name,
+    dtype: value.dtype,
+    // Pieces outermost: neighbouring points of the grid stay neighbours in memory.
+    axes: [piece.outer, ...whole.axes],
+    reduce: { fn, axes: axes.flatMap((axis) => (axis === piece.axis ? (piece.inner ?? []) : axis)) },
+    value: guardPiece(piece, value, fn),
+    span: whole.span,
+  };
+}
+
+/** Elements of a piece: all alike, or the last one shorter. `others`: those along the other axes of the row. */
+export function countOf(piece: Piece, others: number): ScalarExpr {
+  const last = piece.size - (piece.pieces - 1) * piece.length;
+  if (last === piece.length) return constantOf(piece.length * others);
+  const isLast = mapOf(
+    "eq",
+    "bool",
+    { kind: "index", dtype: "f32", index: indexAxis(piece.outer) },
+    constantOf(piece.pieces - 1),
+  );
+  return mapOf("where", "f32", isLast, constantOf(last * others), constantOf(piece.length * others));
+}
+
+/**
+ * What lies behind the end of the axis is the state of no elements, part by part. Few elements are lifted to that state (a
+ * count of 0): where the state has more to it than the operands, the elements are lifted here.
+ */
+function guardPiece(piece: Piece, value: ScalarExpr, fn: MonoidName): ScalarExpr {
+  if (piece.pieces * piece.length === piece.size) return value;
+  const bounds = [{ index: positionIn(piece), low: 0, high: piece.size }];
+  const { operands, components, lift } = monoidOf(fn);
+  const given = value.kind === "tuple" ? value.args : [value];
+  const state =
+    components.length > operands
+      ? instantiate(
+          lift,
+          { x: given },
+          { constant: constantOf, apply: (op, args) => mapOf(op, "f32", ...args) },
+        )
+      : given;
+  const start = startOf(fn, given[0]?.dtype ?? "f32");
+  const args = state.map((part, i): ScalarExpr => {
+    const otherwise: ScalarExpr = { kind: "const", dtype: part.dtype, value: start[i] ?? 0 };
+    const isPadding = part.kind === "const" && part.value === otherwise.value;
+    return isPadding ? part : { kind: "guard", dtype: part.dtype, bounds, value: part, otherwise };
+  });
+  const [only = value, ...others] = args;
+  return others.length === 0
+    ? only
+    : { kind: "tuple", dtype: args[args.length - 1]?.dtype ?? only.dtype, args };
+}
+
+function readsRowValues(value: ScalarExpr, row: ReadonlySet<string>): boolean {
+  let found = false;
+  visitScalar(value, (e) => {
+    if (e.kind === "value" && e.index.some((index) => [...indexAxes(index)].some((axis) => row.has(axis))))
+      found = true;
+  });
+  return found;
+}
