@@ -5,7 +5,7 @@
 import { emitWgsl } from "./codegen/wgsl/emit-wgsl.ts";
 import { CompilerBug, fail } from "./diagnostics/diagnostic.ts";
 import type { Graph } from "./ir/graph.ts";
-import { viewGroup } from "./ir/group-view.ts";
+import { viewGroup, type GroupView, type ViewOptions } from "./ir/group-view.ts";
 import type { FusionGroup, GroupedProgram, IndexProgram } from "./ir/index-notation.ts";
 import type { Kernel } from "./ir/kernel.ts";
 import type { Plan } from "./ir/plan.ts";
@@ -37,7 +37,9 @@ import { shareSums } from "./passes/index/share-sums.ts";
 import { splitColumns } from "./passes/index/split-columns.ts";
 import { splitReductions } from "./passes/index/split-reductions.ts";
 import { chooseSchedule } from "./schedule/choose-schedule.ts";
+import { chooseCandidates, enumerateSchedules } from "./schedule/schedule-space.ts";
 import { chooseDispatches } from "./schedule/split-dispatch.ts";
+import { verifySchedule } from "./schedule/verify-schedule.ts";
 
 export interface CompileOptions {
   readonly profile: DeviceProfile;
@@ -52,7 +54,15 @@ export interface CompileOptions {
   /** Sums over rows are carried along by workgroups while their partial results stay within this share of the traffic. */
   readonly partialShare?: number | undefined;
   /** Overrides the chosen schedule of a group. */
-  readonly schedule?: ((chosen: KernelSchedule, group: FusionGroup) => KernelSchedule) | undefined;
+  readonly schedule?:
+    ((chosen: KernelSchedule, group: FusionGroup, space: ScheduleSpace) => KernelSchedule) | undefined;
+}
+
+/** Legal schedules of a group, the default first. */
+export interface ScheduleSpace {
+  readonly enumerate: () => readonly KernelSchedule[];
+  /** Those that are worth timing. */
+  readonly candidates: () => readonly KernelSchedule[];
 }
 
 export type { CompiledKernel };
@@ -139,8 +149,18 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
 function compileGroup({ program, group }: IsolatedGroup, options: CompileOptions): CompiledKernel {
   const { profile } = options;
   const grouped = { program, groups: [group] };
-  const chosen = chooseSchedule((options) => viewGroup(grouped, group, options), profile);
-  const schedule = options.schedule?.(chosen, group) ?? chosen;
+  const viewWith = (options: ViewOptions): GroupView => viewGroup(grouped, group, options);
+  const chosen = chooseSchedule(viewWith, profile);
+  const schedule =
+    options.schedule?.(chosen, group, {
+      enumerate: () => enumerateSchedules(viewWith, profile),
+      candidates: () => chooseCandidates(viewWith, profile),
+    }) ?? chosen;
+  if (options.check === true) {
+    const problems = verifySchedule(viewWith({ pairing: schedule.pairing }), schedule, profile);
+    if (problems.length > 0)
+      throw new CompilerBug(`the schedule of ${group.name} is not legal`, problems, JSON.stringify(schedule));
+  }
   const kernel = checkKernel(lowerGroup(grouped, group, schedule, profile.limits), options);
   const choice = chooseDispatches(kernel, profile);
   if (choice.kind === "too-large") return failTooLarge(program, group, choice, profile);

@@ -22,6 +22,7 @@ import {
 } from "../../src/index.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import { findProfile, type DeviceProfile } from "../../src/ir/profile.ts";
+import type { KernelSchedule } from "../../src/ir/schedule.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
 import { checkProgram } from "../support/check-program.ts";
 import { describeGpu } from "../support/gpu.ts";
@@ -122,6 +123,33 @@ for (const [plan, options] of Object.entries(PLANS)) {
       }
     });
   }
+}
+
+/** Of a program with several kernels, candidate n takes the n-th schedule of each, as far as there is one. */
+for (const name of Object.keys(PROGRAMS)) {
+  test(`${name}: every candidate`, async () => {
+    for (const profile of [findProfile("nvidia"), findProfile("lavapipe")]) {
+      const fn = PROGRAMS[name];
+      if (profile === undefined || fn === undefined) throw new Error(`no profile, or no program ${name}`);
+      const program = { graph: graphOf(fn, [5, 64]), inputs: new Map([["x", inputFor([5, 64], "plain")]]) };
+      const lists = new Map<string, readonly KernelSchedule[]>();
+      let most = 1;
+      for (let n = 0; n < most; n++) {
+        const { failures } = await checkProgram(program, {
+          profile,
+          interpretStages: false,
+          schedule: (chosen, group, space) => {
+            const candidates = lists.get(group.name) ?? space.candidates();
+            lists.set(group.name, candidates);
+            most = Math.max(most, candidates.length);
+            return candidates[n] ?? chosen;
+          },
+        });
+        expect(failures, `${profile.name}, candidate ${String(n)}`).toEqual([]);
+      }
+      expect(most).toBeGreaterThan(3);
+    }
+  });
 }
 
 const pairing = (shape: readonly number[], plan: string): readonly string[] =>

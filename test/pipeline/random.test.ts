@@ -12,6 +12,7 @@ import type { Device } from "../../src/runtime/device.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
 import { checkProgram } from "../support/check-program.ts";
 import type { ProgramCheckOptions } from "../support/check-program.ts";
+import { forceSchedules } from "../support/force-schedules.ts";
 import { describeGpu } from "../support/gpu.ts";
 import { randomProgram } from "../support/random-graph.ts";
 import type { RandomProgram } from "../support/random-graph.ts";
@@ -28,9 +29,14 @@ const printInputs = ({ inputs }: RandomProgram): string =>
 const DTYPES: readonly DType[] = ["f32", "f32", "f32", "f32", "i32", "u32", "bool"];
 const NARROW_DTYPES: readonly DType[] = ["f32", "f16", "bf16"];
 
+interface RandomCheckOptions extends ProgramCheckOptions {
+  /** Every kernel takes any legal schedule instead of the one that would be chosen. */
+  readonly anySchedule?: boolean;
+}
+
 async function checkRandomPrograms(
   count: number,
-  options: ProgramCheckOptions,
+  { anySchedule = false, ...options }: RandomCheckOptions,
   dtypes: readonly DType[] = DTYPES,
   maxSteps = 12,
 ): Promise<void> {
@@ -39,7 +45,8 @@ async function checkRandomPrograms(
   console.log(`${String(count)} random programs, TENSORWEFT_SEED=${String(SEED)}`);
   await fc.assert(
     fc.asyncProperty(randomProgram({ dtypes, maxSteps }), async (program) => {
-      const result = await checkProgram(program, options);
+      const forced = anySchedule ? { schedule: forceSchedules(program.graph, SEED) } : {};
+      const result = await checkProgram(program, { ...options, ...forced });
       compared += result.compared;
       excluded += result.excluded;
       expect(result.failures, `${printGraph(program.graph)}${printInputs(program)}`).toEqual([]);
@@ -91,6 +98,15 @@ describe("random programs under the kernel interpreter", () => {
     return checkRandomPrograms(PROGRAMS / 4, { profile });
   }, 120_000);
   test(
+    "any schedule",
+    () => checkRandomPrograms(PROGRAMS / 2, { profile: profileOf("nvidia"), anySchedule: true }),
+    120_000,
+  );
+  test("any schedule of rows walked", () => {
+    const profile = { ...profileOf("default"), usefulWorkgroups: 2, launchUs: 1e-4 };
+    return checkRandomPrograms(PROGRAMS / 4, { profile, partialShare: 100, anySchedule: true });
+  }, 120_000);
+  test(
     "without fusion",
     () => checkRandomPrograms(PROGRAMS / 4, { profile: profileOf("default"), fuse: false }),
     120_000,
@@ -111,6 +127,16 @@ describeGpu("random programs on WebGPU", () => {
       profile: opened.profile,
       device: opened,
       interpretKernels: false,
+    });
+  }, 180_000);
+
+  test("any schedule", async () => {
+    if (opened === undefined) throw new Error("there is an adapter, but openDevice failed");
+    await checkRandomPrograms(PROGRAMS / 5, {
+      profile: opened.profile,
+      device: opened,
+      interpretKernels: false,
+      anySchedule: true,
     });
   }, 180_000);
 });

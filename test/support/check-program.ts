@@ -35,6 +35,8 @@ export interface ProgramCheckOptions extends Omit<CompileOptions, "check" | "dum
   readonly device?: Device | undefined;
   /** Also run under the kernel interpreter (slow). Default true. */
   readonly interpretKernels?: boolean;
+  /** Also interpret what each pass leaves. Default true; pointless for a program whose schedules alone differ. */
+  readonly interpretStages?: boolean;
 }
 
 export async function checkProgram(
@@ -50,7 +52,7 @@ export async function checkProgram(
     compiled = compileGraph(graph, {
       ...options,
       check: true,
-      dump: (name, text) => stages.push({ name, text }),
+      dump: options.interpretStages === false ? undefined : (name, text) => stages.push({ name, text }),
     });
   } catch (error) {
     return { ...tally, failures: [`compile: ${String(error)}`] };

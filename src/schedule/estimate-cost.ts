@@ -1,0 +1,84 @@
+/**
+ * A rough price of a schedule, to rank candidates before any is timed. It knows what schedules differ in (idle lanes,
+ * gaps between what neighbours read, sweeps, barriers, workgroups) and nothing of what they share, so its figures compare
+ * schedules of one group on one device and mean nothing else.
+ */
+import { coefficientOf } from "../ir/index-expr.ts";
+import type { GroupView } from "../ir/group-view.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+import { lanesAlong, type KernelSchedule } from "../ir/schedule.ts";
+import { subgroupLanes } from "./subgroup-lanes.ts";
+import { stepsPerLane, unitsAlong } from "./verify-schedule.ts";
+
+/** Elements of one 32-byte sector. */
+const SECTOR = 8;
+/** Invocations of a workgroup that `usefulWorkgroups` counts. */
+const FULL_WORKGROUP = 256;
+/** What starting a workgroup costs, in microseconds of the core that runs it. */
+const WORKGROUP_US = 0.05;
+const WORKGROUP_US_SOFTWARE = 2;
+/** One access, of whatever width, of one vector of lanes on a CPU. */
+const ACCESS_US_SOFTWARE = 0.002;
+/** A row that is read again comes from a cache as long as it fits: this share of a read from memory. */
+const CACHED_SWEEP = 0.3;
+
+/** Microseconds, roughly. */
+export function estimateCost(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): number {
+  const size = schedule.lanes.reduce((n, l) => n * l.lanes, 1);
+  const workgroups = schedule.gridAxes.reduce(
+    (n, axis) => n * Math.ceil(unitsAlong(view, schedule, axis) / lanesAlong(schedule, axis)),
+    1,
+  );
+  const walked = view.walkAxes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 1);
+  const sweeps = countSweeps(view, schedule, profile);
+  const steps = Math.max(1, stepsPerLane(view, schedule)) * walked;
+  const barriers = countCombinations(view, schedule) * walked * workgroups * barrierUs(schedule, profile);
+  const accesses = steps * sweeps * size * workgroups;
+  if (profile.software) {
+    // A vector of lanes costs the same however many of them work.
+    const vectors = Math.ceil(size / subgroupLanes(profile)) / size;
+    const gathered = runOf(view, schedule) < SECTOR ? 1.5 : 1;
+    // A wider access is a few more instructions, not a longer wait.
+    const each = ACCESS_US_SOFTWARE * (0.5 + 0.5 * schedule.vectorWidth) * gathered;
+    const cores = Math.min(profile.usefulWorkgroups, workgroups);
+    return (accesses * vectors * each + workgroups * WORKGROUP_US_SOFTWARE + barriers) / cores;
+  }
+  const bytes = accesses * schedule.vectorWidth * 4;
+  const waste = Math.max(1, SECTOR / runOf(view, schedule));
+  const full = Math.min(1, (size * workgroups) / (profile.usefulWorkgroups * FULL_WORKGROUP));
+  const few = schedule.vectorWidth === 4 ? 1 : schedule.vectorWidth === 2 ? 1.05 : 1.15;
+  const memory = ((bytes * waste) / (profile.copyGBps * 1e3)) * few;
+  const shared = Math.min(workgroups, 4 * profile.usefulWorkgroups);
+  return memory / full + (barriers + workgroups * WORKGROUP_US) / shared;
+}
+
+/** Walks over the row that go to memory. */
+function countSweeps(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): number {
+  const phases = Math.max(1, view.phases.length);
+  if (schedule.residency === "registers" || phases === 1) return 1;
+  const row = view.rowAxes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 4);
+  return row <= profile.onChipBytes && !profile.software ? 1 + (phases - 1) * CACHED_SWEEP : phases;
+}
+
+/** Times that the lanes of a row put their results together. */
+const countCombinations = (view: GroupView, { reduction }: KernelSchedule): number =>
+  reduction === "serial" ? 0 : view.phases.filter((phase) => phase.reductions.length > 0).length;
+
+function barrierUs(schedule: KernelSchedule, profile: DeviceProfile): number {
+  const sharing = schedule.lanes.filter(
+    ({ axis }) => schedule.rowAxes.includes(axis) || schedule.helperAxes.includes(axis),
+  );
+  const lanes = sharing.reduce((n, l) => n * l.lanes, 1);
+  if (schedule.reduction === "subgroup")
+    return lanes <= subgroupLanes(profile) ? profile.barrierUs / 100 : profile.barrierUs;
+  return 2 * profile.barrierUs;
+}
+
+/** Elements that neighbouring lanes cover without a gap, in the access with most elements. */
+function runOf(view: GroupView, schedule: KernelSchedule): number {
+  const fastest = schedule.lanes[schedule.lanes.length - 1];
+  if (fastest === undefined) return SECTOR;
+  const unit = fastest.axis === schedule.vectorAxis ? schedule.vectorWidth : 1;
+  const isContiguous = view.accesses.some((a) => coefficientOf(a.index, fastest.axis) === 1);
+  return isContiguous ? unit * fastest.lanes : schedule.vectorWidth;
+}

@@ -1,0 +1,166 @@
+/**
+ * The space of schedules of a group: every legal combination of lanes along the row, grid points per workgroup, vector
+ * width, residency, pairing, reduction and order of lanes, as data. What to time is a choice of it: the default first,
+ * then those that promise most.
+ *
+ * Ensures: every schedule is legal (verify-schedule.ts), no two are equal, and the same group and profile give the same
+ *          list in the same order.
+ */
+import type { GroupView, ViewOptions } from "../ir/group-view.ts";
+import type { Width } from "../ir/kernel.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
+import { chooseSchedule } from "./choose-schedule.ts";
+import { fitLanes } from "./deal-software.ts";
+import { estimateCost } from "./estimate-cost.ts";
+import { chooseWidth, findMemoryOrder, type MemoryOrder } from "./memory-order.ts";
+import { sharedReads, verifySchedule } from "./verify-schedule.ts";
+
+type ViewGroup = (options: ViewOptions) => GroupView;
+
+/** Candidates of a kernel at most, the default included. */
+export const MOST_CANDIDATES = 24;
+/** Of those with the same lanes, and of those with as many lanes per row, at most so many: the list shows the whole space. */
+const MOST_ALIKE = 3;
+const MOST_PER_ROW_LANES = 8;
+
+/** What to time: the default, then at most 23 more by their estimated cost. */
+export function chooseCandidates(viewWith: ViewGroup, profile: DeviceProfile): readonly KernelSchedule[] {
+  const views = viewsOf(viewWith);
+  const [standard, ...rest] = enumerateSchedules(viewWith, profile);
+  if (standard === undefined) return [];
+  const ranked = rest
+    .map((schedule, position) => {
+      const view = views[schedule.pairing];
+      return { schedule, position, cost: estimateCost(view, schedule, profile) };
+    })
+    .sort((a, b) => a.cost - b.cost || a.position - b.position);
+  const counts = new Map<string, number>();
+  const chosen = [standard];
+  for (const { schedule } of ranked) {
+    if (chosen.length === MOST_CANDIDATES) break;
+    const shared = schedule.lanes.filter(({ axis }) => schedule.rowAxes.includes(axis));
+    const kinds = new Map([[`all ${printLanes(schedule.lanes)}`, MOST_ALIKE]]);
+    if (schedule.rowAxes.length > 0) kinds.set(`row ${printLanes(shared)}`, MOST_PER_ROW_LANES);
+    if ([...kinds].some(([kind, most]) => (counts.get(kind) ?? 0) >= most)) continue;
+    for (const kind of kinds.keys()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    chosen.push(schedule);
+  }
+  return chosen;
+}
+
+/** Every point of the space, the default first. */
+export function enumerateSchedules(viewWith: ViewGroup, profile: DeviceProfile): readonly KernelSchedule[] {
+  const views = viewsOf(viewWith);
+  const found = new Map<string, KernelSchedule>();
+  const add = (schedule: KernelSchedule): void => {
+    const key = keyOf(schedule);
+    if (!found.has(key) && verifySchedule(views[schedule.pairing], schedule, profile).length === 0)
+      found.set(key, schedule);
+  };
+  const standard = chooseSchedule(viewWith, profile);
+  found.set(keyOf(standard), standard);
+  for (const pairing of ["two-walks", "one-walk"] as const) {
+    if (pairing === "one-walk" && views[pairing].pairs.size === 0) continue;
+    const shape = { ...standard, pairing };
+    for (const finished of finish(views[pairing], shape)) add(finished);
+    for (const dealt of dealAll(views[pairing], shape, profile))
+      for (const finished of finish(views[pairing], dealt)) add(finished);
+  }
+  return [...found.values()];
+}
+
+const viewsOf = (viewWith: ViewGroup): Readonly<Record<KernelSchedule["pairing"], GroupView>> => ({
+  "two-walks": viewWith({ pairing: "two-walks" }),
+  "one-walk": viewWith({ pairing: "one-walk" }),
+});
+
+const printLanes = (lanes: readonly LaneAxis[]): string =>
+  lanes.map((l) => `${l.axis}=${String(l.lanes)}`).join(" ");
+
+/** Equal for schedules that say the same, in whatever order their fields were written. */
+const keyOf = (s: KernelSchedule): string =>
+  JSON.stringify([
+    printLanes(s.lanes),
+    [s.vectorWidth, s.vectorAxis, s.residency, s.pairing, s.reduction],
+    [s.gridAxes, s.rowAxes, s.walkAxes, s.helperAxes],
+  ]);
+
+/** The ways to hold rows and to combine lanes; legality is left to the verifier. */
+function finish(view: GroupView, schedule: KernelSchedule): readonly KernelSchedule[] {
+  const isShared = (axis: string): boolean =>
+    view.rowAxes.includes(axis) || schedule.helperAxes.includes(axis);
+  const reductions = schedule.lanes.some(({ axis }) => isShared(axis))
+    ? (["subgroup", "tree"] as const)
+    : (["serial"] as const);
+  const residencies: readonly KernelSchedule["residency"][] =
+    sharedReads(view).size === 0 ? ["reload"] : ["registers", "reload"];
+  return residencies.flatMap((residency) =>
+    reductions.map((reduction) => ({ ...schedule, residency, reduction })),
+  );
+}
+
+/** All arrangements of vectors and lanes. */
+function dealAll(view: GroupView, shape: KernelSchedule, profile: DeviceProfile): readonly KernelSchedule[] {
+  const order = findMemoryOrder(view);
+  const { limits } = profile;
+  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const counts = powersUpTo(most);
+  return widthsOf(view, order).flatMap((vectorWidth) => {
+    const vectorAxis = vectorWidth === 1 ? null : order.contiguous;
+    const units = (axis: string): number =>
+      (view.sizes.get(axis) ?? 1) / (axis === vectorAxis ? vectorWidth : 1);
+    const along = (axes: readonly string[], wanted: number): readonly LaneAxis[] =>
+      dealLanes(order, axes, units, wanted);
+    const withLanes = (lanes: readonly LaneAxis[], helperAxes: readonly string[] = []): KernelSchedule => ({
+      ...shape,
+      vectorWidth,
+      vectorAxis,
+      // The slowest digit first, as schedules have it.
+      lanes: lanes.filter((l) => l.lanes > 1).reverse(),
+      helperAxes,
+    });
+    if (view.rowAxes.length === 0) return counts.map((wanted) => withLanes(along(view.gridAxes, wanted)));
+    const shared = counts.flatMap((row) =>
+      counts
+        .filter((points) => row * points <= most)
+        .flatMap((points) => {
+          const lanes = { row: along(view.rowAxes, row), grid: along(view.gridAxes, points) };
+          // Lanes of a row side by side, or those of neighbouring points.
+          return [withLanes([...lanes.row, ...lanes.grid]), withLanes([...lanes.grid, ...lanes.row])];
+        }),
+    );
+    const helped = counts.map((wanted) => {
+      const lanes = along(view.gridAxes, wanted);
+      const helpers = view.helperAxes.filter((axis) => lanes.some((l) => l.axis === axis && l.lanes > 1));
+      return withLanes(lanes, helpers);
+    });
+    return view.helperAxes.length === 0 ? shared : [...shared, ...helped];
+  });
+}
+
+const powersUpTo = (most: number): readonly number[] =>
+  Array.from({ length: Math.floor(Math.log2(most)) + 1 }, (_, i) => 2 ** i);
+
+function widthsOf(view: GroupView, { contiguous }: MemoryOrder): readonly Width[] {
+  if (contiguous === null || view.walkAxes.includes(contiguous)) return [1];
+  const widest = chooseWidth(view, contiguous);
+  return ([4, 2, 1] as const).filter((width) => width <= widest);
+}
+
+/** About `wanted` lanes along axes, the fastest first. */
+function dealLanes(
+  order: MemoryOrder,
+  axes: readonly string[],
+  units: (axis: string) => number,
+  wanted: number,
+): readonly LaneAxis[] {
+  let free = wanted;
+  return order.axes
+    .filter((axis) => axes.includes(axis))
+    .map((axis) => {
+      const lanes = fitLanes(units(axis), free);
+      free = Math.max(1, Math.floor(free / lanes));
+      return { axis, lanes };
+    });
+}

@@ -1,0 +1,164 @@
+/**
+ * Whether a schedule is one that lowering may be given, decided in one place: the space of schedules holds no other, and
+ * what comes from outside (a tuning record, a hand) is asked before it is obeyed.
+ *
+ * Invariants:
+ * - the axes of the grid, of the row and of the walk are the group's, each once; lanes stand on the first two only
+ * - lanes along an axis are no more than its accesses, and together no more than a workgroup may have
+ * - vectors run along one axis that every access has whole and aligned, or not at all; never along a walked axis
+ * - lanes that share a row combine what they found, by exchanges where they fill a subgroup's part, else through
+ *   workgroup memory that is large enough; one lane has nothing to combine
+ * - helper axes are grid axes that the work of reducing may be shared along, and then the row has no lanes of its own
+ * - what a lane keeps in registers is bounded, and so is the text of the loops that are unrolled for it
+ */
+import type { GroupView } from "../ir/group-view.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+import { lanesAlong, lanesSharing, type KernelSchedule } from "../ir/schedule.ts";
+import { chooseWidth } from "./memory-order.ts";
+import { fitsSubgroups } from "./subgroup-lanes.ts";
+
+/** f32 registers of one lane that cached rows or carried sums may take: hardware has 255, CPUs have a stack. */
+const MOST_REGISTERS = 256;
+/** Steps that may be written out one after the other: the accuracy contract has no longer chains of additions. */
+const MOST_UNROLLED = 128;
+
+/** What is wrong with the schedule, in words; empty where nothing is. `view` is the group's under the schedule's pairing. */
+export function verifySchedule(
+  view: GroupView,
+  schedule: KernelSchedule,
+  profile: DeviceProfile,
+): readonly string[] {
+  const problems = [...verifyAxes(view, schedule), ...verifyLanes(view, schedule, profile)];
+  // What follows counts with axes and lanes.
+  if (problems.length > 0) return problems;
+  problems.push(...verifyVectors(view, schedule));
+  if (problems.length > 0) return problems;
+  return [
+    ...verifyHelpers(view, schedule),
+    ...verifyReduction(view, schedule, profile),
+    ...verifyRegisters(view, schedule),
+    ...(schedule.pairing === "one-walk" && view.pairs.size === 0
+      ? ["no two reductions of the group can share a walk"]
+      : []),
+  ];
+}
+
+const isSameSet = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && new Set(a).size === a.length && a.every((name) => b.includes(name));
+
+function verifyAxes(view: GroupView, schedule: KernelSchedule): string[] {
+  const lists = [
+    ["gridAxes", schedule.gridAxes, view.gridAxes],
+    ["rowAxes", schedule.rowAxes, view.rowAxes],
+    ["walkAxes", schedule.walkAxes, view.walkAxes],
+  ] as const;
+  return lists.flatMap(([field, given, own]) =>
+    isSameSet(given, own) ? [] : [`${field} are [${given.join(",")}], those of the group [${own.join(",")}]`],
+  );
+}
+
+function verifyLanes(view: GroupView, schedule: KernelSchedule, { limits }: DeviceProfile): string[] {
+  const problems: string[] = [];
+  const { lanes } = schedule;
+  if (new Set(lanes.map((l) => l.axis)).size !== lanes.length) problems.push("an axis has lanes twice");
+  for (const { axis, lanes: count } of lanes) {
+    if (!view.gridAxes.includes(axis) && !view.rowAxes.includes(axis))
+      problems.push(`there are lanes along ${axis}, which is no axis of the grid or the row`);
+    else if (!Number.isInteger(count) || count < 2 || count > unitsAlong(view, schedule, axis))
+      problems.push(
+        `${axis} has ${String(count)} lanes for ${String(unitsAlong(view, schedule, axis))} units`,
+      );
+  }
+  const size = lanes.reduce((n, l) => n * l.lanes, 1);
+  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  if (size > most)
+    problems.push(`a workgroup has ${String(size)} invocations, the device allows ${String(most)}`);
+  return problems;
+}
+
+function verifyVectors(view: GroupView, { vectorAxis, vectorWidth }: KernelSchedule): string[] {
+  if (![1, 2, 4].includes(vectorWidth)) return [`vectors have ${String(vectorWidth)} elements`];
+  if (vectorAxis === null) return vectorWidth === 1 ? [] : ["vectors have no axis"];
+  if (vectorWidth === 1) return ["an axis is named for vectors of one element"];
+  if (!view.gridAxes.includes(vectorAxis) && !view.rowAxes.includes(vectorAxis))
+    return [`vectors run along ${vectorAxis}, which is no axis of the grid or the row`];
+  return chooseWidth(view, vectorAxis) >= vectorWidth
+    ? []
+    : [`accesses along ${vectorAxis} are not all vectors of ${String(vectorWidth)}`];
+}
+
+/** Lanes that find a part of a row each. */
+const sharingAxes = (schedule: KernelSchedule): readonly string[] => [
+  ...schedule.rowAxes,
+  ...schedule.helperAxes,
+];
+
+function verifyHelpers(view: GroupView, schedule: KernelSchedule): string[] {
+  const { helperAxes, rowAxes } = schedule;
+  if (helperAxes.length === 0) return [];
+  const strange = helperAxes.filter((axis) => !view.helperAxes.includes(axis));
+  if (strange.length > 0 || new Set(helperAxes).size !== helperAxes.length)
+    return [`lanes along [${helperAxes.join(",")}] cannot help each other`];
+  const problems: string[] = [];
+  if (helperAxes.some((axis) => lanesAlong(schedule, axis) === 1))
+    problems.push("a helper axis has no lanes");
+  if (rowAxes.some((axis) => lanesAlong(schedule, axis) > 1))
+    problems.push("the row has lanes beside those that help");
+  return problems;
+}
+
+function verifyReduction(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): string[] {
+  const { lanes, reduction } = schedule;
+  const sharing = sharingAxes(schedule);
+  const isShared = (axis: string): boolean => sharing.includes(axis);
+  const hasShared = lanes.some(({ axis }) => isShared(axis));
+  if (!hasShared)
+    return reduction === "serial" ? [] : [`one lane has a row, there is no ${reduction} reduction`];
+  if (reduction === "serial") return ["lanes share a row, but nothing combines what they find"];
+  if (reduction === "subgroup")
+    return fitsSubgroups(lanes, isShared, profile)
+      ? []
+      : ["the lanes of a row do not fill parts of subgroups"];
+  const width =
+    schedule.vectorAxis !== null && view.gridAxes.includes(schedule.vectorAxis) ? schedule.vectorWidth : 1;
+  const most = Math.max(...view.phases.map((phase) => phase.reductions.length));
+  const bytes = 4 * width * most * lanes.reduce((n, l) => n * l.lanes, 1);
+  const free = profile.limits.maxComputeWorkgroupStorageSize;
+  return bytes <= free
+    ? []
+    : [`partial results take ${String(bytes)} bytes of workgroup memory, the device has ${String(free)}`];
+}
+
+function verifyRegisters(view: GroupView, schedule: KernelSchedule): string[] {
+  const carried = view.phases.reduce((n, phase) => n + phase.carried.length, 0);
+  if (schedule.residency !== "registers" && carried === 0) return [];
+  const steps = stepsPerLane(view, schedule);
+  const kept = schedule.residency === "registers" ? sharedReads(view).size : 0;
+  const registers = steps * schedule.vectorWidth * (kept + carried);
+  if (schedule.residency === "registers" && kept === 0) return ["no phase reads what another has read"];
+  if (registers > MOST_REGISTERS || steps > MOST_UNROLLED)
+    return [`a lane keeps ${String(registers)} registers in ${String(steps)} steps`];
+  return [];
+}
+
+/** Accesses along an axis. */
+export const unitsAlong = (
+  view: GroupView,
+  { vectorAxis, vectorWidth }: Pick<KernelSchedule, "vectorAxis" | "vectorWidth">,
+  axis: string,
+): number => (view.sizes.get(axis) ?? 1) / (axis === vectorAxis ? vectorWidth : 1);
+
+/** Steps of the row that one lane takes. */
+export const stepsPerLane = (view: GroupView, schedule: KernelSchedule): number =>
+  schedule.rowAxes.reduce(
+    (n, axis) => n * Math.ceil(unitsAlong(view, schedule, axis) / lanesSharing(schedule, axis)),
+    1,
+  );
+
+/** Tensors that phases of the row read: what waits in registers where there are two phases or more. */
+export const sharedReads = (view: GroupView): ReadonlySet<string> =>
+  new Set(
+    view.phases.length < 2
+      ? []
+      : view.accesses.filter((a) => !a.write && a.phases.length > 0).map((a) => a.tensor.name),
+  );
