@@ -15,8 +15,8 @@ export default defineConfig({
     // that test/support/gpu.ts keeps is opened once per worker. Nothing in src/ may hold module state anyway.
     isolate: false,
     // A first dispatch on a software adapter compiles its pipeline on the CPU.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     teardownTimeout: 10_000,
     reporters: ["default", "./test/support/reporter.ts"],
   },
