@@ -10,7 +10,7 @@ import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compileGraph, findProfile, jit, openDevice, rmsNorm, type TracedTensor } from "tensorweft";
-import { median } from "../src/bench/statistics.ts";
+import { median } from "../src/runtime/statistics.ts";
 import { printTable } from "../src/cli/print-table.ts";
 import { compilePrograms } from "./compile-programs.ts";
 

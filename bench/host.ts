@@ -10,7 +10,7 @@
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { compileGraph, type Device, f32, jit, openDevice, scalar, type Tensor, trace } from "tensorweft";
-import { median } from "../src/bench/statistics.ts";
+import { median } from "../src/runtime/statistics.ts";
 import { printTable } from "../src/cli/print-table.ts";
 import { BUFFER_USAGE } from "../src/runtime/gpu-flags.ts";
 

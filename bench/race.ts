@@ -14,14 +14,14 @@ import { compileGraph, type Plan } from "tensorweft";
 import { interleave } from "../src/bench/measure-workload.ts";
 import {
   type BufferSet,
+  countSets,
   createBufferSets,
   destroyBufferSets,
   interfaceBytes,
   preparePlan,
-} from "../src/bench/prepare-plan.ts";
+} from "../src/runtime/prepare-plan.ts";
 import { type OpenedBench, openBench } from "../src/bench/run-benchmark.ts";
-import { median, spreadOf } from "../src/bench/statistics.ts";
-import { countSets } from "../src/bench/measure-workload.ts";
+import { median, spreadOf } from "../src/runtime/statistics.ts";
 import { printTable } from "../src/cli/print-table.ts";
 import { graphOf, type HandCase, handPlan, readCases } from "./race-cases.ts";
 import { readBuffer } from "./read-buffer.ts";

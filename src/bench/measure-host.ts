@@ -1,9 +1,9 @@
 /** What a call costs the host: checks, buffers from the pool, recording and submitting, until the results are returned. */
 import type { Plan } from "../ir/plan.ts";
 import type { Device } from "../runtime/device.ts";
-import type { BufferSet } from "./prepare-plan.ts";
-import { type Spread, spreadOf } from "./statistics.ts";
-import type { HostClock } from "./stopwatch.ts";
+import type { BufferSet } from "../runtime/prepare-plan.ts";
+import { type Spread, spreadOf } from "../runtime/statistics.ts";
+import type { HostClock } from "../runtime/stopwatch.ts";
 
 const CALLS = 15;
 /** The first calls create buffers and bind groups. */

@@ -11,14 +11,21 @@ import { type Traffic, trafficOf } from "./explain-workload.ts";
 import { measureHost } from "./measure-host.ts";
 import type { Timing, WorkloadMeasurement } from "./measurement.ts";
 import {
+  countSets,
   createBufferSets,
   destroyBufferSets,
   interfaceBytes,
   preparePlan,
   type PreparedPlan,
-} from "./prepare-plan.ts";
-import { median, spreadOf } from "./statistics.ts";
-import { countExecutions, type HostClock, type Stopwatch } from "./stopwatch.ts";
+} from "../runtime/prepare-plan.ts";
+import { median, spreadOf } from "../runtime/statistics.ts";
+import {
+  countExecutions,
+  type HostClock,
+  LEAST_SAMPLE_US,
+  MOST_EXECUTIONS,
+  type Stopwatch,
+} from "../runtime/stopwatch.ts";
 
 export interface MeasureContext {
   readonly device: Device;
@@ -29,12 +36,6 @@ export interface MeasureContext {
   readonly copyForm: CopyForm;
 }
 
-/** A sample lasts this long, so that the clock's steps and a pass's start weigh little. */
-const LEAST_SAMPLE_US = 3000;
-const MOST_EXECUTIONS = 20_000;
-/** Data that stays in a GPU's last-level cache would look faster than memory: 50 MB there, and a wide margin. */
-const ROTATED_BYTES = 256 * 2 ** 20;
-const MOST_SETS = 64;
 const WARM_COMPILES = 5;
 
 interface CompiledVariant {
@@ -93,10 +94,6 @@ function timeCompile(compile: () => unknown, now: HostClock): WorkloadMeasuremen
   const cold = time();
   return { cold, warm: median(Array.from({ length: WARM_COMPILES }, time)) };
 }
-
-/** Software devices read main memory through caches that kernels thrash anyway, and copies of data cost them dearly. */
-export const countSets = (software: boolean, bytes: number): number =>
-  software ? 1 : Math.max(1, Math.min(MOST_SETS, Math.ceil(ROTATED_BYTES / bytes)));
 
 /** Samples by variant, one per round. */
 export async function interleave(

@@ -1,6 +1,6 @@
 /** What a run of the benchmark found: plain JSON, the contract of `weft bench --json` and all that reports are made from. */
 import type { Traffic } from "./explain-workload.ts";
-import type { Spread } from "./statistics.ts";
+import type { Spread } from "../runtime/statistics.ts";
 
 export const MEASUREMENT_VERSION = 1;
 

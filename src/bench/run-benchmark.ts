@@ -4,7 +4,7 @@ import type { Graph } from "../ir/graph.ts";
 import type { Device } from "../runtime/device.ts";
 import { chooseCopyForm, type MeasureContext, measureWorkload } from "./measure-workload.ts";
 import { type BenchmarkRun, MEASUREMENT_VERSION, type WorkloadMeasurement } from "./measurement.ts";
-import { createStopwatch, type HostClock, type Stopwatch } from "./stopwatch.ts";
+import { createStopwatch, type HostClock, type Stopwatch } from "../runtime/stopwatch.ts";
 
 /** One graph to measure. */
 export interface Subject {

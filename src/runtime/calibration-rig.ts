@@ -1,5 +1,6 @@
 /** The kernels of calibration, and the buffers and pipelines to time them. */
 import { BUFFER_USAGE, COMPUTE_STAGE } from "./gpu-flags.ts";
+import { timeCommands } from "./stopwatch.ts";
 
 export type CalibrationKernel = "copy" | "tick" | "barrier";
 export const COPY_KERNEL = "copy";
@@ -97,12 +98,7 @@ export async function createRig(gpu: GPUDevice, bytes: number): Promise<Calibrat
     pass.setBindGroup(0, group);
     for (let i = 0; i < dispatches; i++) pass.dispatchWorkgroups(workgroups);
     pass.end();
-    const commands = encoder.finish();
-    await gpu.queue.onSubmittedWorkDone();
-    const start = performance.now();
-    gpu.queue.submit([commands]);
-    await gpu.queue.onSubmittedWorkDone();
-    return performance.now() - start;
+    return timeCommands(gpu, encoder.finish(), () => performance.now());
   };
   return { bytes, now: () => performance.now(), time, destroy };
 }

@@ -1,9 +1,9 @@
 /** Medians, spreads, and how often work is repeated, on numbers and stopwatches without a device. */
 import { expect, test } from "vitest";
 import { interleave } from "../../src/bench/measure-workload.ts";
-import type { PreparedPlan } from "../../src/bench/prepare-plan.ts";
-import { median, quantile, spreadOf } from "../../src/bench/statistics.ts";
-import { countExecutions, type Stopwatch } from "../../src/bench/stopwatch.ts";
+import type { PreparedPlan } from "../../src/runtime/prepare-plan.ts";
+import { median, quantile, spreadOf } from "../../src/runtime/statistics.ts";
+import { countExecutions, type Stopwatch } from "../../src/runtime/stopwatch.ts";
 
 test("quantiles lie between neighbours by straight lines, whatever the order", () => {
   expect(quantile([4, 1, 3, 2], 0.5)).toBe(2.5);

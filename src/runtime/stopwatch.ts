@@ -2,7 +2,7 @@
  * Times work on a device: by timestamp queries where the device has them, else by the host's clock around a submit and
  * its completion. Work is repeated inside one command buffer until it lasts long enough for the clock.
  */
-import { MAP_READ, BUFFER_USAGE } from "../runtime/gpu-flags.ts";
+import { MAP_READ, BUFFER_USAGE } from "./gpu-flags.ts";
 import type { PreparedPlan } from "./prepare-plan.ts";
 
 export interface Stopwatch {
@@ -14,6 +14,10 @@ export interface Stopwatch {
 
 /** Milliseconds since some moment, as `performance.now`. */
 export type HostClock = () => number;
+
+/** A sample lasts this long, so that the clock's steps and a pass's start weigh little. */
+export const LEAST_SAMPLE_US = 3000;
+export const MOST_EXECUTIONS = 20_000;
 
 /** GPUBufferUsage.QUERY_RESOLVE */
 const QUERY_RESOLVE = 0x0200;
@@ -29,15 +33,23 @@ export function createHostStopwatch(gpu: GPUDevice, now: HostClock): Stopwatch {
     time: async (plan, executions) => {
       const encoder = gpu.createCommandEncoder();
       plan.record(encoder, executions);
-      const commands = encoder.finish();
-      await gpu.queue.onSubmittedWorkDone();
-      const start = now();
-      gpu.queue.submit([commands]);
-      await gpu.queue.onSubmittedWorkDone();
-      return ((now() - start) * 1000) / executions;
+      return ((await timeCommands(gpu, encoder.finish(), now)) * 1000) / executions;
     },
     destroy: () => undefined,
   };
+}
+
+/** Milliseconds from the submit of the commands to their completion, on a device that has nothing else to do. */
+export async function timeCommands(
+  gpu: GPUDevice,
+  commands: GPUCommandBuffer,
+  now: HostClock,
+): Promise<number> {
+  await gpu.queue.onSubmittedWorkDone();
+  const start = now();
+  gpu.queue.submit([commands]);
+  await gpu.queue.onSubmittedWorkDone();
+  return now() - start;
 }
 
 function createGpuStopwatch(gpu: GPUDevice): Stopwatch {

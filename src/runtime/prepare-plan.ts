@@ -1,17 +1,21 @@
 /**
- * Plans made ready to be recorded many times: the benchmark and the race run every plan, whoever wrote it, through here,
- * on the same buffers and with the same number of passes.
+ * Plans made ready to be recorded many times: benchmark, race and tuner run every plan, whoever wrote it, through here, on
+ * the same buffers and with the same number of passes.
  *
  * Requires: plans that fit the device.
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { elementCount, storageBytes } from "../ir/dtype.ts";
 import { bufferBytes, type Plan, type PlanTensor } from "../ir/plan.ts";
-import { newCounters } from "../runtime/counters.ts";
-import { BUFFER_USAGE } from "../runtime/gpu-flags.ts";
-import { type CompiledKernel, PipelineCache } from "../runtime/pipeline-cache.ts";
-import { listBlocks, packBlock } from "../runtime/uniform-block.ts";
+import { newCounters } from "./counters.ts";
+import { BUFFER_USAGE } from "./gpu-flags.ts";
+import { type CompiledKernel, PipelineCache } from "./pipeline-cache.ts";
+import { listBlocks, packBlock } from "./uniform-block.ts";
 import { fillTensor } from "./fill-tensor.ts";
+
+/** Data that stays in a GPU's last-level cache would look faster than memory: 50 MB there, and a wide margin. */
+const ROTATED_BYTES = 256 * 2 ** 20;
+const MOST_SETS = 64;
 
 /** Inputs and outputs of one execution, in the order of the plan. Plans with equal interfaces share them. */
 export interface BufferSet {
@@ -37,6 +41,10 @@ const tensorBytes = ({ shape, dtype }: PlanTensor): number =>
 /** Bytes of all tensors that a caller sees. */
 export const interfaceBytes = ({ inputs, outputs }: Plan): number =>
   [...inputs, ...outputs].reduce((bytes, tensor) => bytes + tensorBytes(tensor), 0);
+
+/** Software devices read main memory through caches that kernels thrash anyway, and copies of data cost them dearly. */
+export const countSets = (software: boolean, bytes: number): number =>
+  software ? 1 : Math.max(1, Math.min(MOST_SETS, Math.ceil(ROTATED_BYTES / bytes)));
 
 /** Buffers for `count` executions that share no memory; their inputs hold the same numbers. */
 export function createBufferSets(gpu: GPUDevice, plan: Plan, count: number): readonly BufferSet[] {
