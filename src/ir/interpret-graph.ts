@@ -131,7 +131,7 @@ function evaluateNode(
 }
 
 /** Elements as they lie in memory: exact. */
-function storedElements(dtype: DType, values: Float64Array, withBounds: boolean): Elements {
+export function storedElements(dtype: DType, values: Float64Array, withBounds: boolean): Elements {
   if (!withBounds) return { dtype, values, bounds: undefined, isNonnegative: false };
   const bounds = values.map((x) => boundOfStored(dtype, x));
   return { dtype, values, bounds, isNonnegative: values.every((x) => x > 0 || Object.is(x, 0)) };
@@ -146,7 +146,7 @@ function evaluateIota(node: IotaNode, withBounds: boolean): Elements {
 }
 
 /** Changes the dtype. Where nothing changes, the same elements come back. */
-function castElements(x: Elements, to: DType): Elements {
+export function castElements(x: Elements, to: DType): Elements {
   const from = x.dtype;
   const isStable = from === to && (to === "i32" || to === "u32" || to === "bool");
   if (isStable) return x;
