@@ -24,7 +24,7 @@ import { type OpenedBench, openBench } from "../src/bench/run-benchmark.ts";
 import { median, spreadOf } from "../src/runtime/statistics.ts";
 import { printTable } from "../src/cli/print-table.ts";
 import { graphOf, type HandCase, handPlan, readCases } from "./race-cases.ts";
-import { readBuffer } from "./read-buffer.ts";
+import { readBuffer } from "../src/runtime/read-buffer.ts";
 
 /** f32 sums of a million terms in two orders, each of log-depth, differ by less; a wrong kernel differs by far more. */
 const TOLERANCE = 1e-4;

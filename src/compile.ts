@@ -9,6 +9,7 @@ import { viewGroup, type GroupView, type ViewOptions } from "./ir/group-view.ts"
 import type { FusionGroup, GroupedProgram, IndexProgram } from "./ir/index-notation.ts";
 import type { Kernel } from "./ir/kernel.ts";
 import type { Plan } from "./ir/plan.ts";
+import { findTuned, type TunedSchedules } from "./tuned-schedule.ts";
 import { printGraph } from "./ir/print-graph.ts";
 import { printIndexProgram } from "./ir/print-index.ts";
 import type { DeviceProfile } from "./ir/profile.ts";
@@ -53,6 +54,8 @@ export interface CompileOptions {
   readonly shortestPiece?: number | undefined;
   /** Sums over rows are carried along by workgroups while their partial results stay within this share of the traffic. */
   readonly partialShare?: number | undefined;
+  /** Schedules that tuning has found, in place of the chosen ones. */
+  readonly tuned?: TunedSchedules | undefined;
   /** Overrides the chosen schedule of a group. */
   readonly schedule?:
     ((chosen: KernelSchedule, group: FusionGroup, space: ScheduleSpace) => KernelSchedule) | undefined;
@@ -146,11 +149,14 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
   return { graph, index, grouped, kernels, plan: makePlan(source, grouped, kernels) };
 }
 
-function compileGroup({ program, group }: IsolatedGroup, options: CompileOptions): CompiledKernel {
+/** One kernel of a program, from its group alone. */
+export function compileGroup(alone: IsolatedGroup, options: CompileOptions): CompiledKernel {
+  const { program, group } = alone;
   const { profile } = options;
   const grouped = { program, groups: [group] };
   const viewWith = (options: ViewOptions): GroupView => viewGroup(grouped, group, options);
-  const chosen = chooseSchedule(viewWith, profile);
+  const tuned = options.tuned === undefined ? undefined : findTuned(options.tuned, alone, viewWith, profile);
+  const chosen = tuned ?? chooseSchedule(viewWith, profile);
   const schedule =
     options.schedule?.(chosen, group, {
       enumerate: () => enumerateSchedules(viewWith, profile),
@@ -161,12 +167,17 @@ function compileGroup({ program, group }: IsolatedGroup, options: CompileOptions
     if (problems.length > 0)
       throw new CompilerBug(`the schedule of ${group.name} is not legal`, problems, JSON.stringify(schedule));
   }
+  const origin = schedule !== chosen ? "given" : tuned !== undefined ? "tuned" : "chosen";
   const kernel = checkKernel(lowerGroup(grouped, group, schedule, profile.limits), options);
   const choice = chooseDispatches(kernel, profile);
-  if (choice.kind === "too-large") return failTooLarge(program, group, choice, profile);
+  if (choice.kind === "too-large") {
+    // The parts of a kernel hang on its schedule: no record may be the reason that a program does not compile.
+    if (origin === "tuned") return compileGroup(alone, { ...options, tuned: undefined });
+    return failTooLarge(program, group, choice, profile);
+  }
   const parts = choice.kind === "parts" ? choice.parts : undefined;
   const dispatched = parts === undefined ? kernel : checkKernel(splitKernel(kernel, parts), options);
-  return { group, schedule, kernel, parts, dispatched, emitted: emitWgsl(dispatched, profile) };
+  return { group, schedule, origin, kernel, parts, dispatched, emitted: emitWgsl(dispatched, profile) };
 }
 
 function checkKernel(kernel: Kernel, options: CompileOptions): Kernel {

@@ -32,7 +32,16 @@ export {
 } from "./fold-weight-norm.ts";
 export { listAdapters, type AdapterSummary } from "./runtime/adapter.ts";
 export { calibrateProfile } from "./runtime/calibrate.ts";
-export { openDevice, type CalibrateOptions, type OpenDeviceOptions } from "./runtime/open-device.ts";
+export {
+  openDevice,
+  type CalibrateOptions,
+  type OpenDeviceOptions,
+  type TunedOptions,
+} from "./runtime/open-device.ts";
+export type { TuningTable } from "./runtime/tuning-table.ts";
+export type { TunedKernel, TuningRecord } from "./ir/tuning-record.ts";
+export type { TuneOptions, TuneProgress } from "./tune.ts";
+export type { TunedSchedules } from "./tuned-schedule.ts";
 export type {
   Backend,
   BoundCall,

@@ -17,6 +17,8 @@ import { partScalars } from "./lower/split-kernel.ts";
 export interface CompiledKernel {
   readonly group: FusionGroup;
   readonly schedule: KernelSchedule;
+  /** Whether the compiler chose the schedule, a tuning record had it, or the caller gave it. */
+  readonly origin: "chosen" | "tuned" | "given";
   /** All of the work, as if it were one dispatch. */
   readonly kernel: Kernel;
   /** Present where the kernel is dispatched in parts. */
@@ -64,6 +66,38 @@ export function makePlan(
     buffers,
     kernels,
     steps,
+  };
+}
+
+/**
+ * A plan that runs one kernel: what its group reads are inputs, what it stores outputs. The plans of a group under
+ * different schedules have equal interfaces.
+ *
+ * Requires: `program` is the group's alone.
+ */
+export function planGroup(program: IndexProgram, compiled: CompiledKernel): Plan {
+  const written = new Set(program.stores.map((s) => s.tensor));
+  const tensors = program.tensors.map((t) => ({
+    ...t,
+    role: written.has(t.name) ? ("output" as const) : ("input" as const),
+  }));
+  const { buffers, bufferOf } = placeTensors({ ...program, tensors });
+  const interfaceOf = (role: "input" | "output"): Plan["inputs"] =>
+    tensors.filter((t) => t.role === role).map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+  const bound = compiled.kernel.bindings.map((b) => {
+    const buffer = bufferOf.get(b.name);
+    if (buffer === undefined) throw new CompilerBug("plan of a group", [`no buffer for ${b.name}`]);
+    return buffer;
+  });
+  return {
+    version: 1,
+    name: compiled.kernel.name,
+    inputs: interfaceOf("input"),
+    scalars: program.scalars,
+    outputs: interfaceOf("output"),
+    buffers,
+    kernels: [makeKernel(compiled, new Map())],
+    steps: makeSteps(compiled, 0, bound),
   };
 }
 

@@ -6,7 +6,9 @@ import { compileGraph, optimizeGraph } from "./compile.ts";
 import { captureCallSite } from "./diagnostics/call-site.ts";
 import { fail } from "./diagnostics/diagnostic.ts";
 import type { Graph } from "./ir/graph.ts";
+import type { Plan } from "./ir/plan.ts";
 import type { Device, LoadedProgram, Tensor } from "./runtime/device.ts";
+import type { TuneOptions } from "./tune.ts";
 
 export interface CallCounters {
   /** How often the function was run on types to get its graph, and the graph compiled. */
@@ -18,6 +20,12 @@ export interface ProgramCacheOptions {
   /** Verify every artefact after every pass. */
   readonly debug?: boolean | undefined;
   readonly dump?: ((stage: string, text: string) => void) | undefined;
+  /**
+   * Times the legal schedules of each new kernel on the device, at the first call with a shape, and keeps the fastest: in
+   * `device.tuning` and, in Node, in the user's cache folder, from where later processes take it without timing anything.
+   * Calls return at once as always; their results wait until tuning is done (seconds per kernel). Default false.
+   */
+  readonly tune?: boolean | TuneOptions | undefined;
 }
 
 export interface CachedProgram<T> {
@@ -63,9 +71,22 @@ export class ProgramCache<T> {
 
 /** Compiles a graph for the device's backend and loads it. */
 export function loadGraph(device: Device, graph: Graph, options: ProgramCacheOptions = {}): LoadedProgram {
-  const { debug: check, dump } = options;
+  const { debug: check, dump, tune = false } = options;
   if (device.backend === "cpu") return device.load({ graph: optimizeGraph(graph, { check, dump }) });
-  return device.load({ plan: compileGraph(graph, { profile: device.profile, check, dump }).plan });
+  const { profile, tuning } = device;
+  const { plan } = compileGraph(graph, { profile, check, dump, tuned: tuning });
+  if (tune === false) return device.load({ plan });
+  return device.load({ plan, tuned: tunePlan(device, graph, { check, ...(tune === true ? {} : tune) }) });
+}
+
+/** The plan under the fastest schedules. What times kernels is loaded by those who want it. */
+async function tunePlan(
+  device: Device,
+  graph: Graph,
+  options: TuneOptions & { readonly check?: boolean | undefined },
+): Promise<Plan> {
+  const { tuneGraph } = await import("./tune.ts");
+  return (await tuneGraph(device, graph, options)).compiled.plan;
 }
 
 /** The one device of all tensors among the arguments. */

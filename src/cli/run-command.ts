@@ -121,7 +121,7 @@ async function runGraph(
 const compileFor = (device: Device, graph: Graph): Program =>
   device.backend === "cpu"
     ? { graph }
-    : { graph, plan: compileGraph(graph, { profile: device.profile }).plan };
+    : { graph, plan: compileGraph(graph, { profile: device.profile, tuned: device.tuning }).plan };
 
 const nameOf = ({ backend, profile }: Device): string =>
   backend === "cpu" ? "cpu" : `${backend} (${profile.name})`;

@@ -24,6 +24,11 @@ export interface Tile {
   readonly through: readonly string[];
 }
 
+/** The words of a schedule, listed for whoever reads one that was written elsewhere. */
+export const RESIDENCIES = ["registers", "reload"] as const;
+export const PAIRINGS = ["one-walk", "two-walks"] as const;
+export const REDUCTIONS = ["serial", "tree", "subgroup"] as const;
+
 export interface KernelSchedule {
   /**
    * The invocations of a workgroup as digits of the lane index, slowest first; the product is the workgroup size. Lanes
@@ -35,11 +40,11 @@ export interface KernelSchedule {
   /** Name of the contiguous axis that vectors run along, or null for width 1. */
   readonly vectorAxis: string | null;
   /** Where inputs that several phases read wait in between: registers (loops unrolled), or read again. */
-  readonly residency: "registers" | "reload";
+  readonly residency: (typeof RESIDENCIES)[number];
   /** Paired reductions (a maximum and a sum of exponentials, a mean and squared deviations) share one walk over the row. */
-  readonly pairing: "one-walk" | "two-walks";
+  readonly pairing: (typeof PAIRINGS)[number];
   /** How lanes of a row combine their partial results. */
-  readonly reduction: "serial" | "tree" | "subgroup";
+  readonly reduction: (typeof REDUCTIONS)[number];
   /** Order of grid axes among the workgroups, slowest first. */
   readonly gridAxes: readonly string[];
   /** Axes that each workgroup walks row by row, outermost first, carrying sums over them in registers. */
@@ -65,3 +70,28 @@ export const lanesSharing = (schedule: KernelSchedule, axis: string): number =>
 /** Lanes along an axis, 1 where none are. */
 export const lanesAlong = (schedule: KernelSchedule, axis: string): number =>
   schedule.lanes.find((l) => l.axis === axis)?.lanes ?? 1;
+
+/**
+ * The schedule with its axes called otherwise, or undefined where one of them has no other name. A tile loses the accesses
+ * that go through it: they are called by tensors, too, and follow from the group.
+ */
+export function renameAxes(
+  schedule: KernelSchedule,
+  names: ReadonlyMap<string, string>,
+): KernelSchedule | undefined {
+  const { lanes, vectorAxis, gridAxes, walkAxes, helperAxes, rowAxes, tile } = schedule;
+  const single = [vectorAxis ?? [], tile?.axis ?? [], ...lanes.map((l) => l.axis)].flat();
+  const own = [...single, ...gridAxes, ...walkAxes, ...helperAxes, ...rowAxes];
+  if (!own.every((axis) => names.has(axis))) return undefined;
+  const rename = (axis: string): string => names.get(axis) ?? axis;
+  return {
+    ...schedule,
+    lanes: lanes.map((l) => ({ ...l, axis: rename(l.axis) })),
+    vectorAxis: vectorAxis === null ? null : rename(vectorAxis),
+    gridAxes: gridAxes.map(rename),
+    walkAxes: walkAxes.map(rename),
+    helperAxes: helperAxes.map(rename),
+    rowAxes: rowAxes.map(rename),
+    tile: tile === null ? null : { ...tile, axis: rename(tile.axis), through: [] },
+  };
+}

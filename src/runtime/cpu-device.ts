@@ -26,6 +26,7 @@ import type {
 } from "./device.ts";
 import { deviceDisposed, disposedCall, disposedTensor } from "./runtime-errors.ts";
 import { decodeNumbers, encodeData, encodeNumbers, type HostTensor, presentData } from "./tensor-data.ts";
+import { TuningTable } from "./tuning-table.ts";
 
 /** Memory that tensors hold, shared by the device and the registry of collected tensors. */
 interface Usage {
@@ -229,6 +230,7 @@ const noGpu = (message: string): TensorweftError =>
 
 export class CpuDevice implements Device {
   readonly backend = "cpu";
+  readonly tuning = new TuningTable("cpu");
   readonly profile: DeviceProfile = cpuProfile();
   readonly counters: DeviceCounters = newCounters();
   readonly gpuDevice = null;

@@ -9,6 +9,7 @@ import type { DType } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Plan } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
+import type { TuningTable } from "./tuning-table.ts";
 
 export type Backend = "webgpu" | "cpu";
 
@@ -61,6 +62,11 @@ export interface Tensor extends Disposable {
 export interface Program {
   readonly plan?: Plan | undefined;
   readonly graph?: Graph | undefined;
+  /**
+   * A plan of the same inputs, outputs and buffers whose kernels and steps take the place of `plan`'s: calls wait until it
+   * is known, and `ready` with them. Where it fails, `plan` stays.
+   */
+  readonly tuned?: Promise<Plan> | undefined;
 }
 
 export interface RunOptions {
@@ -122,6 +128,8 @@ export interface Device extends Disposable {
   readonly backend: Backend;
   readonly profile: DeviceProfile;
   readonly counters: DeviceCounters;
+  /** Schedules that were found to be fast here; every compilation for this device asks it. Unused on the CPU. */
+  readonly tuning: TuningTable;
   /** The WebGPU device below, or null on the CPU. */
   readonly gpuDevice: GPUDevice | null;
   /** Copies data to the device. Without a shape the result has one dimension, or none for a single number. */

@@ -24,12 +24,15 @@ import { type CoreOptions, GpuCore } from "./gpu-core.ts";
 import { GpuProgram } from "./gpu-program.ts";
 import { GpuTensor } from "./gpu-tensor.ts";
 import { Outcome } from "./outcome.ts";
+import { profileKey } from "./profile-store.ts";
 import { deviceDisposed } from "./runtime-errors.ts";
 import { checkDType, checkShape, encodeData, toGpuBytes } from "./tensor-data.ts";
+import { TuningTable } from "./tuning-table.ts";
 
 export class WebGpuDevice implements Device {
   readonly backend = "webgpu";
   readonly gpuDevice: GPUDevice;
+  readonly tuning: TuningTable;
   readonly #core: GpuCore;
   #profile: DeviceProfile;
   #disposed = false;
@@ -37,6 +40,7 @@ export class WebGpuDevice implements Device {
   constructor(gpuDevice: GPUDevice, info: AdapterInfo, options: CoreOptions) {
     this.gpuDevice = gpuDevice;
     this.#profile = deriveProfile(gpuDevice.limits, gpuDevice.features, info);
+    this.tuning = new TuningTable(profileKey(this.#profile, info));
     this.#core = new GpuCore(gpuDevice, options);
   }
 
@@ -91,7 +95,11 @@ export class WebGpuDevice implements Device {
     if (program.plan === undefined)
       throw new CompilerBug("a program without a plan was loaded on a WebGPU device", []);
     checkPlan(program.plan, this.profile);
-    return new GpuProgram(this, this.#core, program.plan);
+    const tuned = program.tuned?.then((plan) => {
+      checkPlan(plan, this.profile);
+      return plan;
+    });
+    return new GpuProgram(this, this.#core, program.plan, tuned);
   }
 
   batch<R>(calls: () => R): R {

@@ -3,7 +3,8 @@
  * far as copies allow, and submitted at once or with its batch. A call with buffers that an earlier one had, which is
  * what a pool gives to repeated calls, makes no objects but its encoder and its results.
  *
- * A call before the kernels are ready waits in the device's queue; its results exist at once.
+ * A call before the kernels are ready waits in the device's queue; its results exist at once. So do calls of a program that
+ * is still being tuned: only its kernels and steps are not yet known.
  */
 import type { TensorweftError } from "../diagnostics/diagnostic.ts";
 import { printType } from "../ir/dtype.ts";
@@ -48,7 +49,7 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
   #donations: { readonly donated: readonly number[]; readonly inputOf: readonly number[] } | null = null;
 
   /** The plan has been checked against the device. */
-  constructor(device: Device, core: GpuCore, plan: Plan) {
+  constructor(device: Device, core: GpuCore, plan: Plan, tuned?: Promise<Plan>) {
     this.device = device;
     this.core = core;
     this.plan = plan;
@@ -61,14 +62,15 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
       purpose: describeBuffer(plan, { kind: "output", index }),
     }));
     this.#purposes = plan.buffers.map((buffer) => describeBuffer(plan, buffer));
-    this.ready = this.#load();
+    this.ready = this.#load(tuned);
     // Reads report the failure as well, so nobody is obliged to await `ready`.
     this.ready.catch(() => undefined);
   }
 
-  async #load(): Promise<void> {
-    const { core, plan } = this;
+  async #load(tuned: Promise<Plan> | undefined): Promise<void> {
+    const { core } = this;
     try {
+      const plan = (await tuned?.catch(() => undefined)) ?? this.plan;
       const kernels = await Promise.all(plan.kernels.map((kernel) => core.pipelines.compile(kernel)));
       const { requests, blockOf } = listBlocks(plan);
       const blocks = core.uniforms.createBlocks(requests, plan.scalars);

@@ -12,12 +12,16 @@ import { CpuDevice } from "./cpu-device.ts";
 import type { Backend, Device } from "./device.ts";
 import type { AdapterInfo } from "./device-profile.ts";
 import { WebGpuDevice } from "./gpu-device.ts";
-import { loadCosts, profileKey, saveCosts } from "./profile-store.ts";
+import { loadCosts, loadTuning, profileKey, saveCosts } from "./profile-store.ts";
 import { noAdapter } from "./runtime-errors.ts";
 
 export interface CalibrateOptions {
   readonly cacheFolder?: string | undefined;
   readonly renew?: boolean | undefined;
+}
+
+export interface TunedOptions {
+  readonly cacheFolder?: string | undefined;
 }
 
 export interface OpenDeviceOptions {
@@ -35,6 +39,11 @@ export interface OpenDeviceOptions {
    * false: which kernels the compiler makes then depends on the adapter's description, limits and features only.
    */
   readonly calibrate?: boolean | CalibrateOptions | undefined;
+  /**
+   * Takes over the schedules that tuning (`jit(f, { tune: true })`, `weft tune`) has stored for this adapter, in Node: all
+   * programs that are compiled for the device use them. Nothing is timed. Default false, for the same reason.
+   */
+  readonly tuned?: boolean | TunedOptions | undefined;
   /** Options for Dawn, the WebGPU of Node, such as `disable-dawn-features=timestamp_quantization`. */
   readonly dawnOptions?: readonly string[] | undefined;
 }
@@ -56,7 +65,7 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Devic
       });
     const info = infoOf(gpuDevice);
     const shared = new WebGpuDevice(gpuDevice, info, { isShared: true, maxPooledBytes });
-    return calibrate(shared, info, options.calibrate);
+    return prepare(shared, info, options);
   }
   if (backend === "cpu") return new CpuDevice();
   const opened = await openGpu(options);
@@ -82,7 +91,17 @@ async function openGpu(options: OpenDeviceOptions): Promise<WebGpuDevice | Tenso
     isShared: false,
     maxPooledBytes: options.maxPooledBytes,
   });
-  return calibrate(device, adapter.info, options.calibrate);
+  return prepare(device, adapter.info, options);
+}
+
+/** What earlier runs have found out of the adapter, as far as the caller wants it. */
+async function prepare(
+  device: WebGpuDevice,
+  info: AdapterInfo,
+  { calibrate: wanted, tuned = false }: OpenDeviceOptions,
+): Promise<WebGpuDevice> {
+  if (tuned !== false) await loadTuning(device.tuning, tuned === true ? undefined : tuned.cacheFolder);
+  return calibrate(device, info, wanted);
 }
 
 /** Gives the device the costs that are stored for its adapter, or measures and stores them, if asked to. */

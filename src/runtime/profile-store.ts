@@ -1,19 +1,14 @@
 /**
- * Measured costs on disk, for Node: one small JSON file per adapter in the user's cache folder
- * ($XDG_CACHE_HOME/tensorweft/profiles, %LOCALAPPDATA% on Windows). Browsers have no such folder and measure again.
+ * Measured costs and tuned schedules on disk, for Node: one small JSON file each per adapter (cache-files.ts). Browsers
+ * measure again.
  *
- * Ensures: never throws. A file that is missing, corrupt, of another adapter, or that cannot be written is as if there
- * were none; writers put a whole file in place at once, so readers never see half of one.
+ * Ensures: never throws; a file that is missing, corrupt or of another adapter is as if there were none.
  */
-import type * as Crypto from "node:crypto";
-import type * as Fs from "node:fs/promises";
-import type * as Os from "node:os";
-import type * as Path from "node:path";
 import type { DeviceProfile } from "../ir/profile.ts";
+import { loadCached, saveCached } from "./cache-files.ts";
 import type { AdapterInfo } from "./device-profile.ts";
+import type { TuningTable } from "./tuning-table.ts";
 import { PACKAGE_VERSION } from "./version.ts";
-
-const FOLDER = ["tensorweft", "profiles"];
 
 /** What costs depend on: the adapter as it describes itself, its limits and features, and how this version measures. */
 export function profileKey(profile: DeviceProfile, info: AdapterInfo): string {
@@ -36,14 +31,10 @@ export async function loadCosts(
   key: string,
   folder: string | undefined,
 ): Promise<Readonly<Record<string, unknown>> | null> {
-  try {
-    const { fs, file } = await locate(key, folder);
-    const stored: unknown = JSON.parse(await fs.readFile(file, "utf8"));
-    if (!isRecord(stored) || stored["key"] !== key || !isRecord(stored["costs"])) return null;
-    return stored["costs"];
-  } catch {
-    return null;
-  }
+  const stored = await loadCached({ kind: "profiles", key, folder });
+  return typeof stored === "object" && stored !== null && !Array.isArray(stored)
+    ? (stored as Readonly<Record<string, unknown>>)
+    : null;
 }
 
 export async function saveCosts(
@@ -51,32 +42,16 @@ export async function saveCosts(
   costs: Readonly<Record<string, number>>,
   folder: string | undefined,
 ): Promise<void> {
-  try {
-    const { fs, file, parent } = await locate(key, folder);
-    await fs.mkdir(parent, { recursive: true });
-    const draft = `${file}.${String(process.pid)}.tmp`;
-    await fs.writeFile(draft, `${JSON.stringify({ key, costs })}\n`);
-    await fs.rename(draft, file);
-  } catch {
-    // A home that cannot be written only means measuring again.
-  }
+  await saveCached({ kind: "profiles", key, folder }, costs);
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+/** Adds what is stored for the table's device to it; how many entries that were. */
+export async function loadTuning(table: TuningTable, folder: string | undefined): Promise<number> {
+  return table.import(await loadCached({ kind: "tuning", key: table.device, folder }));
+}
 
-/** Rejects outside Node. */
-async function locate(key: string, folder: string | undefined) {
-  // Names in variables keep bundlers from following what only Node has.
-  const [fsName, pathName, osName, cryptoName] = ["node:fs/promises", "node:path", "node:os", "node:crypto"];
-  const fs = (await import(/* @vite-ignore */ fsName)) as typeof Fs;
-  const path = (await import(/* @vite-ignore */ pathName)) as typeof Path;
-  const { homedir } = (await import(/* @vite-ignore */ osName)) as typeof Os;
-  const { createHash } = (await import(/* @vite-ignore */ cryptoName)) as typeof Crypto;
-  const { env, platform } = process;
-  const base = platform === "win32" ? env["LOCALAPPDATA"] : env["XDG_CACHE_HOME"];
-  const cache = base === undefined || base === "" ? path.join(homedir(), ".cache") : base;
-  const parent = folder ?? path.join(cache, ...FOLDER);
-  const name = createHash("sha256").update(key).digest("hex").slice(0, 16);
-  return { fs, parent, file: path.join(parent, `${name}.json`) };
+/** Stores the table, with what another process has stored in the meantime. */
+export async function saveTuning(table: TuningTable, folder: string | undefined): Promise<void> {
+  await loadTuning(table, folder);
+  await saveCached({ kind: "tuning", key: table.device, folder }, table.export());
 }

@@ -202,6 +202,12 @@ export function decodeNumbers({ dtype, data }: HostTensor): Float64Array<ArrayBu
   return Float64Array.from(data);
 }
 
+/** One element as a number: for tensors too large to decode whole. */
+export function readElement({ dtype, data }: Pick<HostTensor, "dtype" | "data">, position: number): number {
+  const stored = data[position] ?? Number.NaN;
+  return dtype === "f16" ? fromF16Bits(stored) : dtype === "bf16" ? fromBf16Bits(stored) : stored;
+}
+
 /** The bytes as they lie in a GPU buffer, a multiple of 4: bool as words, an odd number of 16-bit words padded. */
 export function toGpuBytes({ dtype, data }: HostTensor): Uint8Array<ArrayBuffer> {
   const wide = dtype === "bool" ? Uint32Array.from(data) : data;

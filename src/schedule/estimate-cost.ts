@@ -4,9 +4,10 @@
  * schedules of one group on one device and mean nothing else.
  */
 import { coefficientOf } from "../ir/index-expr.ts";
-import type { GroupView } from "../ir/group-view.ts";
+import { readKey, type GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import { lanesAlong, type KernelSchedule } from "../ir/schedule.ts";
+import { pointsAlong, type KernelSchedule } from "../ir/schedule.ts";
+import { elementsOf } from "./memory-order.ts";
 import { subgroupLanes } from "./subgroup-lanes.ts";
 import { stepsPerLane, unitsAlong } from "./verify-schedule.ts";
 
@@ -26,28 +27,27 @@ const CACHED_SWEEP = 0.3;
 export function estimateCost(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): number {
   const size = schedule.lanes.reduce((n, l) => n * l.lanes, 1);
   const workgroups = schedule.gridAxes.reduce(
-    (n, axis) => n * Math.ceil(unitsAlong(view, schedule, axis) / lanesAlong(schedule, axis)),
+    (n, axis) => n * Math.ceil(unitsAlong(view, schedule, axis) / pointsAlong(schedule, axis)),
     1,
   );
   const walked = view.walkAxes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 1);
   const sweeps = countSweeps(view, schedule, profile);
   const steps = Math.max(1, stepsPerLane(view, schedule)) * walked;
   const barriers = countCombinations(view, schedule) * walked * workgroups * barrierUs(schedule, profile);
-  const accesses = steps * sweeps * size * workgroups;
+  const accesses = steps * sweeps * size * workgroups * (schedule.tile?.steps ?? 1);
   if (profile.software) {
     // A vector of lanes costs the same however many of them work.
     const vectors = Math.ceil(size / subgroupLanes(profile)) / size;
-    const gathered = runOf(view, schedule) < SECTOR ? 1.5 : 1;
+    const gathered = wasteOf(view, schedule) > 1 ? 1.5 : 1;
     // A wider access is a few more instructions, not a longer wait.
     const each = ACCESS_US_SOFTWARE * (0.5 + 0.5 * schedule.vectorWidth) * gathered;
     const cores = Math.min(profile.usefulWorkgroups, workgroups);
     return (accesses * vectors * each + workgroups * WORKGROUP_US_SOFTWARE + barriers) / cores;
   }
   const bytes = accesses * schedule.vectorWidth * 4;
-  const waste = Math.max(1, SECTOR / runOf(view, schedule));
   const full = Math.min(1, (size * workgroups) / (profile.usefulWorkgroups * FULL_WORKGROUP));
   const few = schedule.vectorWidth === 4 ? 1 : schedule.vectorWidth === 2 ? 1.05 : 1.15;
-  const memory = ((bytes * waste) / (profile.copyGBps * 1e3)) * few;
+  const memory = ((bytes * wasteOf(view, schedule)) / (profile.copyGBps * 1e3)) * few;
   const shared = Math.min(workgroups, 4 * profile.usefulWorkgroups);
   return memory / full + (barriers + workgroups * WORKGROUP_US) / shared;
 }
@@ -74,11 +74,19 @@ function barrierUs(schedule: KernelSchedule, profile: DeviceProfile): number {
   return 2 * profile.barrierUs;
 }
 
-/** Elements that neighbouring lanes cover without a gap, in the access with most elements. */
-function runOf(view: GroupView, schedule: KernelSchedule): number {
+/** Sectors that neighbouring lanes touch over those that their elements fill, of all accesses together. */
+function wasteOf(view: GroupView, schedule: KernelSchedule): number {
   const fastest = schedule.lanes[schedule.lanes.length - 1];
-  if (fastest === undefined) return SECTOR;
-  const unit = fastest.axis === schedule.vectorAxis ? schedule.vectorWidth : 1;
-  const isContiguous = view.accesses.some((a) => coefficientOf(a.index, fastest.axis) === 1);
-  return isContiguous ? unit * fastest.lanes : schedule.vectorWidth;
+  if (fastest === undefined) return 1;
+  const width = fastest.axis === schedule.vectorAxis ? schedule.vectorWidth : 1;
+  const run = Math.min(SECTOR, width * fastest.lanes);
+  let [elements, touched] = [0, 0];
+  for (const access of view.accesses) {
+    const own = elementsOf(view, access);
+    const step = coefficientOf(access.index, fastest.axis);
+    const isTiled = schedule.tile?.through.includes(readKey(access.tensor.name, access.index)) === true;
+    elements += own;
+    touched += own * (isTiled || step === 0 ? 1 : step === 1 ? SECTOR / run : SECTOR / schedule.vectorWidth);
+  }
+  return elements === 0 ? 1 : touched / elements;
 }

@@ -84,7 +84,11 @@ const keyOf = (s: KernelSchedule): string =>
     printLanes(s.lanes),
     [s.vectorWidth, s.vectorAxis, s.residency, s.pairing, s.reduction],
     [s.gridAxes, s.rowAxes, s.walkAxes, s.helperAxes],
+    s.tile,
   ]);
+
+/** Whether two schedules say the same. */
+export const isSameSchedule = (a: KernelSchedule, b: KernelSchedule): boolean => keyOf(a) === keyOf(b);
 
 /** The ways to hold rows and to combine lanes; legality is left to the verifier. */
 function finish(view: GroupView, schedule: KernelSchedule): readonly KernelSchedule[] {
@@ -119,6 +123,7 @@ function dealAll(view: GroupView, shape: KernelSchedule, profile: DeviceProfile)
       // The slowest digit first, as schedules have it.
       lanes: lanes.filter((l) => l.lanes > 1).reverse(),
       helperAxes,
+      tile: null,
     });
     if (view.rowAxes.length === 0) return counts.map((wanted) => withLanes(along(view.gridAxes, wanted)));
     const shared = counts.flatMap((row) =>

@@ -9,9 +9,10 @@
  * - lanes that share a row combine what they found, by exchanges where they fill a subgroup's part, else through
  *   workgroup memory that is large enough; one lane has nothing to combine
  * - helper axes are grid axes that the work of reducing may be shared along, and then the row has no lanes of its own
+ * - a tile is for groups without rows: lanes along its axis and, fastest, along one other; scalars; workgroup memory enough
  * - what a lane keeps in registers is bounded, and so is the text of the loops that are unrolled for it
  */
-import type { GroupView } from "../ir/group-view.ts";
+import { readKey, type GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { lanesAlong, lanesSharing, type KernelSchedule } from "../ir/schedule.ts";
 import { chooseWidth } from "./memory-order.ts";
@@ -37,6 +38,7 @@ export function verifySchedule(
     ...verifyHelpers(view, schedule),
     ...verifyReduction(view, schedule, profile),
     ...verifyRegisters(view, schedule),
+    ...verifyTile(view, schedule, profile),
     ...(schedule.pairing === "one-walk" && view.pairs.size === 0
       ? ["no two reductions of the group can share a walk"]
       : []),
@@ -139,6 +141,23 @@ function verifyRegisters(view: GroupView, schedule: KernelSchedule): string[] {
   if (registers > MOST_REGISTERS || steps > MOST_UNROLLED)
     return [`a lane keeps ${String(registers)} registers in ${String(steps)} steps`];
   return [];
+}
+
+function verifyTile(view: GroupView, { tile, lanes, vectorWidth }: KernelSchedule, { limits }: DeviceProfile): string[] {
+  if (tile === null) return [];
+  if (view.rowAxes.length > 0 || view.walkAxes.length > 0) return ["a group with rows has no tile"];
+  const fast = lanes[lanes.length - 1];
+  const across = lanes.find((l) => l.axis === tile.axis);
+  if (fast === undefined || across === undefined || fast === across || lanes.length !== 2 || vectorWidth !== 1)
+    return [`a tile along ${tile.axis} needs lanes there and along one faster axis, and scalars`];
+  if (!Number.isInteger(tile.steps) || tile.steps < 1 || fast.lanes % tile.steps !== 0)
+    return [`${String(tile.steps)} steps of a tile do not divide ${String(fast.lanes)} lanes`];
+  const known = new Set(view.accesses.map((a) => readKey(a.tensor.name, a.index)));
+  if (tile.through.length === 0 || !tile.through.every((key) => known.has(key)))
+    return ["what goes through the tile is no access of the group"];
+  const bytes = 4 * fast.lanes * (across.lanes * tile.steps + 1) * tile.through.length;
+  const free = limits.maxComputeWorkgroupStorageSize;
+  return bytes <= free ? [] : [`tiles take ${String(bytes)} bytes of workgroup memory, the device has ${String(free)}`];
 }
 
 /** Accesses along an axis. */

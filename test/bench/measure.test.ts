@@ -1,6 +1,6 @@
 /** Measuring on a device: the copy copies, what is measured is finite, and both clocks serve. No time is asserted. */
 import { expect, test } from "vitest";
-import { readBuffer } from "../../bench/read-buffer.ts";
+import { readBuffer } from "../../src/runtime/read-buffer.ts";
 import { COPY_FORMS, planCopy } from "../../src/bench/copy-plan.ts";
 import { measureWorkload } from "../../src/bench/measure-workload.ts";
 import { createBufferSets, destroyBufferSets, preparePlan } from "../../src/runtime/prepare-plan.ts";

@@ -111,7 +111,7 @@ describeGpu("calibration", () => {
     expect((await open(true)).profile).not.toMatchObject(COSTS);
     writeFileSync(join(cacheFolder, file), "corrupt");
     expect((await open()).profile).not.toMatchObject(COSTS);
-    writeFileSync(join(cacheFolder, file), JSON.stringify({ key, costs: { ...COSTS, launchUs: -1 } }));
+    writeFileSync(join(cacheFolder, file), JSON.stringify({ key, value: { ...COSTS, launchUs: -1 } }));
     expect((await open()).profile).not.toMatchObject({ copyGBps: COSTS.copyGBps });
     expect(others).toEqual([]);
     expect(readdirSync(cacheFolder)).toEqual([file]);

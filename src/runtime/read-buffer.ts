@@ -1,5 +1,5 @@
 /** Copies a buffer to the host. */
-import { BUFFER_USAGE, MAP_READ } from "../src/runtime/gpu-flags.ts";
+import { BUFFER_USAGE, MAP_READ } from "./gpu-flags.ts";
 
 export async function readBuffer(gpu: GPUDevice, buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
   const staging = gpu.createBuffer({ size: bytes, usage: BUFFER_USAGE.mapRead | BUFFER_USAGE.copyDst });
