@@ -21,6 +21,8 @@ export interface ExplainedKernel {
   /** More than 1 where the kernel is dispatched in parts; the last of `reasons` then says why. */
   readonly dispatches: number;
   readonly schedule: KernelSchedule;
+  /** Whether the compiler chose the schedule, a tuning record had it, or the caller gave it. */
+  readonly origin: CompiledKernel["origin"];
   /** Distinct elements per access site, in bytes: a tensor that three phases sweep counts three times. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
@@ -57,7 +59,7 @@ export function occupancyOf(workgroups: number, bytesMoved: number, profile: Dev
 
 export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Explanation {
   const kernels = compiled.kernels.map((one): ExplainedKernel => {
-    const { group, schedule, kernel, parts } = one;
+    const { group, schedule, origin, kernel, parts } = one;
     const { bytesRead, bytesWritten, sectors } = analyzeDispatches(one, profile);
     const dispatches = parts?.parts.length ?? 1;
     const perDispatch = parts?.parts[0]?.count ?? kernel.workgroupCount;
@@ -68,6 +70,7 @@ export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Exp
       workgroupSize: kernel.workgroupSize,
       dispatches,
       schedule,
+      origin,
       bytesRead,
       bytesWritten,
       sectors,

@@ -2,7 +2,6 @@
  * `weft bench`: fused kernels against unfused ones and against a copy of the same bytes, for the built-in workloads or a
  * kernel of a text program. With --explain nothing runs: the compiler's own figures make the table.
  */
-import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { SingleBar } from "cli-progress";
 import { explainWorkload } from "../bench/explain-workload.ts";
@@ -13,11 +12,11 @@ import { WORKLOADS } from "../bench/workloads.ts";
 import { fail } from "../diagnostics/diagnostic.ts";
 import { findProfile } from "../ir/profile.ts";
 import { deriveShapes } from "./derive-shapes.ts";
-import { describeFileError } from "./file-errors.ts";
 import type { Shapes } from "./parse-options.ts";
 import { printExplained, printMeasured } from "./print-benchmark.ts";
 import type { Session } from "./terminal.ts";
 import { chooseKernel, instantiate, readProgram } from "./text-program.ts";
+import { writeTextAndSay } from "./write-text.ts";
 
 export interface BenchOptions {
   readonly kernel?: string;
@@ -51,9 +50,10 @@ export async function runBench(
   const renderReport = options.html === undefined ? undefined : await loadReport();
   const run = await measureSubjects(subjects, options);
   session.terminal.write(`${printMeasured(run).join("\n")}\n`);
-  if (options.json !== undefined) await writeText(options.json, `${JSON.stringify(run, null, 2)}\n`, session);
+  if (options.json !== undefined)
+    await writeTextAndSay(options.json, `${JSON.stringify(run, null, 2)}\n`, session);
   if (options.html !== undefined && renderReport !== undefined)
-    await writeText(options.html, renderReport(run), session);
+    await writeTextAndSay(options.html, renderReport(run), session);
 }
 
 async function measureSubjects(
@@ -90,13 +90,6 @@ async function loadReport(): Promise<(run: BenchmarkRun) => string> {
       help: "npm install @observablehq/plot linkedom",
     });
   }
-}
-
-async function writeText(path: string, text: string, session: Session): Promise<void> {
-  await writeFile(path, text).catch((error: unknown) =>
-    fail("invalid-file", describeFileError("write", path, error), { help: "pass another file" }),
-  );
-  session.terminal.write(`written to ${path}\n`);
 }
 
 function chooseWorkloads({ filter = "", quick = false }: BenchOptions): readonly Subject[] {

@@ -1,15 +1,9 @@
 /** The command line of `weft bench`. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { PROFILE_NAMES } from "../ir/profile.ts";
 import type { BenchOptions } from "./bench-command.ts";
-import { collectDims, collectShapes } from "./parse-options.ts";
+import { collectDims, collectShapes, parseCount } from "./parse-options.ts";
 import type { Session } from "./terminal.ts";
-
-function parseRounds(text: string): number {
-  const rounds = Number(text);
-  if (!/^\d+$/.test(text) || rounds < 1) throw new InvalidArgumentError("Write a whole number, 1 or more.");
-  return rounds;
-}
 
 export function addBench(program: Command, session: Session): void {
   program
@@ -26,7 +20,7 @@ export function addBench(program: Command, session: Session): void {
     .option("--dim <name=length,...>", "length of a named dimension; may be repeated", collectDims)
     .option("-f, --filter <text>", 'only workloads whose name and shape hold the text, as in "softmax 64x"')
     .option("--quick", "small shapes and few rounds")
-    .option("--rounds <n>", "how often everything is measured (default: 15, quick: 5)", parseRounds)
+    .option("--rounds <n>", "how often everything is measured (default: 15, quick: 5)", parseCount)
     .addOption(
       new Option(
         "--explain",

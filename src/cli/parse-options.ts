@@ -100,3 +100,10 @@ export function collectShapes(text: string, previous: Shapes = new Map()): Shape
   }
   return shapes;
 }
+
+/** How often, or how many. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1) throw new InvalidArgumentError("Write a whole number, 1 or more.");
+  return count;
+}

@@ -2,6 +2,7 @@
 import type { ExplainedKernel, Explanation } from "../explain.ts";
 import { printType } from "../ir/dtype.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
+import { printSchedule } from "./print-schedule.ts";
 import { type Column, printBytes, printTable } from "./print-table.ts";
 
 const COLUMNS: readonly Column[] = [
@@ -32,15 +33,11 @@ const printRow = (kernel: ExplainedKernel): readonly string[] => [
   kernel.occupancy.toFixed(2),
 ];
 
-function printSchedule({ schedule }: ExplainedKernel): string {
-  const { lanes, vectorWidth, residency, reduction } = schedule;
-  return [
-    lanes.length === 0 ? "one lane" : `lanes ${lanes.map((l) => `${l.axis}=${l.lanes}`).join(" ")}`,
-    vectorWidth === 1 ? "scalars" : `vectors of ${vectorWidth}`,
-    `residency ${residency}`,
-    `${reduction} reduction`,
-  ].join(", ");
-}
+const ORIGINS: Readonly<Record<ExplainedKernel["origin"], string>> = {
+  chosen: "",
+  tuned: ", from the tuning record",
+  given: ", as given",
+};
 
 function printTraffic({ moved, floor }: Explanation["bytes"]): string {
   const times = floor === 0 ? "" : `, ${(moved / floor).toFixed(2)} times the floor of ${printBytes(floor)}`;
@@ -63,7 +60,7 @@ export function printExplanation(name: string, explanation: Explanation, profile
     "device, or over one for each 4 KiB that the kernel moves where these are fewer",
     ...kernels.flatMap((kernel) => [
       "",
-      `${kernel.name}: ${printSchedule(kernel)}`,
+      `${kernel.name}: ${printSchedule(kernel.schedule)}${ORIGINS[kernel.origin]}`,
       ...kernel.reasons.map((reason) => `  ${reason}`),
     ]),
   ].join("\n");

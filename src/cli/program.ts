@@ -12,9 +12,11 @@ import {
   collectFiles,
   collectScalars,
   collectShapes,
+  parseCount,
 } from "./parse-options.ts";
 import type { RunOptions } from "./run-command.ts";
 import type { Session } from "./terminal.ts";
+import type { TuneCommandOptions } from "./tune-command.ts";
 
 const HELP_WIDTH = 100;
 
@@ -48,6 +50,7 @@ export function createProgram(session: Session): Command {
   addExplain(program, session);
   addCheck(program, session);
   addBench(program, session);
+  addTune(program, session);
   addDevices(program, session);
   return program;
 }
@@ -110,6 +113,7 @@ function addExplain(program: Command, session: Session): void {
     .addOption(
       new Option("--profile <name>", "device to compile for").choices(PROFILE_NAMES).default("default"),
     )
+    .option("--record <file>", "take schedules from a record that weft tune --out has written")
     .option("--json", "print the explanation as JSON")
     .addHelpText(
       "after",
@@ -122,6 +126,40 @@ function addExplain(program: Command, session: Session): void {
     .action(async (file: string, options: ExplainOptions) => {
       const { explainKernel } = await import("./explain-command.ts");
       await explainKernel(file, options, session);
+    });
+}
+
+function addTune(program: Command, session: Session): void {
+  addCommand(program, "tune")
+    .description("time the schedules of a kernel on this device and keep the fastest for later runs")
+    .argument("<file>", "a .weft file")
+    .addOption(kernelOption())
+    .option(
+      "--shape <param=lengths>",
+      "shape of a tensor parameter, v=512,512,3; may be repeated",
+      collectShapes,
+    )
+    .option("--dim <name=length,...>", "length of a named dimension; may be repeated", collectDims)
+    .addOption(dtypeOption())
+    .option(
+      "--candidates <n>",
+      "schedules per kernel at most, the default included (default: 24)",
+      parseCount,
+    )
+    .option("--renew", "time again what is known from before")
+    .option("--cache <folder>", "where the record is kept (default: the user's cache folder)")
+    .option("-o, --out <file>", "also write the record to a file")
+    .option("--json", "print the report as JSON")
+    .addHelpText(
+      "after",
+      examples([
+        "weft tune norms.weft --kernel weight_norm --shape v=512,512,3 --shape g=512,1,1",
+        "weft tune norms.weft --kernel weight_norm --dim O=512,I=512,K=3 --out record.json",
+      ]),
+    )
+    .action(async (file: string, options: TuneCommandOptions) => {
+      const { tuneKernel } = await import("./tune-command.ts");
+      await tuneKernel(file, options, session);
     });
 }
 

@@ -74,3 +74,18 @@ export function instantiate(
   showWarnings(diagnostics, session);
   return graph;
 }
+
+/** Runs `body`; where a shape is missing, the help names the options that give it. */
+export function withOptionsInHelp<T>({ params }: KernelInfo, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof TensorweftError)) throw error;
+    const example = params.find(({ kind }) => kind === "tensor")?.name ?? "x";
+    const help = `pass --shape ${example}=LENGTH,LENGTH,... for each, or --dim NAME=LENGTH`;
+    throw new TensorweftError(
+      error.diagnostics.map((d) => (d.code === "unbound-dimension" ? { ...d, help } : d)),
+      { cause: error },
+    );
+  }
+}

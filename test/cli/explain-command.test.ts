@@ -19,6 +19,7 @@ test("--json gives the contract, and every figure in it", async () => {
         workgroupSize: expect.any(Number) as number,
         dispatches: 1,
         schedule: expect.objectContaining({ lanes: expect.any(Array) as unknown[] }) as object,
+        origin: "chosen",
         bytesRead: 4 * (64 * 9 + 64),
         bytesWritten: 4 * 64 * 9,
         sectors: expect.any(Number) as number,
