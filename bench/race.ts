@@ -1,10 +1,11 @@
 /**
  * The race: generated kernels against hand-written ones, interleaved in one run on the same buffers.
  *
- *     npm run bench -- race FOLDER [--rounds N] [--filter TEXT]
+ *     npm run bench -- race FOLDER [--rounds N] [--filter TEXT] [--tuned]
  *
  * FOLDER (or the environment variable TENSORWEFT_HAND) has a `cases.json`, or one in `swiftshader/` and one in `gpu/`, of
- * which the device's kind chooses. Both results are read back and compared before anything is timed.
+ * which the device's kind chooses. All results are read back and compared before anything is timed. With --tuned, the kernels
+ * are tuned first (nothing of it is kept) and run beside the others.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -18,11 +19,13 @@ import {
   createBufferSets,
   destroyBufferSets,
   interfaceBytes,
+  type PreparedPlan,
   preparePlan,
 } from "../src/runtime/prepare-plan.ts";
 import { type OpenedBench, openBench } from "../src/bench/run-benchmark.ts";
-import { median, spreadOf } from "../src/runtime/statistics.ts";
+import { median, type Spread, spreadOf } from "../src/runtime/statistics.ts";
 import { printTable } from "../src/cli/print-table.ts";
+import { tuneGraph } from "../src/tune.ts";
 import { graphOf, type HandCase, handPlan, readCases } from "./race-cases.ts";
 import { readBuffer } from "../src/runtime/read-buffer.ts";
 
@@ -37,13 +40,19 @@ interface Outcome {
   readonly ratio: number;
   readonly iqr: number;
   readonly difference: number;
+  /** The same for tuned kernels, where they were asked for. */
+  readonly tuned?: { readonly us: number; readonly ratio: number; readonly iqr: number };
 }
 
 /** Runs the race; the exit status. */
 export async function runRace(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
-    options: { rounds: { type: "string", default: "15" }, filter: { type: "string", default: "" } },
+    options: {
+      rounds: { type: "string", default: "15" },
+      filter: { type: "string", default: "" },
+      tuned: { type: "boolean", default: false },
+    },
     allowPositionals: true,
   });
   const root = positionals[0] ?? process.env["TENSORWEFT_HAND"];
@@ -58,7 +67,8 @@ export async function runRace(argv: readonly string[]): Promise<number> {
   try {
     for (const [name, handCase] of Object.entries(readCases(folder))) {
       if (!name.includes(values.filter)) continue;
-      outcomes.push(await raceCase(folder, name, handCase, Number(values.rounds), opened));
+      const rounds = Number(values.rounds);
+      outcomes.push(await raceCase({ folder, name, handCase, rounds, tuned: values.tuned }, opened));
       console.error(`${name} done`);
     }
   } finally {
@@ -68,17 +78,26 @@ export async function runRace(argv: readonly string[]): Promise<number> {
   return outcomes.every(({ difference }) => difference <= TOLERANCE) ? 0 : 1;
 }
 
+interface RaceCase {
+  readonly folder: string;
+  readonly name: string;
+  readonly handCase: HandCase;
+  readonly rounds: number;
+  readonly tuned: boolean;
+}
+
 async function raceCase(
-  folder: string,
-  name: string,
-  handCase: HandCase,
-  rounds: number,
+  { folder, name, handCase, rounds, tuned }: RaceCase,
   { device, gpu, stopwatch }: OpenedBench,
 ): Promise<Outcome> {
-  const { plan } = compileGraph(graphOf(name, handCase), { profile: device.profile });
+  const graph = graphOf(name, handCase);
+  const { plan } = compileGraph(graph, { profile: device.profile });
+  const best = tuned ? (await tuneGraph(device, graph, { cacheFolder: null })).compiled.plan : undefined;
   const hand = handPlan(folder, name, handCase, plan);
   const sets = createBufferSets(gpu, plan, countSets(device.profile.software, interfaceBytes(plan)));
-  const prepared = [await preparePlan(gpu, plan, sets), await preparePlan(gpu, hand, sets)];
+  const prepared: PreparedPlan[] = [];
+  for (const each of [plan, hand, ...(best === undefined ? [] : [best])])
+    prepared.push(await preparePlan(gpu, each, sets));
   try {
     const results: Float32Array[][] = [];
     for (const each of prepared) {
@@ -87,15 +106,21 @@ async function raceCase(
       gpu.queue.submit([encoder.finish()]);
       results.push(await readOutputs(gpu, plan, sets[0]));
     }
-    const [ours = [], theirs = []] = await interleave(prepared, { stopwatch, rounds });
-    const ratios = spreadOf(ours.map((us, round) => us / (theirs[round] ?? Number.NaN)));
+    const [ours = [], theirs = [], bests] = await interleave(prepared, { stopwatch, rounds });
+    const over = (own: readonly number[]): Spread =>
+      spreadOf(own.map((us, round) => us / (theirs[round] ?? Number.NaN)));
+    const ratios = over(ours);
+    const [first = [], ...others] = results;
     return {
       name,
       ours: median(ours),
       hand: median(theirs),
       ratio: ratios.median,
       iqr: ratios.iqr,
-      difference: compareResults(results),
+      difference: Math.max(...others.map((other) => compareResults(first, other))),
+      ...(bests === undefined
+        ? {}
+        : { tuned: { us: median(bests), ratio: over(bests).median, iqr: over(bests).iqr } }),
     };
   } finally {
     for (const each of prepared) each.destroy();
@@ -121,7 +146,7 @@ async function readOutputs(
 }
 
 /** The greatest difference, relative to the greatest element of its tensor. */
-function compareResults([ours = [], theirs = []]: readonly (readonly Float32Array[])[]): number {
+function compareResults(ours: readonly Float32Array[], theirs: readonly Float32Array[]): number {
   return ours.reduce((worst, tensor, index) => {
     let [scale, difference] = [0, 0];
     for (const [i, value] of tensor.entries()) {
@@ -136,7 +161,11 @@ function compareResults([ours = [], theirs = []]: readonly (readonly Float32Arra
 }
 
 function printOutcomes(outcomes: readonly Outcome[]): readonly string[] {
-  const titles = ["generated us", "by hand us", "ratio", "iqr", "difference"];
+  const isTuned = outcomes.some(({ tuned }) => tuned !== undefined);
+  const titles = [
+    ...["generated us", "by hand us", "ratio", "iqr", "difference"],
+    ...(isTuned ? ["tuned us", "ratio", "iqr"] : []),
+  ];
   const rows = outcomes.map((o) => [
     o.name,
     o.ours.toFixed(1),
@@ -144,11 +173,19 @@ function printOutcomes(outcomes: readonly Outcome[]): readonly string[] {
     o.ratio.toFixed(2),
     o.iqr.toFixed(2),
     o.difference.toExponential(1) + (o.difference > TOLERANCE ? " WRONG" : ""),
+    ...(o.tuned === undefined
+      ? []
+      : [o.tuned.us.toFixed(1), o.tuned.ratio.toFixed(2), o.tuned.iqr.toFixed(2)]),
   ]);
-  const mean = Math.exp(outcomes.reduce((total, { ratio }) => total + Math.log(ratio), 0) / outcomes.length);
+  const meanOf = (ratios: readonly number[]): string =>
+    Math.exp(ratios.reduce((total, ratio) => total + Math.log(ratio), 0) / ratios.length).toFixed(2);
+  const means = [
+    meanOf(outcomes.map(({ ratio }) => ratio)),
+    ...(isTuned ? [`tuned ${meanOf(outcomes.map(({ tuned }) => tuned?.ratio ?? Number.NaN))}`] : []),
+  ];
   return [
     ...printTable([{ title: "case" }, ...titles.map((title) => ({ title, align: "right" as const }))], rows),
     "",
-    `ratio: median of generated over by hand in each round (below 1 the generated kernel wins); geometric mean ${mean.toFixed(2)}`,
+    `ratio: median of generated over by hand in each round (below 1 the generated kernel wins); geometric mean ${means.join(", ")}`,
   ];
 }

@@ -1,5 +1,6 @@
 /**
  * Benchmarks: `npm run bench -- compile` times the compiler, `npm run bench -- race FOLDER` races hand-written kernels,
+ * `npm run bench -- schedules` races the default schedules against the other ones of their space,
  * `npm run bench -- host` times warm calls against raw ones, and anything else goes to `weft bench`. bench/README.md says
  * how to read them.
  */
@@ -11,6 +12,9 @@ if (which === "compile") {
 } else if (which === "race") {
   const { runRace } = await import("../bench/race.ts");
   process.exitCode = await runRace(rest);
+} else if (which === "schedules") {
+  const { runSchedulesBenchmark } = await import("../bench/schedules.ts");
+  process.exitCode = await runSchedulesBenchmark(rest);
 } else if (which === "host") {
   const { runHostBenchmark } = await import("../bench/host.ts");
   process.exitCode = await runHostBenchmark(rest);

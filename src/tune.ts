@@ -32,8 +32,8 @@ import { createStopwatch, type Stopwatch } from "./runtime/stopwatch.ts";
 import { chooseCandidates, isSameSchedule, MOST_CANDIDATES } from "./schedule/schedule-space.ts";
 
 export interface TuneOptions {
-  /** Where the record is kept, in Node. Default: the user's cache folder. */
-  readonly cacheFolder?: string | undefined;
+  /** Where the record is kept, in Node. Default: the user's cache folder; null: nowhere but in `device.tuning`. */
+  readonly cacheFolder?: string | null | undefined;
   /** Times kernels again that have an entry. Default false. */
   readonly renew?: boolean | undefined;
   /** Candidates per kernel at most, the default included. Default 24. */
@@ -60,8 +60,12 @@ export interface TunedReport {
   /** Microseconds of a dispatch under the default schedule and under the one that is kept; 0 where it was left alone. */
   readonly defaultUs: number;
   readonly us: number;
+  /** Median over rounds of the time under the schedule that is kept, over that under the default in the same round. */
+  readonly ratio: number;
   readonly schedule: KernelSchedule;
   readonly isDefault: boolean;
+  /** What was timed now, the default first: rounds over the default's, null for what was rejected or far too slow. */
+  readonly tried: readonly { readonly schedule: KernelSchedule; readonly ratio: number | null }[];
 }
 
 export interface TuningResult {
@@ -84,10 +88,11 @@ export async function tuneGraph(
   const { check, cacheFolder } = options;
   const standard = compileGraph(graph, { profile, check });
   const reports = await tuning.alone(async () => {
-    if (options.renew !== true) await loadTuning(tuning, cacheFolder);
+    const isKept = cacheFolder !== null;
+    if (isKept && options.renew !== true) await loadTuning(tuning, cacheFolder);
     const before = tuning.timedKernels;
     const found = await tuneKernels(device, standard, options);
-    if (tuning.timedKernels > before) await saveTuning(tuning, cacheFolder);
+    if (isKept && tuning.timedKernels > before) await saveTuning(tuning, cacheFolder);
     return found;
   });
   const { dump } = options;
@@ -143,14 +148,24 @@ async function tuneGroup(tuning: GroupTuning): Promise<TunedReport> {
   const [first] = candidates;
   if (first === undefined) throw new CompilerBug("tuning", [`${alone.group.name} has no schedule`]);
   const kernel = alone.group.name;
-  const left = { kernel, status: "left", candidates: 0, rejected: 0, defaultUs: 0, us: 0 } as const;
+  const left = {
+    kernel,
+    status: "left",
+    candidates: 0,
+    rejected: 0,
+    defaultUs: 0,
+    us: 0,
+    ratio: 1,
+    tried: [],
+  } as const;
   const entry = table.find(text);
   const { axes } = canonicalizeGroup(alone.program, alone.group);
   if (entry !== undefined && options.renew !== true) {
     const own = renameAxes(entry.schedule, new Map([...axes].map(([name, canonical]) => [canonical, name])));
     const schedule = own ?? first;
     const isDefault = isSameSchedule(schedule, first);
-    return { ...left, status: "known", defaultUs: entry.defaultUs, us: entry.us, schedule, isDefault };
+    const { defaultUs, us } = entry;
+    return { ...left, status: "known", defaultUs, us, ratio: us / defaultUs, schedule, isDefault };
   }
   // Schedules that differ in words only make the same kernel.
   const plans = new Map<string, { readonly schedule: KernelSchedule; readonly plan: Plan }>();
@@ -177,6 +192,8 @@ async function tuneGroup(tuning: GroupTuning): Promise<TunedReport> {
     rejected: raced.rejected,
     defaultUs: raced.standardUs,
     us: raced.bestUs,
+    ratio: raced.bestRatio,
+    tried: distinct.map(({ schedule: tried }, i) => ({ schedule: tried, ratio: raced.ratios[i] ?? null })),
     schedule,
     isDefault: raced.best === 0,
   };

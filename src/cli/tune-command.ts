@@ -93,12 +93,10 @@ const COLUMNS: readonly Column[] = [
 ];
 
 const printRow = (report: TunedReport): readonly string[] => {
-  const { kernel, status, candidates, rejected, defaultUs, us, schedule, isDefault } = report;
+  const { kernel, status, candidates, rejected, defaultUs, us, ratio, schedule, isDefault } = report;
   const words = printSchedule(schedule);
   const times =
-    status === "left"
-      ? ["-", "-", "-"]
-      : [defaultUs.toFixed(1), us.toFixed(1), `${(defaultUs / us).toFixed(2)}x`];
+    status === "left" ? ["-", "-", "-"] : [defaultUs.toFixed(1), us.toFixed(1), `${(1 / ratio).toFixed(2)}x`];
   const counts = status === "timed" ? [String(candidates), String(rejected)] : ["-", "-"];
   return [kernel, ...times, ...counts, isDefault ? `the default: ${words}` : words];
 };

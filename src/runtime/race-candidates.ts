@@ -41,8 +41,12 @@ export interface RaceOutcome {
   /** Microseconds of an execution: medians of the last rounds. */
   readonly standardUs: number;
   readonly bestUs: number;
+  /** Median of the winner's rounds over those of the standard, 1 where the standard won. */
+  readonly bestRatio: number;
   /** Plans with wrong results, and those that the device does not take. */
   readonly rejected: number;
+  /** By position: the first five rounds over those of the standard; null where a plan was rejected or dropped out. */
+  readonly ratios: readonly (number | null)[];
 }
 
 interface Runner {
@@ -73,21 +77,25 @@ export async function raceCandidates(
     }
     const rejected = plans.length - runners.length;
     const hopeful = await dropHopeless(runners, stopwatch, step);
-    const ratios = ratiosOf(await runInTurns(hopeful, ROUNDS, stopwatch, step));
+    const rounds = ratiosOf(await runInTurns(hopeful, ROUNDS, stopwatch, step));
+    const ratios = plans.map((): number | null => null);
     const finalists = hopeful
-      .map((runner, i) => ({ runner, ratio: median(ratios[i] ?? []) }))
+      .map((runner, i) => ({ runner, ratio: (ratios[runner.position] = median(rounds[i] ?? [])) }))
       .slice(1)
       .sort((a, b) => a.ratio - b.ratio)
       .slice(0, FINALISTS)
       .filter(({ ratio }) => ratio < 1);
     const last = [...hopeful.slice(0, 1), ...finalists.map(({ runner }) => runner)];
     const samples = await runInTurns(last, FINAL_ROUNDS, stopwatch, step);
-    const winner = chooseWinner(ratiosOf(samples));
+    const finals = ratiosOf(samples);
+    const winner = chooseWinner(finals);
     return {
       best: last[winner]?.position ?? 0,
       standardUs: median(samples[0] ?? []),
       bestUs: median(samples[winner] ?? []),
+      bestRatio: median(finals[winner] ?? []),
       rejected,
+      ratios,
     };
   } finally {
     for (const { plan } of runners) plan.destroy();

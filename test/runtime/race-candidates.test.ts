@@ -79,7 +79,14 @@ describeGpu("on a device", () => {
 
   test("what is wrong or does not compile is never timed, however fast it would be", async () => {
     const { outcome, timed } = await race(["1.0", "2.0", "broken", "1.0 + 0.0"], [4000, 1, 1, 3000]);
-    expect(outcome).toEqual({ best: 3, standardUs: 4000, bestUs: 3000, rejected: 2 });
+    expect(outcome).toEqual({
+      best: 3,
+      standardUs: 4000,
+      bestUs: 3000,
+      bestRatio: 0.75,
+      rejected: 2,
+      ratios: [1, null, null, 0.75],
+    });
     expect([...timed.keys()].sort()).toEqual([0, 3]);
   });
 
