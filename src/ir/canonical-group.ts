@@ -62,7 +62,9 @@ export function canonicalizeGroup(program: IndexProgram, group: FusionGroup): Ca
   for (const { tensor } of program.stores) names.tensors.of(tensor);
   const list = (axes: readonly string[]): string => axes.map((axis) => names.axes.of(axis)).join(" ");
   const pairs = group.pairs.map((p) =>
-    [p.kind, names.statements.of(p.first), names.statements.of(p.second)].join(" "),
+    [p.monoid, names.statements.of(p.first), names.statements.of(p.second), p.infinite ?? []]
+      .flat()
+      .join(" "),
   );
   const text = [
     printIndexProgram(renameProgram(program, names)).trimEnd(),

@@ -19,7 +19,7 @@ import {
 } from "./index-notation.ts";
 import { castElements, storedElements } from "./interpret-graph.ts";
 import { mapElements, type Elements } from "./interpret-map.ts";
-import { reduceRows } from "./interpret-reduce.ts";
+import { reduceStates } from "./interpret-monoid.ts";
 import { castValue } from "./round.ts";
 
 /** A coordinate for each axis of the grid, in the order of `FusionGroup.gridAxes`. */
@@ -151,7 +151,13 @@ function evaluateStatement(machine: Machine, { axes, reduce, value }: Statement,
   if (reduce === undefined) return evaluate(machine, own, value);
   // Reduced axes innermost: each element's row is contiguous then.
   const domain = domainOf(machine, [...axes, ...reduce.axes]);
-  return reduceRows(reduce.fn, evaluate(machine, domain, value), own.length, domain.length / own.length);
+  const operands = value.kind === "tuple" ? value.args : [value];
+  return reduceStates(
+    reduce.fn,
+    operands.map((operand) => evaluate(machine, domain, operand)),
+    own.length,
+    domain.length / own.length,
+  );
 }
 
 function evaluateIndices(domain: Domain, index: IndexExpr): Float64Array {
@@ -187,6 +193,8 @@ function evaluate(machine: Machine, domain: Domain, e: ScalarExpr): Elements {
       return stored(evaluateIndices(domain, e.index).map((i) => castValue("i32", e.dtype, i)));
     case "cast":
       return castElements(evaluate(machine, domain, e.arg), e.dtype);
+    case "tuple":
+      throw new CompilerBug("interpretGroup", ["a tuple is no operand"]);
     case "map":
       return evaluateMap(machine, domain, e);
     case "value":

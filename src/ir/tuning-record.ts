@@ -6,7 +6,14 @@
  *          group is asked by whoever compiles (verify-schedule.ts). A record can make a kernel slow, never wrong.
  */
 import type { Width } from "./kernel.ts";
-import { PAIRINGS, REDUCTIONS, RESIDENCIES, type KernelSchedule, type LaneAxis, type Tile } from "./schedule.ts";
+import {
+  PAIRINGS,
+  REDUCTIONS,
+  RESIDENCIES,
+  type KernelSchedule,
+  type LaneAxis,
+  type Tile,
+} from "./schedule.ts";
 
 export const TUNING_RECORD_VERSION = 1;
 /** Kernels of a record at most; the oldest go first. */

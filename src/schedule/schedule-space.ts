@@ -61,7 +61,7 @@ export function enumerateSchedules(viewWith: ViewGroup, profile: DeviceProfile):
   const standard = chooseSchedule(viewWith, profile);
   found.set(keyOf(standard), standard);
   for (const pairing of ["two-walks", "one-walk"] as const) {
-    if (pairing === "one-walk" && views[pairing].pairs.size === 0) continue;
+    if (pairing === "one-walk" && views[pairing].pairs.length === 0) continue;
     const shape = { ...standard, pairing };
     for (const finished of finish(views[pairing], shape)) add(finished);
     for (const dealt of dealAll(views[pairing], shape, profile))

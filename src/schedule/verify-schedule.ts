@@ -39,7 +39,7 @@ export function verifySchedule(
     ...verifyReduction(view, schedule, profile),
     ...verifyRegisters(view, schedule),
     ...verifyTile(view, schedule, profile),
-    ...(schedule.pairing === "one-walk" && view.pairs.size === 0
+    ...(schedule.pairing === "one-walk" && view.pairs.length === 0
       ? ["no two reductions of the group can share a walk"]
       : []),
   ];
@@ -143,12 +143,22 @@ function verifyRegisters(view: GroupView, schedule: KernelSchedule): string[] {
   return [];
 }
 
-function verifyTile(view: GroupView, { tile, lanes, vectorWidth }: KernelSchedule, { limits }: DeviceProfile): string[] {
+function verifyTile(
+  view: GroupView,
+  { tile, lanes, vectorWidth }: KernelSchedule,
+  { limits }: DeviceProfile,
+): string[] {
   if (tile === null) return [];
   if (view.rowAxes.length > 0 || view.walkAxes.length > 0) return ["a group with rows has no tile"];
   const fast = lanes[lanes.length - 1];
   const across = lanes.find((l) => l.axis === tile.axis);
-  if (fast === undefined || across === undefined || fast === across || lanes.length !== 2 || vectorWidth !== 1)
+  if (
+    fast === undefined ||
+    across === undefined ||
+    fast === across ||
+    lanes.length !== 2 ||
+    vectorWidth !== 1
+  )
     return [`a tile along ${tile.axis} needs lanes there and along one faster axis, and scalars`];
   if (!Number.isInteger(tile.steps) || tile.steps < 1 || fast.lanes % tile.steps !== 0)
     return [`${String(tile.steps)} steps of a tile do not divide ${String(fast.lanes)} lanes`];
@@ -157,7 +167,9 @@ function verifyTile(view: GroupView, { tile, lanes, vectorWidth }: KernelSchedul
     return ["what goes through the tile is no access of the group"];
   const bytes = 4 * fast.lanes * (across.lanes * tile.steps + 1) * tile.through.length;
   const free = limits.maxComputeWorkgroupStorageSize;
-  return bytes <= free ? [] : [`tiles take ${String(bytes)} bytes of workgroup memory, the device has ${String(free)}`];
+  return bytes <= free
+    ? []
+    : [`tiles take ${String(bytes)} bytes of workgroup memory, the device has ${String(free)}`];
 }
 
 /** Accesses along an axis. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -14,10 +14,14 @@ describeGpu("weft devices --calibrate", () => {
       vi.unstubAllEnvs();
       rmSync(folder, { recursive: true });
     });
-    const run = await runWeft("devices", "--calibrate");
+    const kept = join(folder, "tensorweft", "profiles");
+    let run = await runWeft("devices", "--calibrate");
+    // Where the machine was so busy that a figure made no sense, nothing is kept; the next time it is measured again.
+    for (let again = 0; again < 10 && !existsSync(kept); again++)
+      run = await runWeft("devices", "--calibrate");
     expect(run).toMatchObject({ status: 0, err: "" });
     expect(run.out).toMatch(/\n {2}copy +[\d.]+ GB\/s, read and written\n/);
     expect(run.out).toMatch(/\n {2}barrier +[\d.]+ us\n/);
-    expect(readdirSync(join(folder, "tensorweft", "profiles")).length).toBeLessThanOrEqual(1);
+    expect(readdirSync(kept)).toHaveLength(1);
   });
 });

@@ -17,7 +17,7 @@ describeGpu("on a device", () => {
     expect(first.out).toMatch(
       /^weight_norm on [^\n]+: 1 timed now and stored\n\nkernel +default us +best us +gain +tried +rejected +schedule\n/,
     );
-    expect(first.out).toMatch(/\nk0 +\d+\.\d +\d+\.\d +\d\.\d\dx +[23] +0 +\S/);
+    expect(first.out).toMatch(/\nk0 +\d+\.\d +\d+\.\d +\d+\.\d\dx +[23] +0 +\S/);
     expect(readdirSync(cache)).toHaveLength(1);
 
     const again = await runWeft("tune", ...KERNEL, ...options, "--json");

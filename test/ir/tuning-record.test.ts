@@ -18,6 +18,7 @@ const SCHEDULE: KernelSchedule = {
   walkAxes: [],
   helperAxes: [],
   rowAxes: ["a1"],
+  tile: null,
 };
 const KERNEL: TunedKernel = { group: "index group {}", schedule: SCHEDULE, defaultUs: 20, us: 10 };
 const RECORD: TuningRecord = { version: 1, device: "d", kernels: [KERNEL] };
@@ -54,6 +55,8 @@ const WITHOUT_FORM: readonly unknown[] = [
     { reduction: "atomics" },
     { gridAxes: [1] },
     { rowAxes: undefined },
+    { tile: undefined },
+    { tile: { axis: "a0", steps: "2" } },
   ].map((fields) => ({ ...KERNEL, schedule: { ...SCHEDULE, ...fields } })),
 ];
 

@@ -119,3 +119,24 @@ test("not legal: a tree larger than workgroup memory", () => {
     "of workgroup memory, the device has 128",
   );
 });
+
+test("not legal: a tile of a group with rows", () => {
+  const tile = { axis: grid, steps: 1, through: [] };
+  expect(verifySchedule(rows.view, { ...rows.chosen, tile }, nvidia)).toEqual([
+    "a group with rows has no tile",
+  ]);
+});
+
+test("not legal: tiles that do not fit their block", () => {
+  const turned = kernelOf((x) => x.add(x.transpose([1, 0])), [1024, 1024]);
+  const { tile, lanes } = turned.chosen;
+  if (tile === null) throw new Error("there is no tile");
+  expect(verifySchedule(turned.view, turned.chosen, nvidia)).toEqual([]);
+  const verify = (fields: Partial<KernelSchedule>): string =>
+    verifySchedule(turned.view, { ...turned.chosen, ...fields }, nvidia).join("; ");
+  expect(verify({ tile: { ...tile, steps: 3 } })).toContain("3 steps of a tile do not divide 32 lanes");
+  expect(verify({ tile: { ...tile, steps: 0.5 } })).toContain("0.5 steps");
+  expect(verify({ tile: { ...tile, through: ["y[i]"] } })).toContain("no access of the group");
+  expect(verify({ lanes: lanes.slice(1) })).toContain("needs lanes there and along one faster axis");
+  expect(verify({ lanes: [...lanes].reverse(), tile: { ...tile, steps: 1 } })).toContain("needs lanes there");
+});
