@@ -66,7 +66,7 @@ function verifyLanes(view: GroupView, schedule: KernelSchedule, { limits }: Devi
   for (const { axis, lanes: count } of lanes) {
     if (!view.gridAxes.includes(axis) && !view.rowAxes.includes(axis))
       problems.push(`there are lanes along ${axis}, which is no axis of the grid or the row`);
-    else if (!Number.isInteger(count) || count < 2 || count > unitsAlong(view, schedule, axis))
+    else if (!Number.isInteger(count) || count < 1 || count > unitsAlong(view, schedule, axis))
       problems.push(
         `${axis} has ${String(count)} lanes for ${String(unitsAlong(view, schedule, axis))} units`,
       );
@@ -113,7 +113,7 @@ function verifyReduction(view: GroupView, schedule: KernelSchedule, profile: Dev
   const { lanes, reduction } = schedule;
   const sharing = sharingAxes(schedule);
   const isShared = (axis: string): boolean => sharing.includes(axis);
-  const hasShared = lanes.some(({ axis }) => isShared(axis));
+  const hasShared = lanes.some((l) => l.lanes > 1 && isShared(l.axis));
   if (!hasShared)
     return reduction === "serial" ? [] : [`one lane has a row, there is no ${reduction} reduction`];
   if (reduction === "serial") return ["lanes share a row, but nothing combines what they find"];

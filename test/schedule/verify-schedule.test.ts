@@ -49,7 +49,7 @@ const BAD: readonly (readonly [string, Partial<KernelSchedule>, string])[] = [
     "has lanes twice",
   ],
   ["half a lane", { lanes: [{ axis: row, lanes: 2.5 }] }, "has 2.5 lanes"],
-  ["one lane spelled out", { lanes: [{ axis: row, lanes: 1 }] }, "has 1 lanes"],
+  ["no lane", { lanes: [{ axis: row, lanes: 0 }] }, "has 0 lanes"],
   ["more lanes than units", { lanes: [{ axis: row, lanes: 512 }] }, "has 512 lanes for 256 units"],
   [
     "more invocations than the device has",
