@@ -1,7 +1,8 @@
 /**
- * Copies the PyTorch golden vectors that the conformance test needs, without gradients and float32 answers.
+ * Copies the PyTorch golden vectors that the conformance test needs, without gradients, and without float32 answers but
+ * where they are compared with (edge cases).
  *
- *     node scripts/copy-golden.ts <folder of the full vectors>
+ *     node scripts/launch.mjs scripts/copy-golden.ts <folder of the full vectors>
  *
  * Ensures: test/data/golden holds, for each group, a manifest with forward outputs only and the tensors it names, in the
  *          order in which the manifest names them; the same source gives the same bytes.
@@ -10,7 +11,19 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const GROUPS = ["norm", "weight_norm", "weight_norm_eps", "rowwise", "custom", "sweep"];
+const GROUPS = [
+  "norm",
+  "weight_norm",
+  "weight_norm_eps",
+  "rowwise",
+  "custom",
+  "sweep",
+  "norm_layers",
+  "weight_norm_module",
+  "low_precision",
+  "edge",
+  "big",
+];
 const TARGET = fileURLToPath(new URL("../test/data/golden", import.meta.url));
 
 type Json = Readonly<Record<string, unknown>>;
@@ -24,6 +37,8 @@ const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const toObject = (value: unknown): Json => (isObject(value) ? value : {});
 const toNumbers = (value: unknown): readonly number[] => (Array.isArray(value) ? value.map(Number) : []);
+
+const ELEMENT_BYTES: Readonly<Record<string, number>> = { F64: 8, F32: 4, I32: 4, F16: 2, BF16: 2 };
 
 function readTensors(path: string): ReadonlyMap<string, Stored> {
   const file = readFileSync(path);
@@ -41,9 +56,8 @@ function readTensors(path: string): ReadonlyMap<string, Stored> {
 
 /** Wide elements first, so that every tensor starts at a multiple of its element size. */
 function writeTensors(path: string, tensors: ReadonlyMap<string, Stored>): void {
-  const isWide = ([, { dtype }]: readonly [string, Stored]): boolean => dtype === "F64";
-  const entries = [...tensors];
-  const ordered = [...entries.filter(isWide), ...entries.filter((entry) => !isWide(entry))];
+  const widthOf = ([, { dtype }]: readonly [string, Stored]): number => ELEMENT_BYTES[dtype] ?? 1;
+  const ordered = [...tensors].sort((a, b) => widthOf(b) - widthOf(a)); // a stable sort: equal widths keep their order
   let offset = 0;
   const header = Object.fromEntries(
     ordered.map(([name, { dtype, shape, bytes }]) => {
@@ -61,13 +75,17 @@ function writeTensors(path: string, tensors: ReadonlyMap<string, Stored>): void 
 
 /** The case without what only gradients need. `err` tells how far PyTorch itself is from the truth; reports show it. */
 function reduceCase(full: Json): Json {
-  const { id, op, attrs, dtype, tags, raises } = full;
+  const { id, op, attrs, dtype, tags, raises, fill } = full;
+  const isEdge = Array.isArray(tags) && tags.includes("edge");
+  const filled = Object.entries(toObject(fill)).filter(([name]) => !name.startsWith("up_"));
   const inputs = Object.entries(toObject(full["in"])).filter(([name]) => !name.startsWith("up_"));
   const outputs = Object.entries(toObject(full["out"]))
     .filter(([name]) => !name.startsWith("grad_"))
     .map(([name, value]) => {
-      const { truth, err, tol } = toObject(value);
-      return [name, { truth, err, tol }] as const;
+      // Edge cases have no tolerance: float32 answers are as good as the truth there.
+      const { truth, torch, err, tol, round, at, shape, sum, sum_abs, sum_sq } = toObject(value);
+      const answer = isEdge ? torch : undefined;
+      return [name, { truth, torch: answer, err, tol, round, at, shape, sum, sum_abs, sum_sq }] as const;
     });
   return {
     id,
@@ -75,6 +93,7 @@ function reduceCase(full: Json): Json {
     attrs,
     dtype,
     in: Object.fromEntries(inputs),
+    fill: filled.length > 0 ? Object.fromEntries(filled) : undefined,
     out: Object.fromEntries(outputs),
     tags,
     raises,
@@ -83,7 +102,11 @@ function reduceCase(full: Json): Json {
 
 function* listTensors(reduced: Json): Generator<string> {
   for (const name of Object.values(toObject(reduced["in"]))) if (typeof name === "string") yield name;
-  for (const output of Object.values(toObject(reduced["out"]))) yield String(toObject(output)["truth"]);
+  for (const output of Object.values(toObject(reduced["out"])))
+    for (const key of ["truth", "torch", "at"]) {
+      const name = toObject(output)[key];
+      if (typeof name === "string") yield name;
+    }
 }
 
 function copyGroup(source: string, group: string): void {
@@ -109,7 +132,7 @@ function copyGroup(source: string, group: string): void {
 
 const [source] = process.argv.slice(2);
 if (source === undefined) {
-  console.error("usage: node scripts/copy-golden.ts <folder of the full vectors>");
+  console.error("usage: node scripts/launch.mjs scripts/copy-golden.ts <folder of the full vectors>");
   process.exitCode = 2;
 } else {
   for (const group of GROUPS) copyGroup(source, group);

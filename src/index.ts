@@ -16,6 +16,7 @@ export { TracedTensor, type TracedOperand } from "./frontend/trace/traced-tensor
 export * from "./frontend/trace/functions.ts";
 export { grad, stopGradient, valueAndGrad, vjp, type GradOptions } from "./frontend/trace/derivatives.ts";
 export { customVjp } from "./frontend/trace/custom-vjp.ts";
+export * from "./frontend/trace/activation-functions.ts";
 export * from "./frontend/trace/library-functions.ts";
 // With split and merge; it takes the place of the plain function above.
 export { weightNorm, type WeightHalves } from "./weight-norm.ts";

@@ -58,7 +58,7 @@ export function ulpsGrowingWithArgument(constant: number): ErrorModel {
   return {
     exact: "never",
     largest: (value, x) => {
-      if (value === 0 || Math.abs(x) === Number.POSITIVE_INFINITY) return 0;
+      if (value === 0 || Number.isNaN(value) || Math.abs(x) === Number.POSITIVE_INFINITY) return 0;
       return Math.abs(value) > F32_MAX ? EXCLUDED : (constant + 2 * Math.abs(x)) * F32_ULP * Math.abs(value);
     },
   };

@@ -23,10 +23,10 @@ export interface LibraryParameter {
 export type LibraryArgument = Operand | readonly Operand[] | null;
 export type LibraryArguments = Readonly<Record<string, LibraryArgument | undefined>>;
 
-/** One row of the registry: parameters in the order in which they may be given without a name. */
+/** One row of the registry: parameters in the order in which they may be given without a name; several values are a tuple. */
 export interface LibraryFunction {
   readonly params: readonly LibraryParameter[];
-  readonly build: (builder: GraphBuilder, args: LibraryArguments, span?: Span) => Value;
+  readonly build: (builder: GraphBuilder, args: LibraryArguments, span?: Span) => Value | readonly Value[];
 }
 
 /** Reads arguments by name; what is absent is undefined, but `tensor` refuses to miss one. */

@@ -6,21 +6,12 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { printType } from "../ir/dtype.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
-import { applyAffine, standardize } from "./layer-norm.ts";
+import { standardize } from "./layer-norm.ts";
 import { buildNorm } from "./norm.ts";
 import { addEps, bindOps, requireFloat, requireRank } from "./ops.ts";
-import type { NumberOrValue, Ops } from "./ops.ts";
-
-const CHANNELS = { least: 2, layout: "[N, C, ...]" } as const;
-
-export interface ChannelNormOptions<T = Value> {
-  /** One number per channel, `[C]`. */
-  readonly weight?: T | undefined;
-  /** One number per channel, `[C]`. */
-  readonly bias?: T | undefined;
-  /** Added to the variance. Default 1e-5. */
-  readonly eps?: NumberOrValue<T> | undefined;
-}
+import type { NumberOrValue } from "./ops.ts";
+import { applyPerChannel, CHANNELS, requireSeveral } from "./per-channel.ts";
+import type { ChannelNormOptions } from "./per-channel.ts";
 
 export interface GroupNormOptions<T = Value> extends ChannelNormOptions<T> {
   /** Has to divide the number of channels. */
@@ -50,7 +41,8 @@ export function groupNorm(b: GraphBuilder, x: Value, options: GroupNormOptions, 
 
 /**
  * `(x - mean) / sqrt(var + eps) * weight + bias`, moments over the spatial axes of each sample and channel. Ulyanov,
- * Vedaldi and Lempitsky, "Instance Normalization" (2016), equation 2; torch.nn.functional.instance_norm.
+ * Vedaldi and Lempitsky, "Instance Normalization" (2016), equation 2; torch.nn.functional.instance_norm. As there, a single
+ * spatial element is refused. With running statistics: `instanceNormTraining`, and `batchNorm` to use them.
  */
 export function instanceNorm(
   b: GraphBuilder,
@@ -62,28 +54,8 @@ export function instanceNorm(
   requireRank("instanceNorm", x, { least: 3, layout: "[N, C, ...]" }, span);
   const ops = bindOps(b, span);
   const axis = x.type.shape.map((_, d) => d).slice(2);
+  requireSeveral("instanceNorm", x, axis, span);
   return applyPerChannel("instanceNorm", ops, standardize(ops, x, axis, options.eps ?? 1e-5), options, span);
-}
-
-/**
- * Batch norm of an evaluated model: `(x - runningMean) / sqrt(runningVar + eps) * weight + bias`. Ioffe and Szegedy,
- * "Batch Normalization" (2015), algorithm 2; torch.nn.functional.batch_norm with training=False.
- */
-export function batchNorm(
-  b: GraphBuilder,
-  x: Value,
-  runningMean: Value,
-  runningVar: Value,
-  options: ChannelNormOptions = {},
-  span?: Span,
-): Value {
-  requireFloat("batchNorm", x, span);
-  requireRank("batchNorm", x, CHANNELS, span);
-  const ops = bindOps(b, span);
-  const shift = perChannel("batchNorm", ops, x, "runningMean", runningMean, span);
-  const power = perChannel("batchNorm", ops, x, "runningVar", runningVar, span);
-  const normal = ops.mul(ops.sub(x, shift), ops.rsqrt(addEps(ops, power, options.eps ?? 1e-5)));
-  return applyPerChannel("batchNorm", ops, normal, options, span);
 }
 
 export interface GlobalResponseNormOptions<T = Value> {
@@ -137,35 +109,4 @@ export function adain(
   const spatial = x.type.shape.slice(2).map(() => 1);
   const spread = (style: Value): Value => ops.reshape(style, [...style.type.shape, ...spatial]);
   return ops.add(ops.mul(ops.add(1, spread(gamma)), normal), spread(beta));
-}
-
-function applyPerChannel(
-  name: string,
-  ops: Ops,
-  x: Value,
-  { weight, bias }: ChannelNormOptions,
-  span: Span | undefined,
-): Value {
-  const spread = (role: string, given: Value | undefined): Value | undefined =>
-    given === undefined ? undefined : perChannel(name, ops, x, role, given, span);
-  return applyAffine(ops, x, spread("weight", weight), spread("bias", bias));
-}
-
-/** `[C]` as `[C, 1, ...]`, which broadcasts against `[N, C, ...]`. */
-function perChannel(
-  name: string,
-  ops: Ops,
-  x: Value,
-  role: string,
-  given: Value,
-  span: Span | undefined,
-): Value {
-  const [, channels = 0, ...rest] = x.type.shape;
-  if (given.type.shape.length !== 1 || given.type.shape[0] !== channels)
-    fail("shape-mismatch", `the ${role} of ${name} is ${printType(given.type)}`, {
-      span,
-      notes: [{ message: `x is ${printType(x.type)}, with its channels on axis 1` }],
-      help: `reshape the ${role} to [${String(channels)}], one number per channel`,
-    });
-  return ops.reshape(given, [channels, ...rest.map(() => 1)]);
 }

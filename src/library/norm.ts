@@ -4,15 +4,22 @@
  */
 import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
+import { elementCount } from "../ir/dtype.ts";
 import type { GraphBuilder, ReduceOptions, Value } from "../ir/graph-builder.ts";
 import { addEps, axesExcept, bindOps, clampMin, requireFloat, rootOfSum } from "./ops.ts";
 import type { NumberOrValue, Ops } from "./ops.ts";
 import { resolveReduceAxes } from "../ir/shape-rules.ts";
 import { resolveKeptAxis } from "./kept-axis.ts";
+import { safeNorm2, safeNormP } from "./safe-norm.ts";
 
 export interface NormOptions extends ReduceOptions {
   /** Any real number, Infinity or -Infinity. Default 2. */
   readonly ord?: number | undefined;
+  /**
+   * Neither overflow nor vanish where only squares or powers would: right for magnitudes from the least to the greatest
+   * f32, at some more arithmetic and no more memory traffic. Default false, as in PyTorch.
+   */
+  readonly safe?: boolean | undefined;
 }
 
 /**
@@ -31,17 +38,18 @@ export function buildNorm(
   ops: Ops,
   x: Value,
   ord: number,
-  { axis, keepdims }: ReduceOptions,
+  { axis, keepdims, safe = false }: Omit<NormOptions, "ord">,
   span: Span | undefined,
 ): Value {
   const over: ReduceOptions = { axis, keepdims };
+  const isSafe = safe && elementCount(x.type.shape) > 0; // nothing overflows over no elements, and there is no greatest
   switch (ord) {
     case 0:
       return ops.cast(ops.reduce("sum", ops.map("ne", x, 0), over), x.type.dtype);
     case 1:
       return ops.reduce("sum", ops.abs(x), over);
     case 2:
-      return rootOfSum(ops, ops.reduce("sum", ops.square(x), over));
+      return isSafe ? safeNorm2(ops, x, over) : rootOfSum(ops, ops.reduce("sum", ops.square(x), over));
     case Number.POSITIVE_INFINITY:
       return ops.reduce("max", ops.abs(x), over);
     case Number.NEGATIVE_INFINITY:
@@ -52,7 +60,7 @@ export function buildNorm(
           span,
           help: "ord is any other number, inf or -inf",
         });
-      return buildPowerNorm(ops, x, ord, over);
+      return isSafe ? safeNormP(ops, x, ord, over) : buildPowerNorm(ops, x, ord, over);
   }
 }
 
@@ -113,14 +121,16 @@ export interface NormalizeOptions<T = Value> {
   readonly axis?: number | readonly number[] | undefined;
   /** Least value of the divisor. Default 1e-12. */
   readonly eps?: NumberOrValue<T> | undefined;
+  /** The norm as `norm` takes it with `safe`. Default false. */
+  readonly safe?: boolean | undefined;
 }
 
 /** `x / max(norm(x), eps)`: rows of length 1, and rows of zeros stay zeros. torch.nn.functional.normalize. */
 export function normalize(b: GraphBuilder, x: Value, options: NormalizeOptions = {}, span?: Span): Value {
-  const { p = 2, axis = 1, eps = 1e-12 } = options;
+  const { p = 2, axis = 1, eps = 1e-12, safe } = options;
   requireFloat("normalize", x, span);
   const ops = bindOps(b, span);
-  return ops.div(x, clampMin(ops, buildNorm(ops, x, p, { axis, keepdims: true }, span), eps));
+  return ops.div(x, clampMin(ops, buildNorm(ops, x, p, { axis, keepdims: true, safe }, span), eps));
 }
 
 export interface CosineSimilarityOptions<T = Value> {

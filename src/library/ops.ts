@@ -24,7 +24,9 @@ export interface Ops {
   readonly sqrt: (x: Operand) => Value;
   readonly rsqrt: (x: Operand) => Value;
   readonly exp: (x: Operand) => Value;
+  readonly neg: (x: Operand) => Value;
   readonly abs: (x: Operand) => Value;
+  readonly min: (x: Operand, y: Operand) => Value;
   readonly max: (x: Operand, y: Operand) => Value;
   readonly where: (condition: Operand, x: Operand, y: Operand) => Value;
   readonly reduce: (fn: ReduceOp, x: Operand, options: ReduceOptions) => Value;
@@ -57,7 +59,9 @@ export function bindOps(builder: GraphBuilder, span: Span | undefined): Ops {
     sqrt: (x) => map("sqrt", x),
     rsqrt: (x) => map("rsqrt", x),
     exp: (x) => map("exp", x),
+    neg: (x) => map("neg", x),
     abs: (x) => map("abs", x),
+    min: (x, y) => map("min", x, y),
     max: (x, y) => map("max", x, y),
     where: (condition, x, y) => map("where", condition, x, y),
     reduce: (fn, x, options) => builder.reduce(fn, x, options, span),

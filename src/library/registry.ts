@@ -2,61 +2,54 @@
  * The library as a table: what a front end needs to offer its functions by name. The rows have the form of the text
  * language's `Builtins`, so the two maps can be joined.
  */
-import type { Span } from "../diagnostics/diagnostic.ts";
-import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
-import { clip, gelu, relu, sigmoid, silu, softplus } from "./activations.ts";
-import { readArguments } from "./arguments.ts";
-import type { ArgumentReader, LibraryFunction, LibraryParameter, LibraryParameterKind } from "./arguments.ts";
-import { adain, batchNorm, globalResponseNorm, groupNorm, instanceNorm } from "./channel-norm.ts";
+import type { ArgumentReader, LibraryFunction } from "./arguments.ts";
+import { batchNorm, batchNormTraining, instanceNormTraining } from "./batch-norm.ts";
+import type { TrainingNorm } from "./batch-norm.ts";
+import { adain, globalResponseNorm, groupNorm, instanceNorm } from "./channel-norm.ts";
+import { AFFINE, defineRow, EPS, readAffine, readEps } from "./define-row.ts";
+import type { Row } from "./define-row.ts";
 import { layerNorm, rmsNorm } from "./layer-norm.ts";
+import { localResponseNorm } from "./local-response-norm.ts";
 import { std, variance } from "./moments.ts";
 import { cosineSimilarity, norm, normalize, normExceptDim, pixelNorm, scaleNorm } from "./norm.ts";
-import { logSoftmax, logsumexp, softmax } from "./softmax.ts";
+import { ACTIVATIONS } from "./registry-activations.ts";
+import { logSoftmax, logsumexp, softmax, softmin } from "./softmax.ts";
+import { spectralNorm } from "./spectral-norm.ts";
 import { centeredWeightNorm, demodulate, weightNorm, weightStandardize } from "./weight-norm.ts";
 
-type Signature = Readonly<Record<string, LibraryParameterKind | `${LibraryParameterKind}?`>>;
-type Row = readonly [string, LibraryFunction];
-
-/** A question mark makes a parameter optional. */
-function defineRow(
-  name: string,
-  signature: Signature,
-  build: (b: GraphBuilder, args: ArgumentReader, span: Span | undefined) => Value,
-): Row {
-  const params = Object.entries(signature).map(([param, spec]): LibraryParameter => {
-    // What is left without the question mark is a kind, by the type of a signature.
-    const kind = spec.replace("?", "") as LibraryParameterKind;
-    return { name: param, kind, required: kind === spec };
-  });
-  return [name, { params, build: (b, args, span) => build(b, readArguments(name, args, span), span) }];
-}
-
-const readEps = (a: ArgumentReader) => ({ eps: a.operand("eps") });
 const readReduce = (a: ArgumentReader) => ({ axis: a.numbers("axis"), keepdims: a.boolean("keepdims") });
 const readVar = (a: ArgumentReader) => ({ ...readReduce(a), correction: a.number("correction") });
-const readAffine = (a: ArgumentReader) => ({
-  weight: a.optionalTensor("weight"),
-  bias: a.optionalTensor("bias"),
-  ...readEps(a),
-});
 const readTrailing = (a: ArgumentReader) => ({
   normalizedShape: a.numbers("normalizedShape"),
   ...readAffine(a),
 });
 
-const EPS = { eps: "operand?" } as const;
-const AFFINE = { weight: "operand?", bias: "operand?", eps: "operand?" } as const;
+const SAFE = { safe: "boolean?" } as const;
+const TRAINING = { runningMean: "operand?", runningVar: "operand?", ...AFFINE, momentum: "number?" } as const;
+const readTraining = (a: ArgumentReader) => ({
+  ...readAffine(a),
+  runningMean: a.optionalTensor("runningMean"),
+  runningVar: a.optionalTensor("runningVar"),
+  momentum: a.number("momentum"),
+});
+const toTuple = ({ y, runningMean, runningVar }: TrainingNorm) => [y, runningMean, runningVar];
+
 const REDUCTION = { axis: "axis?", keepdims: "boolean?" } as const;
 
 const NORMS: readonly Row[] = [
-  defineRow("norm", { x: "operand", ord: "number?", ...REDUCTION }, (b, a, span) =>
-    norm(b, a.tensor("x"), { ...readReduce(a), ord: a.number("ord") }, span),
+  defineRow("norm", { x: "operand", ord: "number?", ...REDUCTION, ...SAFE }, (b, a, span) =>
+    norm(b, a.tensor("x"), { ...readReduce(a), ord: a.number("ord"), safe: a.boolean("safe") }, span),
   ),
   defineRow("normExceptDim", { v: "operand", pow: "number?", dim: "axis?" }, (b, a, span) =>
     normExceptDim(b, a.tensor("v"), { pow: a.number("pow"), dim: a.keptAxis("dim") }, span),
   ),
-  defineRow("normalize", { x: "operand", p: "number?", axis: "axis?", ...EPS }, (b, a, span) =>
-    normalize(b, a.tensor("x"), { p: a.number("p"), axis: a.numbers("axis"), ...readEps(a) }, span),
+  defineRow("normalize", { x: "operand", p: "number?", axis: "axis?", ...EPS, ...SAFE }, (b, a, span) =>
+    normalize(
+      b,
+      a.tensor("x"),
+      { p: a.number("p"), axis: a.numbers("axis"), ...readEps(a), safe: a.boolean("safe") },
+      span,
+    ),
   ),
   defineRow("cosineSimilarity", { x: "operand", y: "operand", axis: "integer?", ...EPS }, (b, a, span) =>
     cosineSimilarity(b, a.tensor("x"), a.tensor("y"), { axis: a.number("axis"), ...readEps(a) }, span),
@@ -70,14 +63,29 @@ const NORMS: readonly Row[] = [
 ];
 
 const WEIGHT_NORMS: readonly Row[] = [
-  defineRow("weightNorm", { v: "operand", g: "operand", dim: "axis?", ...EPS }, (b, a, span) =>
-    weightNorm(b, a.tensor("v"), a.tensor("g"), { dim: a.keptAxis("dim"), ...readEps(a) }, span),
+  defineRow("weightNorm", { v: "operand", g: "operand", dim: "axis?", ...EPS, ...SAFE }, (b, a, span) =>
+    weightNorm(
+      b,
+      a.tensor("v"),
+      a.tensor("g"),
+      { dim: a.keptAxis("dim"), ...readEps(a), safe: a.boolean("safe") },
+      span,
+    ),
   ),
   defineRow("centeredWeightNorm", { v: "operand", g: "operand", ...EPS }, (b, a, span) =>
     centeredWeightNorm(b, a.tensor("v"), a.tensor("g"), readEps(a), span),
   ),
   defineRow("weightStandardize", { w: "operand", gain: "operand?", ...EPS }, (b, a, span) =>
     weightStandardize(b, a.tensor("w"), { gain: a.optionalTensor("gain"), ...readEps(a) }, span),
+  ),
+  defineRow(
+    "spectralNorm",
+    { w: "operand", u: "operand", v: "operand", dim: "integer?", nPowerIterations: "integer?", ...EPS },
+    (b, a, span) => {
+      const options = { dim: a.number("dim"), nPowerIterations: a.number("nPowerIterations"), ...readEps(a) };
+      const { y, sigma, u, v } = spectralNorm(b, a.tensor("w"), a.tensor("u"), a.tensor("v"), options, span);
+      return [y, sigma, u, v];
+    },
   ),
   defineRow("demodulate", { w: "operand", s: "operand", ...EPS }, (b, a, span) =>
     demodulate(b, a.tensor("w"), a.tensor("s"), readEps(a), span),
@@ -87,6 +95,9 @@ const WEIGHT_NORMS: readonly Row[] = [
 const REDUCTIONS: readonly Row[] = [
   defineRow("softmax", { x: "operand", axis: "axis?" }, (b, a, span) =>
     softmax(b, a.tensor("x"), { axis: a.numbers("axis") }, span),
+  ),
+  defineRow("softmin", { x: "operand", axis: "axis?" }, (b, a, span) =>
+    softmin(b, a.tensor("x"), { axis: a.numbers("axis") }, span),
   ),
   defineRow("logSoftmax", { x: "operand", axis: "axis?" }, (b, a, span) =>
     logSoftmax(b, a.tensor("x"), { axis: a.numbers("axis") }, span),
@@ -122,28 +133,34 @@ const LAYERS: readonly Row[] = [
     (b, a, span) =>
       batchNorm(b, a.tensor("x"), a.tensor("runningMean"), a.tensor("runningVar"), readAffine(a), span),
   ),
+  defineRow("batchNormTraining", { x: "operand", ...TRAINING }, (b, a, span) =>
+    toTuple(batchNormTraining(b, a.tensor("x"), readTraining(a), span)),
+  ),
+  defineRow("instanceNormTraining", { x: "operand", ...TRAINING }, (b, a, span) =>
+    toTuple(instanceNormTraining(b, a.tensor("x"), readTraining(a), span)),
+  ),
+  defineRow(
+    "localResponseNorm",
+    { x: "operand", size: "integer", alpha: "operand?", beta: "operand?", k: "operand?" },
+    (b, a, span) =>
+      localResponseNorm(
+        b,
+        a.tensor("x"),
+        // As for numGroups: a front end sees to it that the size is there.
+        {
+          size: a.number("size") ?? 0,
+          alpha: a.operand("alpha"),
+          beta: a.operand("beta"),
+          k: a.operand("k"),
+        },
+        span,
+      ),
+  ),
   defineRow("globalResponseNorm", { x: "operand", gamma: "operand", beta: "operand", ...EPS }, (b, a, span) =>
     globalResponseNorm(b, a.tensor("x"), a.tensor("gamma"), a.tensor("beta"), readEps(a), span),
   ),
   defineRow("adain", { x: "operand", gamma: "operand", beta: "operand", ...EPS }, (b, a, span) =>
     adain(b, a.tensor("x"), a.tensor("gamma"), a.tensor("beta"), readEps(a), span),
-  ),
-];
-
-const ACTIVATIONS: readonly Row[] = [
-  defineRow("relu", { x: "operand" }, (b, a, span) => relu(b, a.tensor("x"), {}, span)),
-  defineRow("sigmoid", { x: "operand" }, (b, a, span) => sigmoid(b, a.tensor("x"), {}, span)),
-  defineRow("silu", { x: "operand" }, (b, a, span) => silu(b, a.tensor("x"), {}, span)),
-  defineRow("gelu", { x: "operand" }, (b, a, span) => gelu(b, a.tensor("x"), {}, span)),
-  // The text language has no strings, so the approximation is a function of its own there.
-  defineRow("geluTanh", { x: "operand" }, (b, a, span) =>
-    gelu(b, a.tensor("x"), { approximate: "tanh" }, span),
-  ),
-  defineRow("softplus", { x: "operand", beta: "operand?" }, (b, a, span) =>
-    softplus(b, a.tensor("x"), { beta: a.operand("beta") }, span),
-  ),
-  defineRow("clip", { x: "operand", min: "operand?", max: "operand?" }, (b, a, span) =>
-    clip(b, a.tensor("x"), { min: a.operand("min"), max: a.operand("max") }, span),
   ),
 ];
 

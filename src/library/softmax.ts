@@ -39,6 +39,10 @@ export function logSoftmax(b: GraphBuilder, x: Value, options: SoftmaxOptions = 
   return ops.sub(shifted, ops.map("log", ops.reduce("sum", ops.exp(shifted), over)));
 }
 
+/** `softmax(-x)`: the least element gets the most. torch.nn.functional.softmin. */
+export const softmin = (b: GraphBuilder, x: Value, options: SoftmaxOptions = {}, span?: Span): Value =>
+  softmax(b, bindOps(b, span).neg(x), options, span);
+
 function checkSoftmax(
   name: string,
   x: Value,

@@ -7,6 +7,7 @@ import { printType } from "../ir/dtype.ts";
 import type { TensorType } from "../ir/dtype.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
 import { resolveKeptAxis } from "./kept-axis.ts";
+import { buildNorm } from "./norm.ts";
 import { populationVariance } from "./moments.ts";
 import { addEps, axesExcept, bindOps, requireFloat, requireRank, rootOfSum } from "./ops.ts";
 import type { NumberOrValue, Ops } from "./ops.ts";
@@ -19,6 +20,8 @@ export interface WeightNormOptions<T = Value> {
   readonly dim?: number | null | undefined;
   /** Added to the norm. Default 0, as in PyTorch: a row of zeros gives NaN. MLX code often adds 1e-7. */
   readonly eps?: NumberOrValue<T> | undefined;
+  /** The norm as `norm` takes it with `safe`: rows near 1e30 and 1e-30 keep their direction. Default false. */
+  readonly safe?: boolean | undefined;
 }
 
 /**
@@ -33,14 +36,18 @@ export function weightNorm(
   options: WeightNormOptions = {},
   span?: Span,
 ): Value {
-  const { dim = 0, eps = 0 } = options;
+  const { dim = 0, eps = 0, safe } = options;
   requireFloat("weightNorm", v, span);
   requireFloat("weightNorm", g, span);
   const kept = resolveKeptAxis("weightNorm", v.type, dim, span);
   checkGain("weightNorm", v.type, g.type, kept, span);
   const ops = bindOps(b, span);
   const axis = kept === null ? undefined : axesExcept(v.type.shape.length, kept);
-  return ops.mul(v, ops.div(g, addEps(ops, buildDivisor(ops, v, axis, eps), eps)));
+  const n =
+    safe === true
+      ? buildNorm(ops, v, 2, { axis, keepdims: true, safe }, span)
+      : buildDivisor(ops, v, axis, eps);
+  return ops.mul(v, ops.div(g, addEps(ops, n, eps)));
 }
 
 /**

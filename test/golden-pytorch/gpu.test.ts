@@ -10,6 +10,7 @@ import type { DeviceProfile } from "../../src/ir/profile.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
 import { describeGpu } from "../support/gpu.ts";
+import { toNumbers, toTensorData } from "../support/host-values.ts";
 import { GOLDEN_GROUPS, testConformance } from "./conformance.ts";
 import type { BackendOutput } from "./conformance.ts";
 
@@ -35,7 +36,7 @@ describeGpu("compiled for WebGPU", () => {
   const groups = Object.keys(GOLDEN_GROUPS).filter((group) => group !== "norm");
   const hardware = {
     name: `WebGPU, scheduled as for ${HARDWARE}`,
-    run: (graph: Graph, inputs: ReadonlyMap<string, Float32Array>) =>
+    run: (graph: Graph, inputs: ReadonlyMap<string, ArrayLike<number>>) =>
       runOnDevice(device(), scheduleAsHardware(device().profile), graph, inputs),
   };
   testConformance(hardware, groups);
@@ -56,18 +57,19 @@ async function runOnDevice(
   device: Device,
   profile: DeviceProfile,
   graph: Graph,
-  inputs: ReadonlyMap<string, Float32Array>,
+  inputs: ReadonlyMap<string, ArrayLike<number>>,
 ): Promise<ReadonlyMap<string, BackendOutput>> {
   const { plan } = compileGraph(graph, { profile, check: true });
   const program = device.load({ plan });
-  const tensors = plan.inputs.map(({ name, shape }) =>
-    device.tensor(inputs.get(name) ?? new Float32Array(), shape),
+  const tensors = plan.inputs.map(({ name, shape, dtype }) =>
+    device.tensor(toTensorData(dtype, inputs.get(name) ?? []), shape, { dtype }),
   );
   const results = program.run(tensors);
   const outputs = new Map<string, BackendOutput>();
   for (const [i, result] of results.entries()) {
-    const values = Float64Array.from(await result.read(), Number);
-    outputs.set(plan.outputs[i]?.name ?? "", { shape: result.shape, values });
+    const { dtype, shape } = result;
+    const values = toNumbers(dtype, await result.read());
+    outputs.set(plan.outputs[i]?.name ?? "", { dtype, shape, values });
   }
   for (const tensor of [...tensors, ...results]) tensor.dispose();
   return outputs;

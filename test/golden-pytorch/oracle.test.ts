@@ -12,7 +12,7 @@ const oracle: Backend = {
       new Map(
         [...interpretGraph(graph, inputs)].map(([name, { type, values }]) => [
           name,
-          { shape: type.shape, values },
+          { dtype: type.dtype, shape: type.shape, values },
         ]),
       ),
     ),
@@ -20,8 +20,8 @@ const oracle: Backend = {
 
 testConformance(oracle);
 
-const truth = { shape: [3], values: Float64Array.of(1, Number.NaN, Number.NEGATIVE_INFINITY) };
-const output = { name: "y", truth, tolerance: { l2: 1e-6, max: 1e-6 } };
+const truth = Float64Array.of(1, Number.NaN, Number.NEGATIVE_INFINITY);
+const output = { name: "y", shape: [3], truth, tolerance: { l2: 1e-6, max: 1e-6 } };
 const compare = (...values: readonly number[]): number =>
   compareGolden(output, { shape: [3], values }).length;
 

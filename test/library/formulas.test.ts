@@ -6,46 +6,18 @@ import { describe, expect, test } from "vitest";
 import { createGraphBuilder } from "../../src/ir/graph-builder.ts";
 import type { GraphBuilder, Value } from "../../src/ir/graph-builder.ts";
 import { interpretGraph } from "../../src/ir/interpret-graph.ts";
-import { verifyGraph } from "../../src/ir/verify-graph.ts";
-import { clip, gelu, relu, sigmoid, silu, softplus } from "../../src/library/activations.ts";
-import { batchNorm, groupNorm, instanceNorm } from "../../src/library/channel-norm.ts";
+import { gelu, sigmoid, silu, softplus } from "../../src/library/activations.ts";
+import { batchNorm } from "../../src/library/batch-norm.ts";
+import { groupNorm, instanceNorm } from "../../src/library/channel-norm.ts";
 import { layerNorm, rmsNorm } from "../../src/library/layer-norm.ts";
 import { std, variance } from "../../src/library/moments.ts";
 import { cosineSimilarity, norm, normalize } from "../../src/library/norm.ts";
+import { clip, relu } from "../../src/library/piecewise-activations.ts";
 import { logSoftmax, logsumexp, softmax } from "../../src/library/softmax.ts";
 import { weightNorm } from "../../src/library/weight-norm.ts";
-
-type Data = readonly number[] | readonly (readonly number[])[];
+import { evaluate, expectClose } from "./evaluate.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
-
-function shapeOf(data: Data): readonly number[] {
-  const [first] = data;
-  return typeof first === "object" ? [data.length, first.length] : [data.length];
-}
-
-/** Builds a graph over tensors of the data and evaluates it in float64 (results rounded to f32). */
-function evaluate(
-  data: readonly Data[],
-  build: (b: GraphBuilder, ...xs: Value[]) => Value,
-): readonly number[] {
-  const builder = createGraphBuilder("test");
-  const params = data.map((d, i) => builder.param(`x${i}`, { dtype: "f32", shape: shapeOf(d) }));
-  const graph = builder.finish([{ name: "y", value: build(builder, ...params) }]);
-  expect(verifyGraph(graph)).toEqual([]);
-  const inputs = new Map(data.map((d, i) => [`x${i}`, d.flat()]));
-  return [...(interpretGraph(graph, inputs).get("y")?.values ?? [])];
-}
-
-function expectClose(actual: readonly number[], expected: readonly number[], relative = 1e-6): void {
-  expect(actual).toHaveLength(expected.length);
-  expected.forEach((want, i) => {
-    const got = actual[i] ?? nan;
-    if (Number.isFinite(want))
-      expect(Math.abs(got - want)).toBeLessThanOrEqual(relative * Math.max(1, Math.abs(want)));
-    else expect(got).toBe(want);
-  });
-}
 
 describe("norm", () => {
   const x = [

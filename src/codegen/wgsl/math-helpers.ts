@@ -57,10 +57,13 @@ const powerLoop = (d: HelperDialect): readonly string[] => [
 ];
 
 export const MATH_HELPERS = {
+  // SwiftShader's exp and exp2 of nan are infinity: a softmax would hide the nan of its row.
+  exp: unary(["is_nan"], (d) => [`return select(exp(x), x, ${d.call("is_nan", "x")});`]),
+  exp2: unary(["is_nan"], (d) => [`return select(exp2(x), x, ${d.call("is_nan", "x")});`]),
   // exp's error of a few ulp of e^x is a few ulp of e^x - 1 once that is not small; near 0 a series takes over.
-  expm1: unary([], (d) => [
+  expm1: unary(["exp"], (d) => [
     `let series = x * ${polynomial(d, "x", EXPM1_SERIES)};`,
-    `return select(exp(x) - ${d.c(1)}, series, abs(x) < ${d.c(0.5)});`,
+    `return select(${d.call("exp", "x")} - ${d.c(1)}, series, abs(x) < ${d.c(0.5)});`,
   ]),
   // SwiftShader gives finite numbers for log of nan, negative numbers and 0.
   log: unary(["is_nan", "is_inf", "nan", "inf"], (d) => guardLogarithm(d, "log")),
@@ -74,15 +77,15 @@ export const MATH_HELPERS = {
     `return select(${d.call("log", `${d.c(1)} + x`)}, series, abs(x) < ${d.c(0.5)});`,
   ]),
   // e^(x/2) squared: e^x alone would overflow a little too early.
-  sinh: unary([], (d) => [
+  sinh: unary(["exp"], (d) => [
     `let magnitude = abs(x);`,
-    `let half = exp(${d.c(0.5)} * magnitude);`,
+    `let half = ${d.call("exp", `${d.c(0.5)} * magnitude`)};`,
     `let large = sign(x) * ((${d.c(0.5)} * half) * half - (${d.c(0.5)} / half) / half);`,
     `let x2 = x * x;`,
     `return select(large, x * ${polynomial(d, "x2", SINH_SERIES)}, magnitude < ${d.c(1)});`,
   ]),
-  cosh: unary([], (d) => [
-    `let half = exp(${d.c(0.5)} * abs(x));`,
+  cosh: unary(["exp"], (d) => [
+    `let half = ${d.call("exp", `${d.c(0.5)} * abs(x)`)};`,
     `return (${d.c(0.5)} * half) * half + (${d.c(0.5)} / half) / half;`,
   ]),
   // The clamp keeps infinity over infinity away (tanh is 1 from 9.1 on) but may lose a nan.

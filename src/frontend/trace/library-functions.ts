@@ -2,32 +2,24 @@
  * The library of norms for traced functions: the functions of src/library, with traced tensors for values. What each
  * computes, its defaults and its source stand there.
  */
-import * as activations from "../../library/activations.ts";
+import * as batch from "../../library/batch-norm.ts";
 import * as channel from "../../library/channel-norm.ts";
 import * as layer from "../../library/layer-norm.ts";
+import { localResponseNorm as buildLocalResponseNorm } from "../../library/local-response-norm.ts";
+import type { LocalResponseNormOptions } from "../../library/local-response-norm.ts";
 import * as moments from "../../library/moments.ts";
 import * as norms from "../../library/norm.ts";
 import * as rows from "../../library/softmax.ts";
+import * as spectral from "../../library/spectral-norm.ts";
+import type { ChannelNormOptions } from "../../library/per-channel.ts";
 import * as weights from "../../library/weight-norm.ts";
-import type { ReduceOptions, Value } from "../../ir/graph-builder.ts";
-import { TracedTensor, traceOp } from "./traced-tensor.ts";
-import type { TraceCall } from "./traced-tensor.ts";
+import type { ReduceOptions } from "../../ir/graph-builder.ts";
+import { lowerOptions } from "./lower-options.ts";
+import { traceSeveral } from "./trace-several.ts";
+import { traceOp } from "./traced-tensor.ts";
+import type { TracedTensor } from "./traced-tensor.ts";
 
 type T = TracedTensor;
-
-/** Options with the values of traced tensors in their place. */
-type LoweredOption<V> = V extends TracedTensor ? Value : V;
-type LoweredOptions<O> = { readonly [K in keyof O]: LoweredOption<O[K]> };
-
-function lowerOptions<O extends object>(options: O, call: TraceCall): LoweredOptions<O> {
-  const entries: readonly (readonly [string, unknown])[] = Object.entries(options);
-  const lowered = entries.map(([key, value]) => [
-    key,
-    value instanceof TracedTensor ? call.value(value) : value,
-  ]);
-  // Object.fromEntries forgets keys and their types; both are those of `options`.
-  return Object.fromEntries(lowered) as LoweredOptions<O>;
-}
 
 export const norm = (x: T, options: norms.NormOptions = {}): T =>
   traceOp("norm", [x], (c) => norms.norm(c.builder, c.value(x), lowerOptions(options, c), c.span));
@@ -76,6 +68,9 @@ export const demodulate = (w: T, s: T, options: weights.DemodulateOptions<T> = {
 export const softmax = (x: T, options: rows.SoftmaxOptions = {}): T =>
   traceOp("softmax", [x], (c) => rows.softmax(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
+export const softmin = (x: T, options: rows.SoftmaxOptions = {}): T =>
+  traceOp("softmin", [x], (c) => rows.softmin(c.builder, c.value(x), lowerOptions(options, c), c.span));
+
 export const logSoftmax = (x: T, options: rows.SoftmaxOptions = {}): T =>
   traceOp("logSoftmax", [x], (c) => rows.logSoftmax(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
@@ -99,19 +94,14 @@ export const groupNorm = (x: T, options: channel.GroupNormOptions<T>): T =>
     channel.groupNorm(c.builder, c.value(x), lowerOptions(options, c), c.span),
   );
 
-export const instanceNorm = (x: T, options: channel.ChannelNormOptions<T> = {}): T =>
+export const instanceNorm = (x: T, options: ChannelNormOptions<T> = {}): T =>
   traceOp("instanceNorm", [x], (c) =>
     channel.instanceNorm(c.builder, c.value(x), lowerOptions(options, c), c.span),
   );
 
-export const batchNorm = (
-  x: T,
-  runningMean: T,
-  runningVar: T,
-  options: channel.ChannelNormOptions<T> = {},
-): T =>
+export const batchNorm = (x: T, runningMean: T, runningVar: T, options: ChannelNormOptions<T> = {}): T =>
   traceOp("batchNorm", [x, runningMean, runningVar], (c) =>
-    channel.batchNorm(
+    batch.batchNorm(
       c.builder,
       c.value(x),
       c.value(runningMean),
@@ -119,6 +109,34 @@ export const batchNorm = (
       lowerOptions(options, c),
       c.span,
     ),
+  );
+
+export const batchNormTraining = (x: T, options: batch.TrainingNormOptions<T> = {}): batch.TrainingNorm<T> =>
+  traceSeveral("batchNormTraining", [x], (c) =>
+    batch.batchNormTraining(c.builder, c.value(x), lowerOptions(options, c), c.span),
+  );
+
+export const instanceNormTraining = (
+  x: T,
+  options: batch.TrainingNormOptions<T> = {},
+): batch.TrainingNorm<T> =>
+  traceSeveral("instanceNormTraining", [x], (c) =>
+    batch.instanceNormTraining(c.builder, c.value(x), lowerOptions(options, c), c.span),
+  );
+
+export const localResponseNorm = (x: T, options: LocalResponseNormOptions<T>): T =>
+  traceOp("localResponseNorm", [x], (c) =>
+    buildLocalResponseNorm(c.builder, c.value(x), lowerOptions(options, c), c.span),
+  );
+
+export const spectralNorm = (
+  w: T,
+  u: T,
+  v: T,
+  options: spectral.SpectralNormOptions<T> = {},
+): spectral.SpectralNorm<T> =>
+  traceSeveral("spectralNorm", [w, u, v], (c) =>
+    spectral.spectralNorm(c.builder, c.value(w), c.value(u), c.value(v), lowerOptions(options, c), c.span),
   );
 
 export const globalResponseNorm = (
@@ -142,25 +160,5 @@ export const adain = (x: T, gamma: T, beta: T, options: channel.AdainOptions<T> 
   traceOp("adain", [x, gamma, beta], (c) =>
     channel.adain(c.builder, c.value(x), c.value(gamma), c.value(beta), lowerOptions(options, c), c.span),
   );
-
-export const relu = (x: T): T =>
-  traceOp("relu", [x], (c) => activations.relu(c.builder, c.value(x), {}, c.span));
-
-export const sigmoid = (x: T): T =>
-  traceOp("sigmoid", [x], (c) => activations.sigmoid(c.builder, c.value(x), {}, c.span));
-
-export const silu = (x: T): T =>
-  traceOp("silu", [x], (c) => activations.silu(c.builder, c.value(x), {}, c.span));
-
-export const gelu = (x: T, options: activations.GeluOptions = {}): T =>
-  traceOp("gelu", [x], (c) => activations.gelu(c.builder, c.value(x), lowerOptions(options, c), c.span));
-
-export const softplus = (x: T, options: activations.SoftplusOptions<T> = {}): T =>
-  traceOp("softplus", [x], (c) =>
-    activations.softplus(c.builder, c.value(x), lowerOptions(options, c), c.span),
-  );
-
-export const clip = (x: T, options: activations.ClipOptions<T> = {}): T =>
-  traceOp("clip", [x], (c) => activations.clip(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
 export { variance as var };

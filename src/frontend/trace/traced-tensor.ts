@@ -351,6 +351,15 @@ export function traceOp(
   operands: readonly TracedOperand[],
   build: (call: TraceCall) => Value,
 ): TracedTensor {
+  const { scope, call } = openCall(op, operands);
+  return new TracedTensor(scope, build(call));
+}
+
+/** The trace of the operands, ready to take the nodes of one call. */
+export function openCall(
+  op: string,
+  operands: readonly TracedOperand[],
+): { readonly scope: TraceScope; readonly call: TraceCall } {
   const first = operands.find((operand) => operand instanceof TracedTensor);
   if (first === undefined)
     return fail("wrong-argument", `${op} is called without a traced tensor`, {
@@ -369,5 +378,5 @@ export function traceOp(
   const operand = (given: TracedOperand): Operand =>
     typeof given === "number" || typeof given === "boolean" ? given : value(given);
   operands.forEach(operand);
-  return new TracedTensor(scope, build({ builder: scope.builder, span, value, operand }));
+  return { scope, call: { builder: scope.builder, span, value, operand } };
 }

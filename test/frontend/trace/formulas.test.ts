@@ -4,13 +4,8 @@
  */
 import { expect, test } from "vitest";
 import { scalar } from "../../../src/frontend/trace/arguments.ts";
-import {
-  gelu,
-  layerNorm,
-  rmsNorm,
-  softmax,
-  weightNorm,
-} from "../../../src/frontend/trace/library-functions.ts";
+import { gelu } from "../../../src/frontend/trace/activation-functions.ts";
+import { layerNorm, rmsNorm, softmax, weightNorm } from "../../../src/frontend/trace/library-functions.ts";
 import { f16, f32, trace } from "../../../src/frontend/trace/trace.ts";
 import type { TraceResult } from "../../../src/frontend/trace/trace.ts";
 import type { TracedTensor } from "../../../src/frontend/trace/traced-tensor.ts";
