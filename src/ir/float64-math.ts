@@ -16,6 +16,12 @@ export function pow(x: number, y: number): number {
   return Math.pow(x, y);
 }
 
+/** What is left of x after the greatest multiple of y that leaves the sign of y, as in Python: remainder(-1, 3) is 2. */
+export function remainder(x: number, y: number): number {
+  const rest = x % y;
+  return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest;
+}
+
 const SERIES_LIMIT = 2.5;
 const SATURATION_LIMIT = 6; // 1 - erf(6) is 2e-17, below half an ulp of 1 in float64
 const FRACTION_DEPTH = 60; // the continued fraction gains more than a bit per level from SERIES_LIMIT on

@@ -7,13 +7,14 @@
  * pow are lowered to formulas of ours, which have to keep what stands here; it is meant to be within reach of careful f32
  * code (a polynomial near 0, an exponential or logarithm elsewhere).
  */
+import * as division from "./division-models.ts";
 import { isInteger } from "./dtype.ts";
 import type { DType } from "./dtype.ts";
 import * as model from "./error-models.ts";
 import type { ErrorModel } from "./error-models.ts";
 import * as by from "./error-propagation.ts";
 import type { BinaryPropagation, BoxPredicate, UnaryPropagation } from "./error-propagation.ts";
-import { erf, pow, roundHalfEven } from "./float64-math.ts";
+import { erf, pow, remainder, roundHalfEven } from "./float64-math.ts";
 
 /** "float": integers and bools are promoted to f32 first. "numeric": floats and integers. "any": bool too. */
 export type OperandClass = "float" | "numeric" | "bool" | "any";
@@ -170,6 +171,29 @@ export const SCALAR_OPS = {
     evaluate: (x: number, y: number) => x / y,
   },
   pow: { ...numeric2, traits: [], error: model.POWER, jumpsInside: by.powerJumpsInside, evaluate: pow },
+  // x / y without its fraction. Integers by 0, here and in the next two: what WGSL gives, x and remainders of 0.
+  quotient: {
+    ...numeric2,
+    traits: [],
+    error: division.TRUNCATED_QUOTIENT,
+    jumpsInside: division.truncationJumps,
+    evaluate: (x: number, y: number) => Math.trunc(x / y),
+  },
+  // What is left of x: `fmod` has the sign of x, `remainder` that of y, as in PyTorch.
+  fmod: {
+    ...numeric2,
+    traits: [],
+    error: division.REMAINDER,
+    jumpsInside: division.truncationJumps,
+    evaluate: (x: number, y: number) => x % y,
+  },
+  remainder: {
+    ...numeric2,
+    traits: [],
+    error: division.REMAINDER,
+    jumpsInside: division.floorJumps,
+    evaluate: remainder,
+  },
   max: {
     ...numeric2,
     traits: lattice,
@@ -260,13 +284,20 @@ function powInteger(x: number, y: number): number {
   return result;
 }
 
+const INTEGER_MEANINGS: Readonly<Partial<Record<ScalarOp, (x: number, y: number) => number>>> = {
+  mul: Math.imul,
+  pow: powInteger,
+  quotient: (x, y) => (y === 0 ? x : Math.trunc(x / y)),
+  fmod: (x, y) => (y === 0 ? 0 : x % y),
+  remainder: (x, y) => (y === 0 ? 0 : remainder(x, y)),
+};
+
 /**
- * The op's meaning on two operands of an integer dtype, before wrapping: a 32 by 32 bit product needs 64 bits, more
- * than float64 has.
+ * The op's meaning on two operands of an integer dtype, before wrapping, where it is another than that of floats: a 32 by
+ * 32 bit product needs 64 bits, more than float64 has, and a quotient by 0 is no infinity.
  */
-export function integerMeaning(fn: ScalarOp): ((x: number, y: number) => number) | undefined {
-  return fn === "mul" ? Math.imul : fn === "pow" ? powInteger : undefined;
-}
+export const integerMeaning = (fn: ScalarOp): ((x: number, y: number) => number) | undefined =>
+  INTEGER_MEANINGS[fn];
 
 /**
  * The op's value at a point, for operands of this dtype (of `where`: the dtype of the two choices). Float results are

@@ -50,6 +50,9 @@ const POINTS: Readonly<Record<ScalarOp, readonly (readonly number[])[]>> = {
   pow: [[2, 0.5, 1.4142135623730951], [-2, 3, -8], [-8, 1 / 3, nan], [nan, 0, 1], [1, nan, 1], [1, inf, 1], [-1, inf, 1], [0, -1, inf], [0, 2, 0]],
   max: [[1, 2, 2], [nan, 1, nan], [1, nan, nan], [-inf, inf, inf]],
   min: [[1, 2, 1], [nan, 1, nan], [-inf, inf, -inf]],
+  quotient: [[7, 2, 3], [-7, 2, -3], [7, -2, -3], [1, 0, inf], [0, 0, nan]],
+  fmod: [[-7, 3, -1], [7, -3, 1], [7, 7, 0], [5, inf, 5], [inf, 2, nan], [1, 0, nan]],
+  remainder: [[-7, 3, 2], [7, -3, -2], [7, 7, 0], [-1, inf, inf], [1, 0, nan]],
   atan2: [[1, -1, 2.356194490192345], [0, 1, 0], [nan, 1, nan]],
   eq: [[1, 1, 1], [nan, nan, 0], [0, -0, 1]],
   ne: [[1, 1, 0], [nan, nan, 1]],
@@ -106,7 +109,7 @@ describe("meaning", () => {
   });
 
   test("names", () => {
-    expect(SCALAR_OP_NAMES.length).toBe(50);
+    expect(SCALAR_OP_NAMES.length).toBe(53);
     expect(isScalarOp("rsqrt")).toBe(true);
     expect(isScalarOp("toString")).toBe(false);
     expect(isScalarOp("Add")).toBe(false);

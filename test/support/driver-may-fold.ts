@@ -24,9 +24,10 @@ export const driverMayMergeConstants = (graph: Graph): boolean =>
 const floatMaps = (graph: Graph): readonly MapNode[] =>
   graph.nodes.filter((node): node is MapNode => node.op === "map" && isFloat(node.type.dtype));
 
-/** x * 0, 0 / x */
+/** x * 0, 0 / x, and a quotient's division */
 const hasZeroFactor = (graph: Graph, node: MapNode): boolean =>
-  (node.fn === "mul" || node.fn === "div") && node.args.some((arg) => isZero(graph, arg));
+  (node.fn === "mul" || node.fn === "div" || node.fn === "quotient") &&
+  node.args.some((arg) => isZero(graph, arg));
 
 /** The node that a chain of views shows, or of sums with zero: the same numbers, maybe fewer, more often or elsewhere. */
 function source(graph: Graph, id: NodeId): NodeId {
@@ -78,7 +79,7 @@ interface TreeFacts {
 /** The tree of sums (or of products) that ends in `root`; undefined for other ops. */
 function treeAt(graph: Graph, root: MapNode): TreeFacts | undefined {
   const sums = root.fn === "add" || root.fn === "sub";
-  if (!sums && root.fn !== "mul" && root.fn !== "div") return undefined;
+  if (!sums && root.fn !== "mul" && root.fn !== "div" && root.fn !== "quotient") return undefined;
   const inverse = sums ? "sub" : "div";
   const through: readonly MapNode["fn"][] = [sums ? "add" : "mul", inverse, "neg"];
   const seen: readonly [Set<NodeId>, Set<NodeId>] = [new Set(), new Set()];
@@ -86,7 +87,8 @@ function treeAt(graph: Graph, root: MapNode): TreeFacts | undefined {
   const push = (node: MapNode, side: 0 | 1): void => {
     const other = side === 0 ? 1 : 0;
     node.args.forEach((id, i) => {
-      const isInverse = (node.fn === inverse && i === 1) || (sums && node.fn === "neg");
+      const divides = node.fn === inverse || node.fn === "quotient"; // only a root is one
+      const isInverse = (divides && i === 1) || (sums && node.fn === "neg");
       pending.push({ id, side: isInverse ? other : side });
     });
   };

@@ -86,8 +86,29 @@ const FLOAT_OPS: readonly ScalarOp[] = [
   "isfinite",
 ];
 const INTEGER_OPS: readonly ScalarOp[] = ["neg", "abs", "sign"];
-const FLOAT_PAIRS: readonly ScalarOp[] = ["add", "sub", "mul", "div", "max", "min", "pow", "atan2"];
-const INTEGER_PAIRS: readonly ScalarOp[] = ["add", "sub", "mul", "max", "min"];
+const FLOAT_PAIRS: readonly ScalarOp[] = [
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "max",
+  "min",
+  "pow",
+  "atan2",
+  "quotient",
+  "fmod",
+  "remainder",
+];
+const INTEGER_PAIRS: readonly ScalarOp[] = [
+  "add",
+  "sub",
+  "mul",
+  "max",
+  "min",
+  "quotient",
+  "fmod",
+  "remainder",
+];
 const BOOL_PAIRS: readonly ScalarOp[] = ["and", "or", "xor"];
 const POSITIONS: readonly ReduceOp[] = ["argmax", "argmin", "argmax_last", "argmin_last"];
 const COMPARISONS: readonly ScalarOp[] = ["lt", "eq", "ne", "le", "gt", "ge"];

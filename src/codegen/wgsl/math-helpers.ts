@@ -56,6 +56,14 @@ const powerLoop = (d: HelperDialect): readonly string[] => [
   `}`,
 ];
 
+const wholeDivision = (scalar: "i" | "u", body: readonly string[]) =>
+  ({
+    uses: [],
+    parameters: (d: HelperDialect) => `x: ${d[scalar]}, y: ${d[scalar]}`,
+    result: (d: HelperDialect) => d[scalar],
+    body: () => body,
+  }) as const satisfies Helper;
+
 export const MATH_HELPERS = {
   // SwiftShader's exp and exp2 of nan are infinity: a softmax would hide the nan of its row.
   exp: unary(["is_nan"], (d) => [`return select(exp(x), x, ${d.call("is_nan", "x")});`]),
@@ -147,6 +155,48 @@ export const MATH_HELPERS = {
       `let invalid = undefined_power | ${d.call("is_nan", "x")} | ${d.call("is_nan", "y")};`,
       `let result = select(signed, ${d.call("nan")}, invalid);`,
       `return select(result, ${d.c(1)}, (y == ${d.c(0)}) | (x == ${d.c(1)}));`,
+    ],
+  },
+  // The quotient is off by one at most; a result that it took beyond [0, |y|) is brought back.
+  fmod: {
+    uses: ["is_nan", "is_inf", "nan"],
+    parameters: (d: HelperDialect) => `x: ${d.f}, y: ${d.f}`,
+    result: (d: HelperDialect) => d.f,
+    body: (d: HelperDialect) => [
+      `let a = abs(x);`,
+      `let b = abs(y);`,
+      `let rest = a - trunc(a / b) * b;`,
+      `let raised = select(rest, rest + b, rest < ${d.c(0)});`,
+      `let inside = select(raised, raised - b, raised >= b);`,
+      `let magnitude = select(inside, a, a < b);`,
+      `let signed = select(magnitude, -magnitude, x < ${d.c(0)});`,
+      `let is_nan = ${d.call("is_nan", "x")} | ${d.call("is_nan", "y")};`,
+      `return select(signed, ${d.call("nan")}, is_nan | ${d.call("is_inf", "x")} | (b == ${d.c(0)}));`,
+    ],
+  },
+  remainder: {
+    uses: ["fmod"],
+    parameters: (d: HelperDialect) => `x: ${d.f}, y: ${d.f}`,
+    result: (d: HelperDialect) => d.f,
+    body: (d: HelperDialect) => [
+      `let rest = ${d.call("fmod", "x", "y")};`,
+      `let opposite = ((rest < ${d.c(0)}) & (y > ${d.c(0)})) | ((rest > ${d.c(0)}) & (y < ${d.c(0)}));`,
+      `return select(rest, rest + y, opposite);`,
+    ],
+  },
+  // Functions, since a literal divisor of 0 would not compile.
+  quotient_u32: wholeDivision("u", ["return x / y;"]),
+  quotient_i32: wholeDivision("i", ["return x / y;"]),
+  fmod_u32: wholeDivision("u", ["return x % y;"]),
+  fmod_i32: wholeDivision("i", ["return x % y;"]),
+  remainder_i32: {
+    uses: [],
+    parameters: (d: HelperDialect) => `x: ${d.i}, y: ${d.i}`,
+    result: (d: HelperDialect) => d.i,
+    body: (d: HelperDialect) => [
+      `let rest = x % y;`,
+      `let opposite = ((rest < ${d.i}(0i)) & (y > ${d.i}(0i))) | ((rest > ${d.i}(0i)) & (y < ${d.i}(0i)));`,
+      `return select(rest, rest + y, opposite);`,
     ],
   },
   pow_u32: {

@@ -94,6 +94,18 @@ const SPELLINGS: Record<ScalarOp, Spelling> = {
   div: infix("/"),
   pow: ({ operand, call }, a, b) =>
     call(operand.scalar === "u32" ? "pow_u32" : operand.scalar === "i32" ? "pow_i32" : "pow", a, b),
+  quotient: ({ operand, call }, a, b) =>
+    operand.scalar === "f32"
+      ? `trunc(${a} / ${b})`
+      : call(operand.scalar === "u32" ? "quotient_u32" : "quotient_i32", a, b),
+  fmod: ({ operand, call }, a, b) =>
+    call(operand.scalar === "u32" ? "fmod_u32" : operand.scalar === "i32" ? "fmod_i32" : "fmod", a, b),
+  remainder: ({ operand, call }, a, b) =>
+    call(
+      operand.scalar === "u32" ? "fmod_u32" : operand.scalar === "i32" ? "remainder_i32" : "remainder",
+      a,
+      b,
+    ),
   max: extreme("max"),
   min: extreme("min"),
   atan2: helper("atan2"),

@@ -44,6 +44,9 @@ export const add = (x: TracedOperand, y: TracedOperand): TracedTensor => traceMa
 export const sub = (x: TracedOperand, y: TracedOperand): TracedTensor => traceMap("sub", [x, y]);
 export const mul = (x: TracedOperand, y: TracedOperand): TracedTensor => traceMap("mul", [x, y]);
 export const div = (x: TracedOperand, y: TracedOperand): TracedTensor => traceMap("div", [x, y]);
+export const quotient = (x: TracedOperand, y: TracedOperand): TracedTensor => traceMap("quotient", [x, y]);
+export const fmod = (x: TracedOperand, y: TracedOperand): TracedTensor => traceMap("fmod", [x, y]);
+export const remainder = (x: TracedOperand, y: TracedOperand): TracedTensor => traceMap("remainder", [x, y]);
 export const pow = (x: TracedOperand, y: TracedOperand): TracedTensor => traceMap("pow", [x, y]);
 export const maximum = (x: TracedOperand, y: TracedOperand): TracedTensor =>
   traceMap("max", [x, y], "maximum");
