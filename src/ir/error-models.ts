@@ -101,9 +101,9 @@ export const INVERSE_SQUARE_ROOT: ErrorModel = {
   largest: (value, x) => (Object.is(x, -0) ? EXCLUDED : relative(value, 2)),
 };
 
-/** Trigonometric functions are promised on [-pi, pi] only; f32's pi is a little above the real one. */
-const TRIGONOMETRIC_RANGE = Math.fround(Math.PI);
-const TRIGONOMETRIC_ERROR = 2 ** -11;
+/** How far our reduction by multiples of pi/2 keeps an argument's accuracy; WGSL's own sin promises nothing past pi. */
+const TRIGONOMETRIC_RANGE = 8192;
+const TRIGONOMETRIC_ERROR = 2 ** -22;
 
 export const SINE: ErrorModel = {
   exact: "never",
@@ -121,14 +121,6 @@ export const TANGENT: ErrorModel = {
     return (TRIGONOMETRIC_ERROR * (1 + Math.abs(value))) / cosine + 2.5 * F32_ULP * (1 + Math.abs(value));
   },
 };
-
-/** The worse of an absolute error and 4096 ulp of the atan2 that asin and acos may be made of. */
-export function arcError(constant: number): ErrorModel {
-  return {
-    exact: "never",
-    largest: (value) => (Number.isNaN(value) ? 0 : constant + relative(value, 4096 + 8)),
-  };
-}
 
 /** 4096 ulp; undefined at the origin and for huge operands, and the sign of y = 0 decides between pi and -pi. */
 export const ARCTANGENT_OF_QUOTIENT: ErrorModel = {

@@ -111,30 +111,37 @@ function expSum() {
 }
 
 /**
- * (n, mean, q): how many, their mean, and the sum of squared deviations from it. Source: Chan, Golub and LeVeque, Updating
- * formulae and a pairwise algorithm for computing sample variances (1979); for one element more, Welford (1962).
+ * (n, mean, q, pivot): how many, their mean less the pivot, the sum of squared deviations from the mean, and one of the
+ * elements. Source: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances
+ * (1979); for one element more, Welford (1962). Without the pivot a mean far from zero would be rounded at every step, and
+ * the deviations from it: a row of mean 1000 and deviation 1 would lose two digits.
  */
 function moments() {
+  const isEmpty = apply("eq", a(0), f32(0));
   const count = named("count", apply("add", a(0), b(0)));
-  const delta = named("delta", apply("sub", b(1), a(1)));
+  const pivot = named("pivot", apply("where", isEmpty, b(3), a(3)));
+  const other = named("other", apply("add", apply("sub", b(3), pivot), b(1)));
+  const delta = named("delta", apply("sub", other, a(1)));
   // Of no elements: 0 / 1.
   const share = named("share", apply("div", b(0), apply("where", apply("gt", count, f32(0)), count, f32(1))));
   const mean = named("mean", apply("add", a(1), apply("mul", delta, share)));
   // n_a n_b / n delta^2 in a form that is nan where the mean is infinite, as a deviation of infinity from itself is.
-  const between = apply("mul", b(0), apply("mul", delta, apply("sub", b(1), mean)));
+  const between = apply("mul", b(0), apply("mul", delta, apply("sub", other, mean)));
   const next = named("count", apply("add", a(0), f32(1)));
-  const apart = named("delta", apply("sub", x(0), a(1)));
+  const first = named("pivot", apply("where", isEmpty, x(0), a(3)));
+  const shifted = named("shifted", apply("sub", x(0), first));
+  const apart = named("delta", apply("sub", shifted, a(1)));
   const moved = named("mean", apply("add", a(1), apply("div", apart, next)));
   return {
     operand: "numeric",
     identity: null,
     exact: false,
     operands: 1,
-    components: ["f32", "f32", "f32"],
-    start: [0, 0, 0],
-    lift: [f32(1), x(0), f32(0)],
-    combine: [count, mean, apply("add", apply("add", a(2), b(2)), between)],
-    add: [next, moved, apply("add", a(2), apply("mul", apart, apply("sub", x(0), moved)))],
+    components: ["f32", "f32", "f32", "f32"],
+    start: [0, 0, 0, 0],
+    lift: [f32(1), f32(0), f32(0), x(0)],
+    combine: [count, mean, apply("add", apply("add", a(2), b(2)), between), pivot],
+    add: [next, moved, apply("add", a(2), apply("mul", apart, apply("sub", shifted, moved))), first],
     result: 2,
     means: meaning.deviationsOf,
   } as const;

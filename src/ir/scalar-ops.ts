@@ -3,7 +3,7 @@
  * wraps the result to 32 bits, see `evaluateScalar`), `error` and `propagate` are what tests take their tolerance from.
  * Names and NaN behaviour are PyTorch's: `max` and `min` propagate nan, `sign(nan)` is nan, `round` goes to even.
  *
- * Promises are WGSL's own where WGSL has the builtin. expm1, log1p, the hyperbolic functions and their inverses, erf and
+ * Promises are WGSL's own where WGSL has the builtin. sin, cos, tan, asin, acos, expm1, log1p, the hyperbolic functions and their inverses, erf and
  * pow are lowered to formulas of ours, which have to keep what stands here; it is meant to be within reach of careful f32
  * code (a polynomial near 0, an exponential or logarithm elsewhere).
  */
@@ -116,8 +116,8 @@ export const SCALAR_OPS = {
   sin: { ...float, error: model.SINE, propagate: by.lipschitz, evaluate: Math.sin },
   cos: { ...float, error: model.SINE, propagate: by.lipschitz, evaluate: Math.cos },
   tan: { ...float, error: model.TANGENT, propagate: by.betweenPoles, evaluate: Math.tan },
-  asin: { ...float, error: model.arcError(6.81e-5), evaluate: Math.asin },
-  acos: { ...float, error: model.arcError(6.77e-5), evaluate: Math.acos },
+  asin: { ...float, error: model.absolutePlusUlps(2e-7, 8), evaluate: Math.asin },
+  acos: { ...float, error: model.absolutePlusUlps(4e-7, 4), evaluate: Math.acos },
   atan: { ...float, error: model.ulps(4096), evaluate: Math.atan },
   sinh: { ...float, error: model.ulpsOfHalvedExp(24), evaluate: Math.sinh },
   cosh: { ...float, error: model.ulpsOfHalvedExp(8), evaluate: Math.cosh }, // convex: its extremes lie at the ends, too

@@ -46,6 +46,9 @@ export const GOLDEN_GROUPS: Readonly<Record<string, number>> = {
   big: 14,
 };
 
+/** Hundreds of kernels to compile: seconds on a quiet machine, minutes on one that is shared. */
+const GROUP_TIMEOUT = 300_000;
+
 /** Declares one test per group; its failure lists every case that disagrees. */
 export function testConformance(
   backend: Backend,
@@ -53,10 +56,10 @@ export function testConformance(
 ): void {
   describe(`PyTorch golden vectors on ${backend.name}`, () => {
     for (const group of groups)
-      test(group, async () => {
+      test(group, { timeout: GROUP_TIMEOUT }, async () => {
         const cases = readGoldenGroup(group);
-        const complaints: string[] = [];
-        for (const golden of cases) complaints.push(...(await checkCase(backend, golden)));
+        // All at once: kernels compile side by side.
+        const complaints = (await Promise.all(cases.map((golden) => checkCase(backend, golden)))).flat();
         console.log(`${backend.name}, ${group}: ${countPerOp(cases)}`);
         expect(complaints).toEqual([]);
         expect(cases.length).toBe(GOLDEN_GROUPS[group]);
@@ -159,6 +162,32 @@ function checkRefusal(golden: GoldenCase): readonly string[] {
     return error.diagnostics.some(({ help }) => help === undefined) ? ["refused without help"] : [];
   }
   return [`accepted, but PyTorch refuses: ${golden.raises ?? ""}`];
+}
+
+/** How many cases ran per op and group, as a table for docs/conformance.md. */
+export function printCaseTable(groups: readonly string[] = Object.keys(GOLDEN_GROUPS)): string {
+  const counts = new Map<string, Map<string, number>>();
+  const refused = new Map<string, number>();
+  for (const group of groups)
+    for (const { op, raises } of readGoldenGroup(group)) {
+      const row = counts.get(op) ?? new Map<string, number>();
+      counts.set(op, row.set(group, (row.get(group) ?? 0) + 1));
+      if (raises !== undefined) refused.set(op, (refused.get(op) ?? 0) + 1);
+    }
+  const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, n) => total + n, 0);
+  const rows = [...counts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([op, row]) => {
+      const where = [...row].map(([group, n]) => `${group} ${n}`).join(", ");
+      return `| ${op} | ${sum(row.values())} | ${refused.get(op) ?? 0} | ${where} |`;
+    });
+  const all = sum([...counts.values()].map((row) => sum(row.values())));
+  return [
+    "| op | cases | refused | in groups |",
+    "| --- | --- | --- | --- |",
+    ...rows,
+    `| all | ${all} | ${sum(refused.values())} | |`,
+  ].join("\n");
 }
 
 /** `norm 12 (2 refused), softmax 3` */

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { interpretGraph } from "../../src/ir/interpret-graph.ts";
 import { compareGolden } from "./compare-golden.ts";
-import { testConformance } from "./conformance.ts";
+import { checkGenerated } from "../docs/read-doc.ts";
+import { printCaseTable, testConformance } from "./conformance.ts";
 import type { Backend } from "./conformance.ts";
 
 const oracle: Backend = {
@@ -19,6 +20,10 @@ const oracle: Backend = {
 };
 
 testConformance(oracle);
+
+test("docs/conformance.md counts the cases", () => {
+  checkGenerated("docs/conformance.md", "pytorch", printCaseTable());
+});
 
 const truth = Float64Array.of(1, Number.NaN, Number.NEGATIVE_INFINITY);
 const output = { name: "y", shape: [3], truth, tolerance: { l2: 1e-6, max: 1e-6 } };

@@ -38,6 +38,40 @@ const LOG_ERFC = [
   -1.39330598e-5,
 ];
 
+/** (sin(r) / r - 1) / r^2 and (cos(r) - 1) / r^2 in r^2 for |r| <= pi/4: Taylor, off by 2e-9. */
+const SINE_SERIES = [-1 / 6, 1 / 120, -1 / 5040, 1 / 362880];
+const COSINE_SERIES = [-1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800];
+/** (asin(s) / s - 1) / s^2 in s^2 for |s| <= 0.5, Chebyshev interpolation of degree 5: asin is off by 1e-9 of its value. */
+const ARCSINE_SERIES = [
+  0.16666666337, 0.075000945437, 0.04459940149, 0.031100663042, 0.017149237233, 0.033690848737,
+];
+/**
+ * pi/2 in three parts (Cody and Waite, 1980). The first two have 8 and 11 bits: their products with whole numbers up to
+ * 2^13 are exact, so what is left of an argument up to 8192 is as good as the argument.
+ */
+const HALF_PI = [1.5703125, 4.837512969970703e-4, 7.549789948768648e-8] as const;
+
+/** `turns`, the quarters in x, and `r`, what is left of it, between -pi/4 and pi/4; `s` and `c`, its sine and cosine. */
+const reduceAngle = (d: HelperDialect): readonly string[] => [
+  `let turns = round(x * ${d.c(2 / Math.PI)});`,
+  `let r = ((x - turns * ${d.c(HALF_PI[0])}) - turns * ${d.c(HALF_PI[1])}) - turns * ${d.c(HALF_PI[2])};`,
+  `let r2 = r * r;`,
+  `let s = r + r * (r2 * ${polynomial(d, "r2", SINE_SERIES)});`,
+  `let c = ${d.c(1)} + r2 * ${polynomial(d, "r2", COSINE_SERIES)};`,
+  `let quarter = ${d.i}(clamp(turns, ${d.c(-(2 ** 30))}, ${d.c(2 ** 30)}));`,
+  `let is_odd = (quarter & ${d.i}(1i)) != ${d.i}(0i);`,
+];
+
+/** asin(|x|) as `arc` where |x| <= 0.5, and half the angle to pi/2 elsewhere. */
+const halveArc = (d: HelperDialect): readonly string[] => [
+  `let a = abs(x);`,
+  `let is_steep = a > ${d.c(0.5)};`,
+  `let z = select(a * a, max(${d.c(1)} - a, ${d.c(0)}) * ${d.c(0.5)}, is_steep);`,
+  `let root = select(a, sqrt(z), is_steep);`,
+  `let arc = root + root * (z * ${polynomial(d, "z", ARCSINE_SERIES)});`,
+  `let is_outside = (a > ${d.c(1)}) | ${d.call("is_nan", "x")};`,
+];
+
 const LN_2 = "0.6931472f";
 
 const guardLogarithm = (d: HelperDialect, builtin: string): readonly string[] => [
@@ -123,6 +157,36 @@ export const MATH_HELPERS = {
     `let magnitude = select(result, ${d.call("inf")}, a == ${d.c(1)});`,
     `let signed = select(magnitude, -magnitude, x < ${d.c(0)});`,
     `return select(signed, ${d.call("nan")}, (a > ${d.c(1)}) | ${d.call("is_nan", "x")});`,
+  ]),
+  // WGSL promises sin and cos to 2^-11 between -pi and pi; SwiftShader needs no more than that.
+  sin: unary(["is_finite", "nan"], (d) => [
+    ...reduceAngle(d),
+    `let value = select(s, c, is_odd);`,
+    `let signed = select(value, -value, (quarter & ${d.i}(2i)) != ${d.i}(0i));`,
+    `return select(${d.call("nan")}, signed, ${d.call("is_finite", "x")});`,
+  ]),
+  cos: unary(["is_finite", "nan"], (d) => [
+    ...reduceAngle(d),
+    `let value = select(c, s, is_odd);`,
+    `let signed = select(value, -value, ((quarter + ${d.i}(1i)) & ${d.i}(2i)) != ${d.i}(0i));`,
+    `return select(${d.call("nan")}, signed, ${d.call("is_finite", "x")});`,
+  ]),
+  tan: unary(["is_finite", "nan"], (d) => [
+    ...reduceAngle(d),
+    `return select(${d.call("nan")}, select(s, -c, is_odd) / select(c, s, is_odd), ${d.call("is_finite", "x")});`,
+  ]),
+  // WGSL promises asin and acos to 7e-5.
+  asin: unary(["is_nan", "nan"], (d) => [
+    ...halveArc(d),
+    `let magnitude = select(arc, ${d.c(Math.PI / 2)} - (arc + arc), is_steep);`,
+    `return select(select(magnitude, -magnitude, x < ${d.c(0)}), ${d.call("nan")}, is_outside);`,
+  ]),
+  acos: unary(["is_nan", "nan"], (d) => [
+    ...halveArc(d),
+    `let is_left = x < ${d.c(0)};`,
+    `let steep = select(arc + arc, ${d.c(Math.PI)} - (arc + arc), is_left);`,
+    `let flat = ${d.c(Math.PI / 2)} - select(arc, -arc, is_left);`,
+    `return select(select(flat, steep, is_steep), ${d.call("nan")}, is_outside);`,
   ]),
   // lavapipe's atan(nan) is 0.
   atan: unary(["is_nan"], (d) => [`return select(atan(x), x, ${d.call("is_nan", "x")});`]),

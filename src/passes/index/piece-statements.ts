@@ -128,12 +128,13 @@ function splitExpSum(
   return [sum, raw, { ...second, reduce: undefined, value: expSumOf(pair, first, raw) }];
 }
 
-/** (count, mean, squared deviations) of each piece. */
+/** (count, 0, squared deviations, mean) of each piece: its mean is the pivot that the others are put beside. */
 function splitMoments(cut: Cut, sum: Statement, second: Statement, count: ScalarExpr): readonly Statement[] {
   const value = mapOf("div", "f32", readOf(sum), count);
   const mean: Statement = { name: `${second.name}_mean`, dtype: "f32", axes: sum.axes, value };
   const squares = cut.partial(`${second.name}_part`, "moments", cut.operand);
-  return [mean, squares, cut.total(second, "moments", count, readOf(mean), readOf(squares))];
+  const total = cut.total(second, "moments", count, constantOf(0), readOf(squares), readOf(mean));
+  return [mean, squares, total];
 }
 
 /** The operand of a reduction at the positions of a piece, its row values written out; undefined where that cannot be done. */
