@@ -13,7 +13,7 @@ import { localResponseNorm } from "./local-response-norm.ts";
 import { std, variance } from "./moments.ts";
 import { cosineSimilarity, norm, normalize, normExceptDim, pixelNorm, scaleNorm } from "./norm.ts";
 import { ACTIVATIONS } from "./registry-activations.ts";
-import { logSoftmax, logsumexp, softmax, softmin } from "./softmax.ts";
+import { hardmax, logSoftmax, logsumexp, softmax, softmin } from "./softmax.ts";
 import { spectralNorm } from "./spectral-norm.ts";
 import { centeredWeightNorm, demodulate, weightNorm, weightStandardize } from "./weight-norm.ts";
 
@@ -98,6 +98,9 @@ const REDUCTIONS: readonly Row[] = [
   ),
   defineRow("softmin", { x: "operand", axis: "axis?" }, (b, a, span) =>
     softmin(b, a.tensor("x"), { axis: a.numbers("axis") }, span),
+  ),
+  defineRow("hardmax", { x: "operand", axis: "integer?" }, (b, a, span) =>
+    hardmax(b, a.tensor("x"), { axis: a.number("axis") }, span),
   ),
   defineRow("logSoftmax", { x: "operand", axis: "axis?" }, (b, a, span) =>
     logSoftmax(b, a.tensor("x"), { axis: a.numbers("axis") }, span),

@@ -43,6 +43,22 @@ export function logSoftmax(b: GraphBuilder, x: Value, options: SoftmaxOptions = 
 export const softmin = (b: GraphBuilder, x: Value, options: SoftmaxOptions = {}, span?: Span): Value =>
   softmax(b, bindOps(b, span).neg(x), options, span);
 
+export interface HardmaxOptions {
+  /** Default -1. */
+  readonly axis?: number | undefined;
+}
+
+/**
+ * 1 at the greatest element along an axis (the first of equals; nan counts as greatest), 0 elsewhere. ONNX Hardmax; the
+ * one-hot form of torch.argmax.
+ */
+export function hardmax(b: GraphBuilder, x: Value, options: HardmaxOptions = {}, span?: Span): Value {
+  requireFloat("hardmax", x, span);
+  const { axis = -1 } = options;
+  const place = b.reduce("argmax", x, { axis, keepdims: true }, span);
+  return b.cast(b.map("eq", [b.iota(x.type.shape, axis, "i32", span), place], span), x.type.dtype, span);
+}
+
 function checkSoftmax(
   name: string,
   x: Value,

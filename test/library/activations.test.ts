@@ -23,7 +23,7 @@ import {
   shrink,
   threshold,
 } from "../../src/library/piecewise-activations.ts";
-import { softmin } from "../../src/library/softmax.ts";
+import { hardmax, softmin } from "../../src/library/softmax.ts";
 import { evaluate, expectClose } from "./evaluate.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
@@ -127,6 +127,18 @@ test("glu halves an axis, swiglu takes two tensors, softmin is the softmax of -x
   expectClose(
     evaluate([[0, Math.log(3)]], (b, v) => softmin(b, v)),
     [0.75, 0.25],
+  );
+});
+
+test("hardmax marks the first greatest element", () => {
+  const rows = [
+    [1, 3, 3],
+    [-1, -2, -inf],
+    [0, nan, 5],
+  ];
+  expectClose(
+    evaluate([rows], (b, x) => hardmax(b, x)),
+    [0, 1, 0, 1, 0, 0, 0, 1, 0],
   );
 });
 

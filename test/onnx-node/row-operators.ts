@@ -6,7 +6,7 @@ import { layerNorm, rmsNorm } from "../../src/library/layer-norm.ts";
 import { localResponseNorm } from "../../src/library/local-response-norm.ts";
 import { variance } from "../../src/library/moments.ts";
 import { norm } from "../../src/library/norm.ts";
-import { logSoftmax, logsumexp, softmax } from "../../src/library/softmax.ts";
+import { hardmax, logSoftmax, logsumexp, softmax } from "../../src/library/softmax.ts";
 import type { OnnxCall, OnnxTable } from "./onnx-values.ts";
 
 /** Axes come as an attribute or, since opset 13 or 18, as an input; none of them means all, or none on request. */
@@ -31,21 +31,16 @@ function extreme(call: OnnxCall, fn: "max" | "min"): Value {
 }
 
 /** Position of the greatest or least element: the first where it is met, or the last. */
-function position(call: OnnxCall, fn: "max" | "min", axis: number): Value {
-  const { b } = call;
-  const x = call.tensor(0);
-  const extremum = b.reduce(fn, x, { axis, keepdims: true });
-  const places = b.iota(x.type.shape, axis);
-  const takesLast = call.flag("select_last_index", false);
-  const met = b.map("where", [b.map("eq", [x, extremum]), places, takesLast ? -1 : 2 ** 31 - 1]);
-  return b.reduce(takesLast ? "max" : "min", met, { axis, keepdims: call.flag("keepdims", true) });
+function position({ b, tensor, flag, number }: OnnxCall, fn: "argmax" | "argmin"): Value {
+  const which = flag("select_last_index", false) ? (`${fn}_last` as const) : fn;
+  return b.reduce(which, tensor(0), { axis: number("axis", 0), keepdims: flag("keepdims", true) });
 }
 
 const spatial = (x: Value): readonly number[] => x.type.shape.map((_, d) => d).slice(2);
 
 const REDUCTIONS: OnnxTable = {
-  ArgMax: (call) => position(call, "max", call.number("axis", 0)),
-  ArgMin: (call) => position(call, "min", call.number("axis", 0)),
+  ArgMax: (call) => position(call, "argmax"),
+  ArgMin: (call) => position(call, "argmin"),
   GlobalAveragePool: ({ b, tensor }) => b.mean(tensor(0), { axis: spatial(tensor(0)), keepdims: true }),
   GlobalMaxPool: ({ b, tensor }) => b.reduce("max", tensor(0), { axis: spatial(tensor(0)), keepdims: true }),
   ReduceL1: (call) => norm(call.b, call.tensor(0), { ...readReduction(call), ord: 1 }),
@@ -66,13 +61,7 @@ const REDUCTIONS: OnnxTable = {
 const SOFTMAX: OnnxTable = {
   Softmax: ({ b, tensor, number }) => softmax(b, tensor(0), { axis: number("axis", -1) }),
   LogSoftmax: ({ b, tensor, number }) => logSoftmax(b, tensor(0), { axis: number("axis", -1) }),
-  Hardmax: (call) => {
-    const { b } = call;
-    const x = call.tensor(0);
-    const axis = call.number("axis", -1);
-    const isGreatest = b.map("eq", [b.iota(x.type.shape, axis), position(call, "max", axis)]);
-    return b.cast(isGreatest, x.type.dtype);
-  },
+  Hardmax: ({ b, tensor, number }) => hardmax(b, tensor(0), { axis: number("axis", -1) }),
 };
 
 /** The lengths from `axis` on, which layer and RMS normalization take together. */

@@ -71,6 +71,9 @@ export const softmax = (x: T, options: rows.SoftmaxOptions = {}): T =>
 export const softmin = (x: T, options: rows.SoftmaxOptions = {}): T =>
   traceOp("softmin", [x], (c) => rows.softmin(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
+export const hardmax = (x: T, options: rows.HardmaxOptions = {}): T =>
+  traceOp("hardmax", [x], (c) => rows.hardmax(c.builder, c.value(x), lowerOptions(options, c), c.span));
+
 export const logSoftmax = (x: T, options: rows.SoftmaxOptions = {}): T =>
   traceOp("logSoftmax", [x], (c) => rows.logSoftmax(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
