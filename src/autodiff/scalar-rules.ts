@@ -79,6 +79,10 @@ export const SCALAR_RULES: ScalarRules = {
   sub: [(_t, { c }) => c, (t, { c }) => t.neg(c)],
   mul: [(t, { c, y }) => t.mul(c, y), (t, { c, x }) => t.mul(c, x)],
   div: [(t, { c, y }) => t.div(c, y), (t, { c, y, result }) => t.neg(t.div(t.mul(c, result), y))],
+  quotient: [null, null],
+  // x less a multiple of y: smooth between the jumps of the quotient.
+  fmod: [(_t, { c }) => c, (t, { c, x, y }) => t.neg(t.mul(c, t.quotient(x, y)))],
+  remainder: [(_t, { c }) => c, (t, { c, x, y }) => t.neg(t.mul(c, t.floor(t.div(x, y))))],
   pow: [derivePowerByBase, derivePowerByExponent],
   max: [(t, { c, x, y }) => shareAtTies(t, c, x, y, "lt"), (t, { c, x, y }) => shareAtTies(t, c, x, y, "gt")],
   min: [(t, { c, x, y }) => shareAtTies(t, c, x, y, "gt"), (t, { c, x, y }) => shareAtTies(t, c, x, y, "lt")],

@@ -39,7 +39,7 @@ export function choiceGraph(graph: Graph): Graph | undefined {
 const operandIds = (node: Node): readonly number[] =>
   node.op === "map" ? node.args : node.op === "reduce" || node.op === "cast" ? [node.arg] : [];
 
-const STEPS: ReadonlySet<string> = new Set(["sign", "floor", "ceil", "round", "trunc"]);
+const STEPS: ReadonlySet<string> = new Set(["sign", "floor", "ceil", "round", "trunc", "quotient"]);
 
 function isChoice(graph: Graph, node: Node): boolean {
   const ofFloat = operandIds(node).some((id) => isFloat(nodeAt(graph, id).type.dtype));
@@ -51,7 +51,9 @@ function isChoice(graph: Graph, node: Node): boolean {
       node.fn === "abs" ||
       node.fn === "max" ||
       node.fn === "min" ||
-      node.fn === "pow"
+      node.fn === "pow" ||
+      node.fn === "fmod" ||
+      node.fn === "remainder"
     );
   if (node.op === "reduce") return node.fn === "max" || node.fn === "min";
   return node.op === "cast" && !isFloat(node.type.dtype);
@@ -61,6 +63,8 @@ function choiceOf(b: GraphBuilder, node: Node, result: Value, at: (id: number) =
   const [x = result, y = x] = operandIds(node).map(at);
   if (node.op === "reduce") return b.map("eq", [x, b.broadcastTo(result, x.type.shape)]);
   if (node.op !== "map") return result;
+  if (node.fn === "fmod") return b.map("quotient", [x, y]);
+  if (node.fn === "remainder") return b.map("floor", [b.map("div", [x, y])]);
   if (node.fn === "abs" || node.fn === "pow") return b.map("sign", [x]);
   return node.fn === "max" || node.fn === "min" ? b.map("sign", [b.map("sub", [x, y])]) : result;
 }
