@@ -8,24 +8,38 @@ import type { Span } from "../diagnostics/diagnostic.ts";
 import { printType } from "../ir/dtype.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
 import { resolveAxis } from "../ir/shape-rules.ts";
-import { bindOps, requireFloat } from "./ops.ts";
+import { bindOps, clampMax, requireFloat } from "./ops.ts";
 import type { NumberOrValue, Ops } from "./ops.ts";
 
 /** `exp(-|x|)`, which is at most 1: what the functions below are written in. */
 const decay = (ops: Ops, x: Value): Value => ops.exp(ops.neg(ops.abs(x)));
 
 /** `1 / (1 + exp(-x))`, by way of `exp(-|x|)`. torch.sigmoid. */
-export function sigmoid(b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value {
-  const ops = bindOps(b, span);
-  const e = decay(ops, x);
-  return ops.div(ops.where(ops.map("ge", x, 0), 1, e), ops.add(1, e));
-}
+export const sigmoid = (b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value =>
+  sigmoidOf(bindOps(b, span), x);
+
+// The kink of |x| cancels in all functions of it below, but its derivative at 0, which is taken as 0, would not. Their own
+// derivatives are simpler, too.
+
+const sigmoidOf = (ops: Ops, x: Value): Value =>
+  ops.withDerivative(
+    [x],
+    (y = x) => {
+      const e = decay(ops, y);
+      return ops.div(ops.where(ops.map("ge", y, 0), 1, e), ops.add(1, e));
+    },
+    (c, s) => [ops.mul(c, ops.mul(s, ops.sub(1, s)))],
+  );
 
 /** `log(sigmoid(x))` as `min(x, 0) - log1p(exp(-|x|))`. torch.nn.functional.logsigmoid. */
 export function logSigmoid(b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value {
   requireFloat("logSigmoid", x, span);
   const ops = bindOps(b, span);
-  return ops.sub(ops.min(x, 0), ops.map("log1p", decay(ops, x)));
+  return ops.withDerivative(
+    [x],
+    (y = x) => ops.sub(ops.min(y, 0), ops.map("log1p", decay(ops, y))),
+    (c) => [ops.mul(c, sigmoidOf(ops, ops.neg(x)))],
+  );
 }
 
 /** `x * sigmoid(x)`. Elfwing, Uchibe and Doya, "Sigmoid-Weighted Linear Units" (2017), equation 6. */
@@ -119,7 +133,11 @@ export function softplus(b: GraphBuilder, x: Value, options: SoftplusOptions = {
   const { beta = 1 } = options;
   const ops = bindOps(b, span);
   const scaled = beta === 1 ? x : ops.mul(x, beta);
-  const sum = ops.add(ops.max(scaled, 0), ops.map("log1p", decay(ops, scaled)));
+  const sum = ops.withDerivative(
+    [scaled],
+    (y = scaled) => ops.add(ops.max(y, 0), ops.map("log1p", decay(ops, y))),
+    (c) => [ops.mul(c, sigmoidOf(ops, scaled))],
+  );
   return beta === 1 ? sum : ops.div(sum, beta);
 }
 
@@ -131,11 +149,18 @@ export function softplus(b: GraphBuilder, x: Value, options: SoftplusOptions = {
 export function mish(b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value {
   requireFloat("mish", x, span);
   const ops = bindOps(b, span);
-  const t = decay(ops, x);
-  const isPositive = ops.map("ge", x, 0);
-  const numerator = ops.where(isPositive, ops.add(1, ops.mul(2, t)), ops.mul(t, ops.add(t, 2)));
-  const rest = ops.where(isPositive, ops.mul(2, ops.square(t)), 2);
-  return ops.mul(x, ops.div(numerator, ops.add(numerator, rest)));
+  const ratio = ops.withDerivative(
+    [x],
+    (y = x) => {
+      const t = decay(ops, y);
+      const isPositive = ops.map("ge", y, 0);
+      const numerator = ops.where(isPositive, ops.add(1, ops.mul(2, t)), ops.mul(t, ops.add(t, 2)));
+      const rest = ops.where(isPositive, ops.mul(2, ops.square(t)), 2);
+      return ops.div(numerator, ops.add(numerator, rest));
+    },
+    (c, tanh) => [ops.mul(c, ops.mul(ops.sub(1, ops.square(tanh)), sigmoidOf(ops, x)))],
+  );
+  return ops.mul(x, ratio);
 }
 
 /** `x / (1 + |x|)`. torch.nn.functional.softsign; as there, an infinity gives NaN. */
@@ -162,7 +187,7 @@ export function elu(b: GraphBuilder, x: Value, options: EluOptions = {}, span?: 
   requireFloat("elu", x, span);
   const { alpha = 1 } = options;
   const ops = bindOps(b, span);
-  const negative = ops.map("expm1", ops.min(x, 0));
+  const negative = ops.map("expm1", clampMax(ops, x, 0));
   return ops.where(ops.map("gt", x, 0), x, alpha === 1 ? negative : ops.mul(alpha, negative));
 }
 
@@ -197,6 +222,6 @@ export function celu(b: GraphBuilder, x: Value, options: EluOptions = {}, span?:
     });
   if (alpha === 1) return elu(b, x, {}, span);
   const ops = bindOps(b, span);
-  const negative = ops.mul(alpha, ops.map("expm1", ops.div(ops.min(x, 0), alpha)));
+  const negative = ops.mul(alpha, ops.map("expm1", ops.div(clampMax(ops, x, 0), alpha)));
   return ops.where(ops.map("gt", x, 0), x, negative);
 }

@@ -8,9 +8,8 @@ import { elementCount } from "../ir/dtype.ts";
 import type { GraphBuilder, ReduceOptions, Value } from "../ir/graph-builder.ts";
 import { addEps, axesExcept, bindOps, clampMin, requireFloat, rootOfSum } from "./ops.ts";
 import type { NumberOrValue, Ops } from "./ops.ts";
-import { resolveReduceAxes } from "../ir/shape-rules.ts";
 import { resolveKeptAxis } from "./kept-axis.ts";
-import { safeNorm2, safeNormP } from "./safe-norm.ts";
+import { safeNorm2, safeNormP, slopeOfPower, withNormDerivative } from "./safe-norm.ts";
 
 export interface NormOptions extends ReduceOptions {
   /** Any real number, Infinity or -Infinity. Default 2. */
@@ -64,24 +63,13 @@ export function buildNorm(
   }
 }
 
-/** Torch's norm_backward: `c sign(x) |x|^(p-1) n^(1-p)`, 0 where the norm or, for p < 1, the element is 0. */
+/** Torch's norm_backward, `c sign(x) |x|^(p-1) n^(1-p)`, as a power of the quotient, which leaves f32 less easily. */
 function buildPowerNorm(ops: Ops, x: Value, p: number, over: ReduceOptions): Value {
-  const { where } = ops;
   const pow = (y: Value, exponent: number): Value => ops.map("pow", y, exponent);
-  return ops.withDerivative(
-    [x],
-    (y = x) => pow(ops.reduce("sum", pow(ops.abs(y), p), over), 1 / p),
-    (c, n) => {
-      const axes = resolveReduceAxes(over.axis, x.type, undefined);
-      const kept = x.type.shape.map((length, d) => (axes.includes(d) ? 1 : length));
-      const isNoNorm = ops.map("eq", n, 0);
-      const scale = where(isNoNorm, 0, ops.mul(c, pow(where(isNoNorm, 1, n), 1 - p)));
-      const isZero = ops.map("eq", x, 0);
-      const size = ops.abs(x);
-      const power = p < 1 ? where(isZero, 0, pow(where(isZero, 1, size), p - 1)) : pow(size, p - 1);
-      return [ops.mul(ops.mul(ops.map("sign", x), power), ops.reshape(scale, kept))];
-    },
-  );
+  return withNormDerivative(ops, x, over, {
+    norm: (y) => pow(ops.reduce("sum", pow(ops.abs(y), p), over), 1 / p),
+    slope: (ratio) => slopeOfPower(ops, ratio, p),
+  });
 }
 
 export interface NormExceptDimOptions {

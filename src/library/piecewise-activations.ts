@@ -7,9 +7,9 @@ import type { Span } from "../diagnostics/diagnostic.ts";
 import { printType } from "../ir/dtype.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
 import { bindOps, clampMax, clampMin, requireFloat } from "./ops.ts";
-import type { NumberOrValue } from "./ops.ts";
+import type { NumberOrValue, Ops } from "./ops.ts";
 
-/** `max(x, 0)`. torch.relu. The gradient at 0 is 0, as there (threshold_backward). */
+/** `max(x, 0)`. torch.relu; the gradient at 0 is 0, as there (threshold_backward). */
 export function relu(b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value {
   const ops = bindOps(b, span);
   return ops.withDerivative(
@@ -19,18 +19,24 @@ export function relu(b: GraphBuilder, x: Value, _options: object = {}, span?: Sp
   );
 }
 
-/** `min(max(x, 0), 6)`. Howard et al., "MobileNets" (2017); torch.nn.functional.relu6. */
+/** `min(max(x, 0), 6)`. Howard et al., "MobileNets" (2017); torch.nn.functional.relu6, whose gradient at 0 and 6 is 0. */
 export const relu6 = (b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value =>
-  clip(b, x, { min: 0, max: 6 }, span);
+  flattenAtBounds(bindOps(b, span), x, 0, 6);
+
+/** `min(max(x, low), high)` whose derivative at the bounds is 0 (hardtanh_backward); that of clip passes there. */
+const flattenAtBounds = (ops: Ops, x: Value, low: number, high: number): Value =>
+  ops.withDerivative(
+    [x],
+    (y = x) => ops.min(ops.max(y, low), high),
+    (c) => [ops.where(ops.map("and", ops.map("gt", x, low), ops.map("lt", x, high)), c, 0)],
+  );
 
 export interface ClipOptions<T = Value> {
   readonly min?: NumberOrValue<T> | undefined;
   readonly max?: NumberOrValue<T> | undefined;
 }
 
-/**
- * `min(max(x, options.min), options.max)`; an absent bound does not bind. torch.clip, whose gradient passes x at a bound, too.
- */
+/** `min(max(x, options.min), options.max)`; an absent bound does not bind. torch.clip, whose gradient passes at a bound, too. */
 export function clip(b: GraphBuilder, x: Value, options: ClipOptions = {}, span?: Span): Value {
   const ops = bindOps(b, span);
   const raised = options.min === undefined ? x : clampMin(ops, x, options.min);
@@ -86,16 +92,20 @@ export interface HardSigmoidOptions<T = Value> {
  * torch.nn.functional.hardsigmoid 1/6; ONNX HardSigmoid.
  */
 export function hardSigmoid(b: GraphBuilder, x: Value, options: HardSigmoidOptions = {}, span?: Span): Value {
-  const { alpha = 1 / 6, beta = 0.5 } = options;
   requireFloat("hardSigmoid", x, span);
   const ops = bindOps(b, span);
-  return clip(b, ops.add(ops.mul(x, alpha), beta), { min: 0, max: 1 }, span);
+  return flattenAtBounds(ops, hardLine(ops, x, options), 0, 1);
 }
+
+const hardLine = (ops: Ops, x: Value, { alpha = 1 / 6, beta = 0.5 }: HardSigmoidOptions): Value =>
+  ops.add(ops.mul(x, alpha), beta);
 
 /** `x * hardSigmoid(x)`. Howard et al., "Searching for MobileNetV3" (2019), section 5.2; torch.nn.functional.hardswish. */
 export function hardSwish(b: GraphBuilder, x: Value, _options: object = {}, span?: Span): Value {
   requireFloat("hardSwish", x, span);
-  return bindOps(b, span).mul(x, hardSigmoid(b, x, {}, span));
+  const ops = bindOps(b, span);
+  // Not by way of hardSigmoid: the gradient of torch.nn.functional.hardswish passes at the bounds.
+  return ops.mul(x, clip(b, hardLine(ops, x, {}), { min: 0, max: 1 }, span));
 }
 
 export interface ThresholdOptions<T = Value> {

@@ -54,14 +54,16 @@ const DIVISOR = { limit: 2 ** 100, scale: 2 ** -60 } as const;
 export const safeNormP = (ops: Ops, x: Value, ord: number, over: ReduceOptions): Value =>
   withNormDerivative(ops, x, over, {
     norm: (y) => scaledNormP(ops, y, ord, over),
-    // |ratio|^(ord - 1), 0 for elements of 0 where that would be infinite.
-    slope: (ratio) => {
-      const isZero = ops.map("eq", ratio, 0);
-      const size = ops.abs(ratio);
-      const power = ops.map("pow", ord < 1 ? ops.where(isZero, 1, size) : size, ord - 1);
-      return ops.mul(ops.map("sign", ratio), ord < 1 ? ops.where(isZero, 0, power) : power);
-    },
+    slope: (ratio) => slopeOfPower(ops, ratio, ord),
   });
+
+/** The derivative of the p-norm: `sign(r) |r|^(ord - 1)`, 0 for elements of 0 where that would be infinite. */
+export function slopeOfPower(ops: Ops, ratio: Value, ord: number): Value {
+  const isZero = ops.map("eq", ratio, 0);
+  const size = ops.abs(ratio);
+  const power = ops.map("pow", ord < 1 ? ops.where(isZero, 1, size) : size, ord - 1);
+  return ops.mul(ops.map("sign", ratio), ord < 1 ? ops.where(isZero, 0, power) : power);
+}
 
 function scaledNormP(ops: Ops, x: Value, ord: number, { axis, keepdims }: ReduceOptions): Value {
   const axes = resolveReduceAxes(axis, x.type, undefined);
@@ -95,7 +97,12 @@ interface NormFormula {
  * A norm whose derivative is a function of x / norm, which is never large; 0 at a row of zeros, as torch.linalg.vector_norm
  * has it.
  */
-const withNormDerivative = (ops: Ops, x: Value, over: ReduceOptions, { norm, slope }: NormFormula): Value =>
+export const withNormDerivative = (
+  ops: Ops,
+  x: Value,
+  over: ReduceOptions,
+  { norm, slope }: NormFormula,
+): Value =>
   ops.withDerivative(
     [x],
     (y = x) => norm(y),

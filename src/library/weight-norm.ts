@@ -7,9 +7,10 @@ import { printType } from "../ir/dtype.ts";
 import type { TensorType } from "../ir/dtype.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
 import { resolveKeptAxis } from "./kept-axis.ts";
-import { buildNorm } from "./norm.ts";
 import { populationVariance } from "./moments.ts";
-import { addEps, axesExcept, bindOps, requireFloat, requireRank, rootOfSum } from "./ops.ts";
+import { buildNorm } from "./norm.ts";
+import type { NormOptions } from "./norm.ts";
+import { addEps, axesExcept, bindOps, requireFloat, requireRank } from "./ops.ts";
 import type { NumberOrValue, Ops } from "./ops.ts";
 
 export interface WeightNormOptions<T = Value> {
@@ -43,21 +44,22 @@ export function weightNorm(
   checkGain("weightNorm", v.type, g.type, kept, span);
   const ops = bindOps(b, span);
   const axis = kept === null ? undefined : axesExcept(v.type.shape.length, kept);
-  const n =
-    safe === true
-      ? buildNorm(ops, v, 2, { axis, keepdims: true, safe }, span)
-      : buildDivisor(ops, v, axis, eps);
-  return ops.mul(v, ops.div(g, addEps(ops, n, eps)));
+  return ops.mul(v, ops.div(g, addEps(ops, buildDivisor(ops, v, { axis, keepdims: true, safe }, span), eps)));
 }
 
 /**
- * The norm that weights are divided by. Without an epsilon a row of zeros is 0 / 0, and its gradients are NaN, as in
- * PyTorch: the derivative of the norm must not be taken as 0 there.
+ * The norm that weights are divided by. At a row of zeros its derivative is that of a root at 0, hence NaN, as in PyTorch
+ * and in MLX, with and without an epsilon; `norm` has 0 there.
  */
-function buildDivisor(ops: Ops, v: Value, axis: readonly number[] | undefined, eps: NumberOrValue): Value {
-  const power = ops.reduce("sum", ops.square(v), { axis, keepdims: true });
-  return eps === 0 ? ops.sqrt(power) : rootOfSum(ops, power);
-}
+const buildDivisor = (
+  ops: Ops,
+  v: Value,
+  options: Omit<NormOptions, "ord">,
+  span: Span | undefined,
+): Value =>
+  options.safe === true
+    ? buildNorm(ops, v, 2, options, span)
+    : ops.sqrt(ops.reduce("sum", ops.square(v), options));
 
 /** Refuses a gain that has not one number per norm. */
 function checkGain(
@@ -103,7 +105,7 @@ export function centeredWeightNorm(
   const over = { axis: axesExcept(v.type.shape.length, 0), keepdims: true };
   const centered = ops.sub(v, ops.mean(v, over));
   const { eps = 0 } = options;
-  return ops.mul(centered, ops.div(g, addEps(ops, buildDivisor(ops, centered, over.axis, eps), eps)));
+  return ops.mul(centered, ops.div(g, addEps(ops, buildDivisor(ops, centered, over, span), eps)));
 }
 
 export interface WeightStandardizeOptions<T = Value> {

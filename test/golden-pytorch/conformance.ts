@@ -9,6 +9,7 @@ import { TensorweftError } from "../../src/diagnostics/diagnostic.ts";
 import type { DType } from "../../src/ir/dtype.ts";
 import { F32_MAX } from "../../src/ir/error-models.ts";
 import type { Graph } from "../../src/ir/graph.ts";
+import { interpretGraph } from "../../src/ir/interpret-graph.ts";
 import { verifyGraph } from "../../src/ir/verify-graph.ts";
 import { emulateF32 } from "../support/emulate-f32.ts";
 import { createRandom } from "../support/random-values.ts";
@@ -16,7 +17,7 @@ import { compareEdge, compareGolden } from "./compare-golden.ts";
 import type { ActualOutput, EdgeRows, Storage } from "./compare-golden.ts";
 import { readGoldenGroup } from "./golden-data.ts";
 import type { GoldenCase, GoldenOutput } from "./golden-data.ts";
-import { buildGoldenGraph, UNROUNDED } from "./golden-graphs.ts";
+import { buildGoldenGraph, buildGradientGraph, UNROUNDED } from "./golden-graphs.ts";
 
 export interface BackendOutput extends ActualOutput {
   readonly dtype: DType;
@@ -36,6 +37,8 @@ export const GOLDEN_GROUPS: Readonly<Record<string, number>> = {
   norm: 650,
   weight_norm: 74,
   weight_norm_eps: 21,
+  weight_norm_second: 15,
+  norm_grad: 35,
   rowwise: 123,
   custom: 13,
   sweep: 160,
@@ -46,8 +49,20 @@ export const GOLDEN_GROUPS: Readonly<Record<string, number>> = {
   big: 14,
 };
 
+/** The number of cases with gradients in the copy of each group. */
+export const GRADIENT_GROUPS: Readonly<Record<string, number>> = {
+  weight_norm: 61,
+  weight_norm_eps: 20,
+  norm_grad: 35,
+  rowwise: 117,
+  custom: 13,
+  norm_layers: 44,
+  low_precision: 74,
+  edge: 122,
+};
+
 /** Hundreds of kernels to compile: seconds on a quiet machine, minutes on one that is shared. */
-const GROUP_TIMEOUT = 300_000;
+export const GROUP_TIMEOUT = 300_000;
 
 /** Declares one test per group; its failure lists every case that disagrees. */
 export function testConformance(
@@ -67,20 +82,67 @@ export function testConformance(
   });
 }
 
+const labelOf = ({ id, op, dtype, attributes }: GoldenCase): string =>
+  `${id} (${op} ${dtype} ${JSON.stringify([...attributes].filter(([name]) => name !== "rows"))})`;
+
 async function checkCase(backend: Backend, golden: GoldenCase): Promise<readonly string[]> {
-  const attributes = [...golden.attributes].filter(([name]) => name !== "rows");
-  const label = `${golden.id} (${golden.op} ${golden.dtype} ${JSON.stringify(attributes)})`;
+  const label = labelOf(golden);
   if (golden.raises !== undefined) return checkRefusal(golden).map((complaint) => `${label}: ${complaint}`);
-  const graph = buildGoldenGraph(golden);
+  return checkGraph(backend, golden, buildGoldenGraph(golden), golden.outputs);
+}
+
+/** Declares one test per group: the gradients of all its cases that have some. */
+export function testGradients(
+  backend: Backend,
+  groups: readonly string[] = Object.keys(GRADIENT_GROUPS),
+): void {
+  describe(`gradients of PyTorch golden vectors on ${backend.name}`, () => {
+    for (const group of groups)
+      test(group, { timeout: GROUP_TIMEOUT }, async () => {
+        const cases = readGoldenGroup(group).filter(({ gradients }) => gradients !== undefined);
+        expect(await checkGradients(backend, cases)).toEqual([]);
+        console.log(`${backend.name}, gradients of ${group}: ${countPerOp(cases)}`);
+        expect(cases.length).toBe(GRADIENT_GROUPS[group]);
+      });
+  });
+}
+
+/** What is wrong with the gradients of these cases, one line each. */
+export async function checkGradients(
+  backend: Backend,
+  cases: readonly GoldenCase[],
+): Promise<readonly string[]> {
+  const complaints: string[] = [];
+  for (const golden of cases)
+    if (golden.gradients !== undefined)
+      complaints.push(
+        ...(await checkGraph(backend, golden, buildGradientGraph(golden), golden.gradients.outputs)),
+      );
+  return complaints;
+}
+
+async function checkGraph(
+  backend: Backend,
+  golden: GoldenCase,
+  graph: Graph,
+  outputs: readonly GoldenOutput[],
+): Promise<readonly string[]> {
+  const label = labelOf(golden);
   const broken = verifyGraph(graph);
   if (broken.length > 0) return [`${label}: ${broken.join("; ")}`];
-  const inputs = new Map<string, ArrayLike<number>>();
-  for (const [name, tensor] of golden.inputs) if (tensor !== null) inputs.set(name, tensor.values());
-  const results = await backend.run(graph, inputs);
-  return golden.outputs
+  const results = await backend.run(graph, inputsOf(golden));
+  return outputs
     .flatMap((output) => checkOutput(golden, output, results, graph))
     .map((complaint) => `${label}: ${complaint}`);
 }
+
+/** Values of all inputs, upstream ones included. */
+const inputsOf = ({ inputs, gradients }: GoldenCase): Map<string, Float64Array> =>
+  new Map(
+    [...inputs, ...(gradients?.inputs ?? [])].flatMap(([name, input]) =>
+      input === null ? [] : [[name, Float64Array.from(input.values())]],
+    ),
+  );
 
 /** Half the distance of neighbours, relatively. */
 const STORAGE: Readonly<Partial<Record<DType, Storage>>> = {
@@ -101,7 +163,9 @@ function checkOutput(
     const name = results.has(output.name + UNROUNDED) ? output.name + UNROUNDED : output.name;
     let cached: readonly ArrayLike<number>[] | undefined;
     const evaluations = (): readonly ArrayLike<number>[] => (cached ??= evaluateInF32(golden, graph, name));
-    return compareEdge(output, unrounded, { ...findRows(golden), evaluations });
+    const boundOf =
+      golden.gradients?.outputs.includes(output) === true ? boundsOf(golden, graph, name) : undefined;
+    return compareEdge(output, unrounded, { ...findRows(golden), evaluations, boundOf });
   }
   return [
     ...compareGolden(output, unrounded),
@@ -140,13 +204,16 @@ function findRows({ op, attributes, tags, inputs }: GoldenCase): Omit<EdgeRows, 
   };
 }
 
+function boundsOf(golden: GoldenCase, graph: Graph, result: string): (i: number) => number {
+  const bounds = interpretGraph(graph, inputsOf(golden), { bounds: true }).get(result)?.bounds;
+  return (i) => bounds?.[i] ?? 0;
+}
+
 const EVALUATIONS = 40;
 
 /** One result as f32 hardware might have it: rounding, flushing and the order of sums drawn at random, from fixed seeds. */
 function evaluateInF32(golden: GoldenCase, graph: Graph, result: string): readonly ArrayLike<number>[] {
-  const inputs = new Map<string, Float64Array>();
-  for (const [name, input] of golden.inputs)
-    if (input !== null) inputs.set(name, Float64Array.from(input.values()));
+  const inputs = inputsOf(golden);
   return Array.from(
     { length: EVALUATIONS },
     (_, seed) => emulateF32(graph, inputs, createRandom(seed)).get(result) ?? [],
@@ -168,25 +235,28 @@ function checkRefusal(golden: GoldenCase): readonly string[] {
 export function printCaseTable(groups: readonly string[] = Object.keys(GOLDEN_GROUPS)): string {
   const counts = new Map<string, Map<string, number>>();
   const refused = new Map<string, number>();
+  const differentiated = new Map<string, number>();
   for (const group of groups)
-    for (const { op, raises } of readGoldenGroup(group)) {
+    for (const { op, raises, gradients } of readGoldenGroup(group)) {
       const row = counts.get(op) ?? new Map<string, number>();
       counts.set(op, row.set(group, (row.get(group) ?? 0) + 1));
       if (raises !== undefined) refused.set(op, (refused.get(op) ?? 0) + 1);
+      if (gradients !== undefined) differentiated.set(op, (differentiated.get(op) ?? 0) + 1);
     }
   const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, n) => total + n, 0);
   const rows = [...counts]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([op, row]) => {
       const where = [...row].map(([group, n]) => `${group} ${n}`).join(", ");
-      return `| ${op} | ${sum(row.values())} | ${refused.get(op) ?? 0} | ${where} |`;
+      const [no, gradients] = [refused.get(op) ?? 0, differentiated.get(op) ?? 0];
+      return `| ${op} | ${sum(row.values())} | ${no} | ${gradients} | ${where} |`;
     });
   const all = sum([...counts.values()].map((row) => sum(row.values())));
   return [
-    "| op | cases | refused | in groups |",
-    "| --- | --- | --- | --- |",
+    "| op | cases | refused | gradients | in groups |",
+    "| --- | --- | --- | --- | --- |",
     ...rows,
-    `| all | ${all} | ${sum(refused.values())} | |`,
+    `| all | ${all} | ${sum(refused.values())} | ${sum(differentiated.values())} | |`,
   ].join("\n");
 }
 

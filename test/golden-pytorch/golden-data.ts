@@ -4,11 +4,14 @@
  *
  * Ensures: what is not as the format says throws with the name of the case or tensor; nothing is skipped silently.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { DType } from "../../src/ir/dtype.ts";
 import { fillInput } from "./fill-input.ts";
 
-const ROOT = new URL("../data/golden/", import.meta.url);
+const COPY = new URL("../data/golden/", import.meta.url);
+/** All vectors, the largest included; not part of the repository. */
+const FULL = new URL("../../../shared/golden/", import.meta.url);
+export const hasFullVectors = existsSync(FULL);
 
 export interface GoldenTensor {
   readonly shape: readonly number[];
@@ -58,6 +61,17 @@ export type Attribute =
   | readonly string[]
   | Readonly<Record<string, unknown>>;
 
+/** Gradients of the sum of outputs times their upstream. */
+export interface GoldenGradients {
+  /** `grad_<input>` for each of these inputs. */
+  readonly wrt: readonly string[];
+  /** For some outputs: the input that each is multiplied with, or a number. */
+  readonly upstream: ReadonlyMap<string, string | number>;
+  readonly outputs: readonly GoldenOutput[];
+  /** Inputs that are upstream only. */
+  readonly inputs: ReadonlyMap<string, GoldenInput | null>;
+}
+
 export interface GoldenCase {
   readonly id: string;
   readonly op: string;
@@ -67,6 +81,8 @@ export interface GoldenCase {
   /** null where an optional argument is absent. */
   readonly inputs: ReadonlyMap<string, GoldenInput | null>;
   readonly outputs: readonly GoldenOutput[];
+  /** Absent where the case has none, or where they are left out of the copy. */
+  readonly gradients: GoldenGradients | undefined;
   readonly tags: readonly string[];
   /** What PyTorch says where it refuses the call. */
   readonly raises: string | undefined;
@@ -170,7 +186,14 @@ function readCase(json: Json, tensors: ReadonlyMap<string, StoredTensor>): Golde
     const lengths = toNumbers(shape, id);
     return [name, { dtype: "f32", shape: lengths, values: () => fillInput(Number(seed), lengths) }];
   });
-  const { raises, tags } = json;
+  const { raises, tags, grads } = json;
+  const inputs = [...stored, ...filled];
+  const outputs = entries("out").map(([name, value]) =>
+    readOutput(toObject(value, `${name} of ${id}`), name, tensorAt),
+  );
+  const { wrt, upstream } = toObject(grads ?? {}, `grads of ${id}`);
+  const isUpstream = ([name]: readonly [string, unknown]): boolean => name.startsWith("up_");
+  const isGradient = ({ name }: GoldenOutput): boolean => grads !== undefined && name.startsWith("grad_");
   return {
     id,
     op: String(json["op"]),
@@ -178,10 +201,22 @@ function readCase(json: Json, tensors: ReadonlyMap<string, StoredTensor>): Golde
     attributes: new Map(
       entries("attrs").map(([name, value]) => [name, readAttribute(value, `${name} of ${id}`)]),
     ),
-    inputs: new Map([...stored, ...filled]),
-    outputs: entries("out").map(([name, value]) =>
-      readOutput(toObject(value, `${name} of ${id}`), name, tensorAt),
-    ),
+    inputs: new Map(inputs.filter((input) => !isUpstream(input))),
+    outputs: outputs.filter((output) => !isGradient(output)),
+    gradients:
+      grads === undefined
+        ? undefined
+        : {
+            wrt: Array.isArray(wrt) ? wrt.map(String) : [],
+            upstream: new Map(
+              Object.entries(toObject(upstream, `upstream of ${id}`)).map(([name, by]) => [
+                name,
+                typeof by === "number" ? by : String(by),
+              ]),
+            ),
+            outputs: outputs.filter(isGradient),
+            inputs: new Map(inputs.filter(isUpstream)),
+          },
     tags: Array.isArray(tags) ? tags.map(String) : [],
     raises: raises === undefined ? undefined : String(toObject(raises, id)["message"]),
   };
@@ -189,11 +224,21 @@ function readCase(json: Json, tensors: ReadonlyMap<string, StoredTensor>): Golde
 
 /** The cases of one group, in order. */
 export function readGoldenGroup(group: string): readonly GoldenCase[] {
-  const lines = readFileSync(new URL(`${group}/manifest.jsonl`, ROOT), "utf8")
+  const lines = readFileSync(new URL(`${group}/manifest.jsonl`, COPY), "utf8")
     .trim()
     .split("\n");
   const [head, ...cases] = lines.map((line) => toObject(JSON.parse(line), group));
   if (head?.["format"] !== "golden/1") throw new TypeError(`group ${group} is of another format`);
-  const tensors = readTensors(new URL(`${group}/data.safetensors`, ROOT));
+  const tensors = readTensors(new URL(`${group}/data.safetensors`, COPY));
   return cases.map((json) => readCase(json, tensors));
+}
+
+/** The same from the full vectors: with all gradients. */
+export function readFullGroup(group: string): readonly GoldenCase[] {
+  const text = readFileSync(new URL(`${group}/manifest.json`, FULL), "utf8");
+  const { format, cases } = toObject(JSON.parse(text), group);
+  if (format !== "golden/1" || !Array.isArray(cases))
+    throw new TypeError(`group ${group} is of another format`);
+  const tensors = readTensors(new URL(`${group}/data.safetensors`, FULL));
+  return cases.map((json) => readCase(toObject(json, group), tensors));
 }

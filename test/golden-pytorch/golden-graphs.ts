@@ -1,6 +1,7 @@
 /**
  * The graph of a golden case: PyTorch's op as a call of the library, with PyTorch's argument names turned into ours.
  */
+import { pullBack } from "../../src/autodiff/pull-back.ts";
 import { createGraphBuilder } from "../../src/ir/graph-builder.ts";
 import type { GraphBuilder, ReduceOptions, Value } from "../../src/ir/graph-builder.ts";
 import type { Graph } from "../../src/ir/graph.ts";
@@ -122,6 +123,8 @@ const BUILDS: Readonly<Record<string, Build>> = {
       }),
     };
   },
+  weight_norm_double_backward: (b, a) => buildDoubleBackward(b, a),
+  weight_norm_sgd: (b, a) => buildDescent(b, a),
   softmax: (b, a) => softmax(b, a.tensor("x"), { axis: a.number("dim") }),
   log_softmax: (b, a) => logSoftmax(b, a.tensor("x"), { axis: a.number("dim") }),
   logsumexp: (b, a) => logsumexp(b, a.tensor("x"), a.reduce()),
@@ -147,6 +150,56 @@ const BUILDS: Readonly<Record<string, Build>> = {
   adain: (b, a) => adain(b, a.tensor("x"), a.tensor("gamma"), a.tensor("beta"), { eps: a.number("eps") }),
 };
 
+/** The backward of weight_norm as it stands, and its own: of `sum(grad_v * tv) + sum(grad_g * tg)`. */
+function buildDoubleBackward(b: GraphBuilder, a: Arguments): Built {
+  const [v, g, up] = ["v", "g", "grad_w"].map((name) => b.variable(a.tensor(name)));
+  if (v === undefined || g === undefined || up === undefined) throw new Error("three variables were made");
+  const [innerV, innerG] = [b.variable(v), b.variable(g)];
+  const w = weightNorm(b, innerV, innerG, { dim: a.dim("dim") });
+  const [gradV = b.constant(0), gradG = b.constant(0)] = pullBack(
+    b,
+    [{ value: w, cotangent: up }],
+    [innerV, innerG],
+  );
+  const seeds = [
+    { value: gradV, cotangent: a.tensor("tv") },
+    { value: gradG, cotangent: a.tensor("tg") },
+  ];
+  const [dV = b.constant(0), dG = b.constant(0), dUp = b.constant(0)] = pullBack(b, seeds, [v, g, up]);
+  return { grad_v: gradV, grad_g: gradG, d_v: dV, d_g: dG, d_grad_w: dUp };
+}
+
+/** Descent on `sum((w - target)^2) / 2` by v and g, with momentum, all steps in one graph. */
+function buildDescent(b: GraphBuilder, a: Arguments): Built {
+  const add = (x: Value, y: Value): Value => b.map("add", [x, y]);
+  const scale = (x: Value, by: number): Value => b.map("mul", [x, by]);
+  const record = a.attribute("record");
+  const kept: Record<string, Value> = {};
+  const losses: Value[] = [];
+  let point = [a.tensor("v0"), a.tensor("g0")];
+  let momentum: (Value | undefined)[] = [];
+  for (let step = 1; step <= a.number("steps"); step++) {
+    const variables = point.map((value) => b.variable(value));
+    const [v, g] = variables;
+    if (v === undefined || g === undefined) throw new Error("two variables were made");
+    const off = b.map("sub", [weightNorm(b, v, g, { dim: a.dim("dim") }), a.tensor("target")]);
+    const loss = scale(b.reduce("sum", b.map("mul", [off, off])), 0.5);
+    losses.push(b.reshape(loss, [1]));
+    const slopes = pullBack(b, [{ value: loss, cotangent: b.constant(1, "f32") }], variables);
+    momentum = slopes.map((slope = b.constant(0), i) => {
+      const old = momentum[i];
+      return old === undefined ? slope : add(scale(old, a.number("momentum")), slope);
+    });
+    point = point.map((value, i) => add(value, scale(momentum[i] ?? b.constant(0), -a.number("lr"))));
+    if (isNumbers(record) && record.includes(step)) {
+      const [newV, newG] = point;
+      if (newV !== undefined && newG !== undefined)
+        Object.assign(kept, { [`v${String(step)}`]: newV, [`g${String(step)}`]: newG });
+    }
+  }
+  return { ...kept, losses: b.concat(losses, 0) };
+}
+
 /** The ops for which there is a graph; a case of another op is a failure, not a skip. */
 export const GOLDEN_OPS: readonly string[] = Object.keys(BUILDS);
 
@@ -161,13 +214,8 @@ export function buildGoldenGraph(golden: GoldenCase): Graph {
   const build = BUILDS[golden.op];
   if (build === undefined) throw new Error(`${golden.id}: no graph for op ${golden.op}`);
   const builder = createGraphBuilder(golden.op);
-  const values = new Map<string, Value>();
-  for (const [name, input] of golden.inputs)
-    if (input !== null) values.set(name, builder.param(name, { dtype: input.dtype, shape: input.shape }));
-  const built = build(builder, readArguments(golden, values));
-  const named: Readonly<Record<string, Value>> = isValue(built)
-    ? { [golden.outputs[0]?.name ?? "y"]: built }
-    : built;
+  const values = declareInputs(builder, golden.inputs);
+  const named = nameResults(golden, build(builder, readArguments(golden, values)));
   const results = golden.outputs.flatMap(({ name }) => {
     const value = named[name];
     if (value === undefined) throw new Error(`${golden.id}: the graph has no result ${name}`);
@@ -178,6 +226,56 @@ export function buildGoldenGraph(golden: GoldenCase): Graph {
     ];
   });
   return builder.finish(results.length > 0 ? results : [{ name: "y", value: Object.values(named)[0] ?? 0 }]);
+}
+
+function declareInputs(builder: GraphBuilder, inputs: GoldenCase["inputs"]): Map<string, Value> {
+  const values = new Map<string, Value>();
+  for (const [name, input] of inputs)
+    if (input !== null) values.set(name, builder.param(name, { dtype: input.dtype, shape: input.shape }));
+  return values;
+}
+
+const nameResults = (golden: GoldenCase, built: Built): Readonly<Record<string, Value>> =>
+  isValue(built) ? { [golden.outputs[0]?.name ?? "y"]: built } : built;
+
+/**
+ * The graph of a case's gradients: of the sum of its outputs times their upstream, by `wrt`. Results are named as those of
+ * `buildGoldenGraph`.
+ */
+export function buildGradientGraph(golden: GoldenCase): Graph {
+  const build = BUILDS[golden.op];
+  const { gradients } = golden;
+  if (build === undefined || gradients === undefined) throw new Error(`${golden.id}: no gradients`);
+  const builder = createGraphBuilder(`${golden.op}_gradient`);
+  const values = declareInputs(builder, golden.inputs);
+  const upstream = declareInputs(builder, gradients.inputs);
+  const wanted = gradients.wrt.flatMap((name) => {
+    const value = values.get(name);
+    return value === undefined ? [] : [{ name, variable: builder.variable(value) }];
+  });
+  for (const { name, variable } of wanted) values.set(name, variable);
+  const named = nameResults(golden, build(builder, readArguments(golden, values)));
+  const seeds = [...gradients.upstream].map(([name, by]) => {
+    const value = named[name];
+    if (value === undefined) throw new Error(`${golden.id}: the graph has no result ${name}`);
+    const given =
+      typeof by === "number"
+        ? builder.constant(by, "f32", value.type.shape)
+        : (upstream.get(by) ?? values.get(by));
+    if (given === undefined) throw new Error(`${golden.id}: no upstream ${by}`);
+    return { value, cotangent: builder.cast(given, "f32") };
+  });
+  const cotangents = pullBack(
+    builder,
+    seeds,
+    wanted.map(({ variable }) => variable),
+  );
+  const results = wanted.flatMap(({ name, variable: { type } }, i) => {
+    const value = cotangents[i] ?? builder.constant(0, "f32", type.shape);
+    const result = { name: `grad_${name}`, value: builder.cast(value, type.dtype) };
+    return type.dtype === "f32" ? [result] : [result, { name: `grad_${name}${UNROUNDED}`, value }];
+  });
+  return builder.finish(results);
 }
 
 const isValue = (built: Built): built is Value => typeof built["id"] === "number";

@@ -2,7 +2,7 @@
  * Compiled kernels agree with PyTorch, on the adapter at hand: the whole way from library call to buffer. Once as the
  * adapter's own profile has it, once as a hardware GPU would run them: rows shared by a workgroup, vector loads.
  */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compileGraph } from "../../src/compile.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import { findProfile } from "../../src/ir/profile.ts";
@@ -11,8 +11,15 @@ import type { Device } from "../../src/runtime/device.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
 import { describeGpu } from "../support/gpu.ts";
 import { toNumbers, toTensorData } from "../support/host-values.ts";
-import { GOLDEN_GROUPS, testConformance } from "./conformance.ts";
-import type { BackendOutput } from "./conformance.ts";
+import {
+  checkGradients,
+  GOLDEN_GROUPS,
+  GROUP_TIMEOUT,
+  testConformance,
+  testGradients,
+} from "./conformance.ts";
+import type { Backend, BackendOutput } from "./conformance.ts";
+import { hasFullVectors, readFullGroup } from "./golden-data.ts";
 
 const HARDWARE = "nvidia";
 
@@ -28,18 +35,35 @@ describeGpu("compiled for WebGPU", () => {
     if (opened === undefined) throw new Error("there is an adapter, but openDevice failed");
     return opened;
   };
-  testConformance({
+  const own: Backend = {
     name: "WebGPU",
     run: (graph, inputs) => runOnDevice(device(), device().profile, graph, inputs),
-  });
-  // Without the 650 cases of `norm`: barriers are slow on software adapters, and `sweep` has every row length.
-  const groups = Object.keys(GOLDEN_GROUPS).filter((group) => group !== "norm");
+  };
+  testConformance(own);
+  testGradients(own);
+  // Without the 650 cases of `norm`: barriers are slow on software adapters, and `sweep` has every row length. Twenty steps
+  // in one graph take long to compile.
+  const groups = Object.keys(GOLDEN_GROUPS).filter(
+    (group) => group !== "norm" && group !== "weight_norm_second",
+  );
   const hardware = {
     name: `WebGPU, scheduled as for ${HARDWARE}`,
     run: (graph: Graph, inputs: ReadonlyMap<string, ArrayLike<number>>) =>
       runOnDevice(device(), scheduleAsHardware(device().profile), graph, inputs),
   };
   testConformance(hardware, groups);
+  testGradients(hardware, ["norm_layers", "custom"]);
+  // The copy has no gradients of its largest cases.
+  describe.skipIf(!hasFullVectors)("with the full vectors", () => {
+    test.each([
+      ["sweep", 52],
+      ["big", 14],
+    ])("gradients of %s", { timeout: GROUP_TIMEOUT }, async (group, count) => {
+      const cases = readFullGroup(group).filter(({ gradients }) => gradients !== undefined);
+      expect(await checkGradients(own, cases)).toEqual([]);
+      expect(cases.length).toBe(count);
+    });
+  });
   test("kernels were dispatched", () => {
     expect(device().counters.dispatches).toBeGreaterThan(1200);
   });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { interpretGraph } from "../../src/ir/interpret-graph.ts";
 import { compareGolden } from "./compare-golden.ts";
 import { checkGenerated } from "../docs/read-doc.ts";
-import { printCaseTable, testConformance } from "./conformance.ts";
+import { printCaseTable, testConformance, testGradients } from "./conformance.ts";
 import type { Backend } from "./conformance.ts";
 
 const oracle: Backend = {
@@ -20,6 +20,7 @@ const oracle: Backend = {
 };
 
 testConformance(oracle);
+testGradients(oracle);
 
 test("docs/conformance.md counts the cases", () => {
   checkGenerated("docs/conformance.md", "pytorch", printCaseTable());
