@@ -16,6 +16,7 @@ import { openDevice } from "../src/runtime/open-device.ts";
 import { checkProgram } from "../test/support/check-program.ts";
 import { forceSchedules } from "../test/support/force-schedules.ts";
 import { randomProgram } from "../test/support/random-graph.ts";
+import { randomStatistics } from "../test/support/random-statistics.ts";
 
 const { values: flags, positionals } = parseArgs({
   options: { schedules: { type: "boolean", default: false } },
@@ -37,19 +38,25 @@ const profile = device?.profile ?? findProfile(profileName);
 if (profile === undefined) throw new Error(`no profile ${profileName}`);
 const totals = { programs: 0, kernels: 0, compared: 0, excluded: 0 };
 const outcome = await fc.check(
-  fc.asyncProperty(randomProgram({ dtypes, maxSteps: Number(steps) }), async (program) => {
-    const result = await checkProgram(program, {
-      profile,
-      device,
-      schedule: flags.schedules ? forceSchedules(program.graph, seed) : undefined,
-    });
-    totals.programs++;
-    totals.kernels += result.kernels;
-    totals.compared += result.compared;
-    totals.excluded += result.excluded;
-    if (totals.programs % 500 === 0) console.log(`${String(totals.programs)} programs`);
-    if (result.failures.length > 0) throw new Error(result.failures.slice(0, 6).join("\n"));
-  }),
+  fc.asyncProperty(
+    fc.oneof(
+      { weight: 5, arbitrary: randomProgram({ dtypes, maxSteps: Number(steps) }) },
+      { weight: 1, arbitrary: randomStatistics() },
+    ),
+    async (program) => {
+      const result = await checkProgram(program, {
+        profile,
+        device,
+        schedule: flags.schedules ? forceSchedules(program.graph, seed) : undefined,
+      });
+      totals.programs++;
+      totals.kernels += result.kernels;
+      totals.compared += result.compared;
+      totals.excluded += result.excluded;
+      if (totals.programs % 500 === 0) console.log(`${String(totals.programs)} programs`);
+      if (result.failures.length > 0) throw new Error(result.failures.slice(0, 6).join("\n"));
+    },
+  ),
   { numRuns: Number(graphs), seed, endOnFailure: false },
 );
 console.log(JSON.stringify(totals));

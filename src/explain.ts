@@ -5,12 +5,14 @@
 import type { Compiled, CompiledKernel } from "./compile.ts";
 import { analyzeKernel, type KernelAnalysis } from "./ir/analyze-kernel.ts";
 import { countFloor } from "./ir/count-floor.ts";
+import { axisSizes, type FusionGroup } from "./ir/index-notation.ts";
 import type { PlanTensor } from "./ir/plan.ts";
 import { printGraph } from "./ir/print-graph.ts";
 import { printGroups, printIndexProgram } from "./ir/print-index.ts";
 import { printKernel } from "./ir/print-kernel.ts";
 import type { DeviceProfile } from "./ir/profile.ts";
 import type { KernelSchedule } from "./ir/schedule.ts";
+import { viewStages } from "./ir/stage-view.ts";
 import { firstPart } from "./lower/split-kernel.ts";
 
 export interface ExplainedKernel {
@@ -30,7 +32,18 @@ export interface ExplainedKernel {
   readonly sectors: number;
   /** Workgroups over those that could be busy at once: see `occupancyOf`. */
   readonly occupancy: number;
+  /** What every workgroup computes for itself first: values for each coordinate of the group's pinned axes. */
+  readonly stages: readonly ExplainedStage[];
+  /** Bytes that workgroups read though another has read them: from caches, as far as these hold them. */
+  readonly bytesReread: number;
   readonly reasons: readonly string[];
+}
+
+/** Reductions of equal form: `points` values of `terms` terms each. */
+export interface ExplainedStage {
+  readonly values: readonly string[];
+  readonly points: number;
+  readonly terms: number;
 }
 
 /** The contract of `weft explain --json`. */
@@ -42,6 +55,21 @@ export interface Explanation {
   readonly inputs: readonly PlanTensor[];
   readonly outputs: readonly PlanTensor[];
   readonly wgsl: readonly string[];
+}
+
+function explainStages({ grouped: { program } }: Compiled, group: FusionGroup): ExplainedStage[] {
+  const sizes = axisSizes(program);
+  const count = (axes: readonly string[]): number => axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
+  const members = new Set(group.statements);
+  return viewStages(
+    group,
+    program.statements.filter((s) => members.has(s.name)),
+    [],
+  ).stages.map(({ pointAxes, rowAxes, reductions }) => ({
+    values: reductions.map((s) => s.name),
+    points: count(pointAxes),
+    terms: count(rowAxes),
+  }));
 }
 
 /** Bytes that keep a workgroup busy: four f32 for each of 256 lanes. */
@@ -63,6 +91,7 @@ export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Exp
     const { bytesRead, bytesWritten, sectors } = analyzeDispatches(one, profile);
     const dispatches = parts?.parts.length ?? 1;
     const perDispatch = parts?.parts[0]?.count ?? kernel.workgroupCount;
+    const alone = analyzeKernel({ ...kernel, workgroupCount: 1, workgroups: [1, 1, 1] }, profile);
     return {
       name: kernel.name,
       gridAxes: group.gridAxes,
@@ -76,6 +105,8 @@ export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Exp
       sectors,
       // Of each dispatch: they do not run side by side.
       occupancy: occupancyOf(perDispatch, (bytesRead + bytesWritten) / dispatches, profile),
+      stages: explainStages(compiled, group),
+      bytesReread: Math.max(0, alone.bytesRead * kernel.workgroupCount - bytesRead),
       reasons: parts === undefined ? group.reasons : [...group.reasons, parts.reason],
     };
   });

@@ -10,6 +10,7 @@ import {
   layerNorm,
   globalResponseNorm,
   logSoftmax,
+  norm,
   normalize,
   rmsNorm,
   rsqrt,
@@ -138,6 +139,19 @@ const CHANNEL_NORMS: readonly Workload[] = [
     { full: [8, 28, 28, 96], quick: [2, 7, 7, 32] },
     (shape) => ({ x: shape, gamma: [lastOf(shape)], beta: [lastOf(shape)] }),
     (x, gamma, beta) => globalResponseNorm(x, gamma, beta),
+  ),
+  define("global response norm NCHW", { full: [8, 96, 28, 28], quick: [2, 32, 7, 7] }, x, (x) => {
+    const norms = norm(x, { axis: [2, 3], keepdims: true });
+    return x.mul(norms.div(norms.mean({ axis: 1, keepdims: true }).add(1e-6))).add(x);
+  }),
+  define("softmax over channel means", { full: [8, 28, 28, 96], quick: [2, 7, 7, 32] }, x, (x) =>
+    x.mul(softmax(x.mean({ axis: [1, 2], keepdims: true }), { axis: -1 })),
+  ),
+  define("norm of column norms", { full: [16384, 256], quick: [256, 32] }, x, (x) =>
+    x.div(norm(norm(x, { axis: 0, keepdims: true }))),
+  ),
+  define("mean of column maxima", { full: [16384, 256], quick: [256, 32] }, x, (x) =>
+    x.sub(x.max({ axis: 0, keepdims: true }).mean()),
   ),
   define("weight standardisation", { full: [512, 512, 3], quick: [32, 32, 3] }, x, (w) =>
     weightStandardize(w),

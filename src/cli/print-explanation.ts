@@ -39,6 +39,18 @@ const ORIGINS: Readonly<Record<ExplainedKernel["origin"], string>> = {
   given: ", as given",
 };
 
+/** What every workgroup repeats, and what that costs; empty for most kernels. */
+function printStages({ stages, bytesReread }: ExplainedKernel): readonly string[] {
+  if (stages.length === 0) return [];
+  const list = stages.map(({ values, points, terms }) => {
+    const each = points === 1 ? "one value" : count(points, "value");
+    return `${values.join(", ")} (${each} of ${count(terms, "term")}${values.length > 1 ? " each" : ""})`;
+  });
+  return [
+    `  every workgroup first computes ${list.join(", then ")}; what several workgroups read, ${printBytes(bytesReread)}, comes from caches`,
+  ];
+}
+
 function printTraffic({ moved, floor }: Explanation["bytes"]): string {
   const times = floor === 0 ? "" : `, ${(moved / floor).toFixed(2)} times the floor of ${printBytes(floor)}`;
   return `${printBytes(moved)} moved${times}`;
@@ -61,6 +73,7 @@ export function printExplanation(name: string, explanation: Explanation, profile
     ...kernels.flatMap((kernel) => [
       "",
       `${kernel.name}: ${printSchedule(kernel.schedule)}${ORIGINS[kernel.origin]}`,
+      ...printStages(kernel),
       ...kernel.reasons.map((reason) => `  ${reason}`),
     ]),
   ].join("\n");

@@ -4,7 +4,7 @@
  *
  * Requires: a group alone with its program (isolate-groups.ts).
  * Ensures:  names of axes, statements, tensors and scalars do not enter the text, nor does the role that a tensor has
- *           elsewhere in the program; shapes, dtypes, indices, grid, walk and pairs do.
+ *           elsewhere in the program; shapes, dtypes, indices, grid, walk, stages and pairs do.
  *
  *     group over i=8 { t4[i]: f32 = sum(k) w[4*i + k] ... }    =>    s0[a]: f32 = sum(b) x0[4*a + b]
  *                                                                    grid a
@@ -61,6 +61,7 @@ export function canonicalizeGroup(program: IndexProgram, group: FusionGroup): Ca
   }
   for (const { tensor } of program.stores) names.tensors.of(tensor);
   const list = (axes: readonly string[]): string => axes.map((axis) => names.axes.of(axis)).join(" ");
+  const stages = group.stages.map((s) => names.statements.of(s)).join(" ");
   const pairs = group.pairs.map((p) =>
     [p.monoid, names.statements.of(p.first), names.statements.of(p.second), p.infinite ?? []]
       .flat()
@@ -70,6 +71,7 @@ export function canonicalizeGroup(program: IndexProgram, group: FusionGroup): Ca
     printIndexProgram(renameProgram(program, names)).trimEnd(),
     `grid ${list(group.gridAxes)}`,
     ...(group.walkAxes.length === 0 ? [] : [`walk ${list(group.walkAxes)}`]),
+    ...(group.stages.length === 0 ? [] : [`stages ${stages} pinned ${list(group.pinnedAxes)}`]),
     ...pairs.map((pair) => `pair ${pair}`),
   ].join("\n");
   return { text, axes: names.axes.known };

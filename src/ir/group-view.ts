@@ -4,10 +4,12 @@
  * of that level. Values of the next level exist only after the walk.
  */
 import type { KernelSchedule } from "./schedule.ts";
+import { viewStages, type StageView } from "./stage-view.ts";
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { indexAxes, printIndex, type IndexExpr } from "./index-expr.ts";
 import {
   axisSizes,
+  valuesRead,
   visitScalar,
   type FusionGroup,
   type GroupedProgram,
@@ -51,6 +53,13 @@ export interface GroupView {
   readonly walkAxes: readonly string[];
   /** Grid axes that no reduction and no row value has: their lanes can share the work of reducing. Empty without such reductions. */
   readonly helperAxes: readonly string[];
+  /** Grid axes along which all points of a workgroup have the same coordinate. */
+  readonly pinnedAxes: readonly string[];
+  /** What every workgroup computes first, in order; the rest of the view is about the main part alone. */
+  readonly stages: readonly StageView[];
+  /** Reads and writes of the stages: few bytes beside those of the main part, so no schedule is made for them. */
+  readonly stageAccesses: readonly Access[];
+  /** Statements of the main part, and the staged reductions that it may read. */
   readonly statements: ReadonlyMap<string, Statement>;
   readonly stores: readonly Store[];
   readonly scalars: readonly IndexScalar[];
@@ -72,17 +81,17 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
   const { program } = grouped;
   const members = new Set(group.statements);
   const pairs = options.pairing === "one-walk" ? group.pairs : [];
-  const list = runInOneWalk(
-    program.statements.filter((s) => members.has(s.name)),
-    pairs,
-  );
-  const statements = new Map(list.map((s) => [s.name, s]));
+  const all = program.statements.filter((s) => members.has(s.name));
+  const allStores = program.stores.filter((s) => members.has(s.statement));
+  const { stages, main, staged } = viewStages(group, all, allStores);
+  const list = runInOneWalk(main, pairs);
+  const statements = new Map([...staged, ...list].map((s) => [s.name, s]));
   const grid = new Set([...group.gridAxes, ...group.walkAxes]);
   const rowAxes = [...new Set(list.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]))].filter(
     (a) => !grid.has(a),
   );
   const isRow = (s: Statement): boolean => s.reduce === undefined && s.axes.some((axis) => !grid.has(axis));
-  const stores = program.stores.filter((s) => members.has(s.statement));
+  const stores = allStores.filter((s) => !staged.some((r) => r.name === s.statement));
   const isCarried = (s: Statement): boolean =>
     s.reduce !== undefined && s.axes.some((axis) => !grid.has(axis));
   const levels = findLevels(list);
@@ -97,7 +106,12 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
     helperAxes: group.walkAxes.length > 0 ? [] : findHelperAxes(list, group.gridAxes, isRow),
     statements,
     stores,
-    scalars: usedScalars(list, program.scalars),
+    pinnedAxes: group.pinnedAxes,
+    stages,
+    stageAccesses: stages.flatMap((stage) =>
+      findAccesses([...stage.statements, ...stage.reductions], stage.stores, [], tensors),
+    ),
+    scalars: usedScalars(all, program.scalars),
     tensors,
     levels,
     phases,
@@ -129,15 +143,6 @@ function findLevels(statements: readonly Statement[]): Map<string, number> {
   }
   return levels;
 }
-
-/** Computed values that a statement reads. */
-export const valuesRead = (statement: Statement): string[] => {
-  const names: string[] = [];
-  visitScalar(statement.value, (e) => {
-    if (e.kind === "value") names.push(e.statement);
-  });
-  return names;
-};
 
 function findPhases(
   list: readonly Statement[],

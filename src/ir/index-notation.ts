@@ -120,6 +120,10 @@ export interface FusionGroup {
   readonly gridAxes: readonly string[];
   /** Axes that a workgroup walks row by row, carrying sums over them along; empty for most groups. */
   readonly walkAxes: readonly string[];
+  /** Reductions that every workgroup computes for itself before the rest, in order (stage-view.ts). */
+  readonly stages: readonly string[];
+  /** Grid axes along which a workgroup has one coordinate: stages compute what they compute for that one. */
+  readonly pinnedAxes: readonly string[];
   readonly pairs: readonly ReductionPair[];
   /** Why neighbours did not join, and what was gained where they did: sentences for `explain`. */
   readonly reasons: readonly string[];
@@ -192,6 +196,15 @@ export function mapIndices(expr: ScalarExpr, edit: (index: IndexExpr) => IndexEx
     }
   });
 }
+
+/** Computed values that a statement reads. */
+export const valuesRead = (statement: Statement): string[] => {
+  const names: string[] = [];
+  visitScalar(statement.value, (e) => {
+    if (e.kind === "value") names.push(e.statement);
+  });
+  return names;
+};
 
 export const axisSizes = (program: IndexProgram): ReadonlyMap<string, number> =>
   new Map(program.axes.map((a) => [a.name, a.size]));

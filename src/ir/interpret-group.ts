@@ -48,11 +48,12 @@ export function pointSize(program: IndexProgram, group: FusionGroup): number {
   return Math.max(...program.statements.map((s) => own([...s.axes, ...(s.reduce?.axes ?? [])])));
 }
 
-/** Whether every point can be computed alone: values of the group are read at their own grid point. */
+/** Whether every point can be computed alone: values of the group are read at their own grid point, and none reduces the grid. */
 export function hasOwnPoints(program: IndexProgram, { gridAxes }: FusionGroup): boolean {
   const axesOf = new Map(program.statements.map((s) => [s.name, s.axes]));
   let isOwn = true;
-  for (const s of program.statements)
+  for (const s of program.statements) {
+    if (s.reduce?.axes.some((axis) => gridAxes.includes(axis)) === true) isOwn = false;
     visitScalar(s.value, (e) => {
       if (e.kind !== "value") return;
       axesOf.get(e.statement)?.forEach((axis, i) => {
@@ -60,6 +61,7 @@ export function hasOwnPoints(program: IndexProgram, { gridAxes }: FusionGroup): 
         if (gridAxes.includes(axis) && (at === undefined || plainAxis(at) !== axis)) isOwn = false;
       });
     });
+  }
   return isOwn;
 }
 

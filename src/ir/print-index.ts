@@ -1,7 +1,14 @@
 /** The text of index notation. Grammar in docs/ir.md; `parse-index.ts` is the inverse (spans excluded). */
 import { printType } from "./dtype.ts";
 import { printIndex } from "./index-expr.ts";
-import type { GroupedProgram, IndexProgram, ScalarExpr, Statement, Store } from "./index-notation.ts";
+import type {
+  FusionGroup,
+  GroupedProgram,
+  IndexProgram,
+  ScalarExpr,
+  Statement,
+  Store,
+} from "./index-notation.ts";
 import { printNumber } from "./number-text.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
 
@@ -70,6 +77,12 @@ export function printScalarExpr(e: ScalarExpr): string {
   }
 }
 
+/** `, stages t4 t6 for each i`: what every workgroup computes first. */
+const printStages = ({ stages, pinnedAxes }: FusionGroup): string =>
+  stages.length === 0
+    ? ""
+    : `, stages ${stages.join(" ")}${pinnedAxes.length === 0 ? "" : ` for each ${pinnedAxes.join(",")}`}`;
+
 /** Groups in words: what is in each, over which grid, and why. */
 export function printGroups({ program, groups }: GroupedProgram): string {
   const byName = new Map(program.statements.map((s) => [s.name, s]));
@@ -83,7 +96,7 @@ export function printGroups({ program, groups }: GroupedProgram): string {
       const members = group.statements.flatMap((name) => byName.get(name) ?? []);
       const stores = group.statements.flatMap((name) => storesOf.get(name) ?? []);
       return [
-        `group ${group.name} over ${grid === "" ? "one point" : grid} {`,
+        `group ${group.name} over ${grid === "" ? "one point" : grid}${printStages(group)} {`,
         ...members.map((s) => `  ${printStatement(s)}`),
         ...stores.map((s) => `  store ${s.statement} -> ${printIndexName(s.tensor)}[${printIndex(s.index)}]`),
         ...group.reasons.map((r) => `  ; ${r}`),

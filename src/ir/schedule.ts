@@ -4,7 +4,10 @@
  */
 import type { Width } from "./kernel.ts";
 
-/** Invocations along an axis. */
+/** Lanes along it take part in the stages of a group alone. */
+export const NO_AXIS = "";
+
+/** Invocations along an axis, or along `NO_AXIS`. */
 export interface LaneAxis {
   readonly axis: string;
   readonly lanes: number;
@@ -28,6 +31,22 @@ export interface Tile {
 export const RESIDENCIES = ["registers", "reload"] as const;
 export const PAIRINGS = ["one-walk", "two-walks"] as const;
 export const REDUCTIONS = ["serial", "tree", "subgroup"] as const;
+
+/** How the lanes of a workgroup compute a stage (stage-view.ts). */
+export interface StageSchedule {
+  /** Lanes that share one point; divides the workgroup size. The workgroup takes so many points at a time as that leaves. */
+  readonly lanesPerPoint: number;
+  /** Axis along which neighbouring lanes go, of the stage's points or of its row; null where lanes have nothing to go along. */
+  readonly fastAxis: string | null;
+  /** How lanes of a point combine their partial results. */
+  readonly reduction: (typeof REDUCTIONS)[number];
+}
+
+/** Blocks of points along a grid axis that a workgroup takes one after the other. */
+export interface Turns {
+  readonly axis: string;
+  readonly count: number;
+}
 
 export interface KernelSchedule {
   /**
@@ -55,17 +74,23 @@ export interface KernelSchedule {
   readonly rowAxes: readonly string[];
   /** Only for groups without rows. */
   readonly tile: Tile | null;
+  /** One for each stage of the group. */
+  readonly stages: readonly StageSchedule[];
+  /** Where workgroups have stages to repeat, they are few, and take several blocks each. */
+  readonly turns: Turns | null;
 }
-
-/** Grid points (in units of the vector width) that a workgroup takes along an axis. */
-export const pointsAlong = (schedule: KernelSchedule, axis: string): number =>
-  lanesAlong(schedule, axis) * (schedule.tile?.axis === axis ? schedule.tile.steps : 1);
 
 /** Lanes that share an axis of the row: its own, or on the innermost axis those along the helper axes. */
 export const lanesSharing = (schedule: KernelSchedule, axis: string): number =>
   schedule.helperAxes.length > 0 && axis === schedule.rowAxes[schedule.rowAxes.length - 1]
     ? schedule.helperAxes.reduce((n, helper) => n * lanesAlong(schedule, helper), 1)
     : lanesAlong(schedule, axis);
+
+/** Points (in units of the vector width) that a workgroup takes along a grid axis. */
+export const pointsAlong = (schedule: KernelSchedule, axis: string): number =>
+  lanesAlong(schedule, axis) *
+  (schedule.tile?.axis === axis ? schedule.tile.steps : 1) *
+  (schedule.turns?.axis === axis ? schedule.turns.count : 1);
 
 /** Lanes along an axis, 1 where none are. */
 export const lanesAlong = (schedule: KernelSchedule, axis: string): number =>
@@ -79,10 +104,12 @@ export function renameAxes(
   schedule: KernelSchedule,
   names: ReadonlyMap<string, string>,
 ): KernelSchedule | undefined {
-  const { lanes, vectorAxis, gridAxes, walkAxes, helperAxes, rowAxes, tile } = schedule;
-  const single = [vectorAxis ?? [], tile?.axis ?? [], ...lanes.map((l) => l.axis)].flat();
-  const own = [...single, ...gridAxes, ...walkAxes, ...helperAxes, ...rowAxes];
-  if (!own.every((axis) => names.has(axis))) return undefined;
+  const { lanes, vectorAxis, gridAxes, walkAxes, helperAxes, rowAxes, tile, stages, turns } = schedule;
+  const single = [vectorAxis, tile?.axis, turns?.axis, ...stages.map((s) => s.fastAxis)];
+  const own = [...single, ...lanes.map((l) => l.axis), ...gridAxes, ...walkAxes, ...helperAxes, ...rowAxes];
+  const isKnown = (axis: string | null | undefined): boolean =>
+    axis === null || axis === undefined || axis === NO_AXIS || names.has(axis);
+  if (!own.every(isKnown)) return undefined;
   const rename = (axis: string): string => names.get(axis) ?? axis;
   return {
     ...schedule,
@@ -93,5 +120,7 @@ export function renameAxes(
     helperAxes: helperAxes.map(rename),
     rowAxes: rowAxes.map(rename),
     tile: tile === null ? null : { ...tile, axis: rename(tile.axis), through: [] },
+    stages: stages.map((s) => ({ ...s, fastAxis: s.fastAxis === null ? null : rename(s.fastAxis) })),
+    turns: turns === null ? null : { ...turns, axis: rename(turns.axis) },
   };
 }

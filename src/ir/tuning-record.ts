@@ -12,7 +12,9 @@ import {
   RESIDENCIES,
   type KernelSchedule,
   type LaneAxis,
+  type StageSchedule,
   type Tile,
+  type Turns,
 } from "./schedule.ts";
 
 export const TUNING_RECORD_VERSION = 1;
@@ -82,7 +84,9 @@ function readSchedule(value: unknown): KernelSchedule | null {
   if (!gridAxes || !walkAxes || !helperAxes || !rowAxes || !isWidth(vectorWidth)) return null;
   if (vectorAxis !== null && typeof vectorAxis !== "string") return null;
   const tile = readTile(value["tile"]);
-  if (tile === undefined) return null;
+  const stages = readStages(value["stages"]);
+  const turns = readTurns(value["turns"]);
+  if (tile === undefined || stages === null || turns === undefined) return null;
   return {
     lanes,
     vectorWidth,
@@ -95,7 +99,28 @@ function readSchedule(value: unknown): KernelSchedule | null {
     helperAxes,
     rowAxes,
     tile,
+    stages,
+    turns,
   };
+}
+
+function readStages(value: unknown): readonly StageSchedule[] | null {
+  if (!Array.isArray(value) || value.length > MOST_AXES) return null;
+  const stages = value.flatMap((entry: unknown): readonly StageSchedule[] => {
+    if (!isObject(entry)) return [];
+    const { lanesPerPoint, fastAxis } = entry;
+    const reduction = REDUCTIONS.find((word) => word === entry["reduction"]);
+    const hasForm = typeof lanesPerPoint === "number" && (fastAxis === null || typeof fastAxis === "string");
+    return hasForm && reduction !== undefined ? [{ lanesPerPoint, fastAxis, reduction }] : [];
+  });
+  return stages.length === value.length ? stages : null;
+}
+
+function readTurns(value: unknown): Turns | null | undefined {
+  if (value === null) return null;
+  if (!isObject(value)) return undefined;
+  const { axis, count } = value;
+  return typeof axis === "string" && typeof count === "number" ? { axis, count } : undefined;
 }
 
 function readTile(value: unknown): Tile | null | undefined {

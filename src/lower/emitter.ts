@@ -6,7 +6,7 @@
  */
 import { indexAxes, isAxisTerm, type IndexExpr } from "../ir/index-expr.ts";
 import type { GroupView } from "../ir/group-view.ts";
-import type { Expr, Stmt, Width } from "../ir/kernel.ts";
+import type { Expr, SharedArray, Stmt, Width } from "../ir/kernel.ts";
 import { typeOf } from "../ir/kernel.ts";
 import type { KernelSchedule } from "../ir/schedule.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
@@ -35,6 +35,8 @@ export interface Emitter {
   readonly kept: ReadonlyMap<string, string>;
   /** Sums that are carried along a walk -> name of the register array that keeps them. */
   readonly carried: ReadonlyMap<string, string>;
+  /** Staged reductions of more than one point -> the workgroup array that holds them. */
+  readonly stageArrays: ReadonlyMap<string, SharedArray>;
   /** Register arrays that an earlier phase has filled. Grows as phases are written. */
   readonly filled: Set<string>;
   /** Register arrays that the phase being written fills. */

@@ -1,7 +1,7 @@
 /** Where an invocation stands: coordinates of its grid point from the workgroup index and the digits of its lane index. */
 import { BOOL, type Expr, type LaneOrder } from "../ir/kernel.ts";
 import type { GroupView } from "../ir/group-view.ts";
-import { lanesAlong, pointsAlong, type KernelSchedule } from "../ir/schedule.ts";
+import { lanesAlong, NO_AXIS, pointsAlong, type KernelSchedule } from "../ir/schedule.ts";
 import { bind, type Emitter, type Scope } from "./emitter.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { less, nameOf, op } from "./kernel-expr.ts";
@@ -38,7 +38,7 @@ export const and = (a: Expr | undefined, b: Expr | undefined): Expr | undefined 
 
 /** Fills the coordinates of the grid scope and says where the lane stands. */
 export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>): Position {
-  const { schedule, view } = emitter;
+  const { schedule } = emitter;
   const digits = enterLanes(emitter, grid);
   const laneAlong = (axis: string): Expr => digits.get(axis) ?? u32(0);
   const helper = schedule.lanes
@@ -56,21 +56,13 @@ export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>
   let inRange: Expr | undefined;
   for (const axis of schedule.gridAxes) {
     if (axis === schedule.tile?.axis) continue; // a coordinate of its own in each step
-    const lanes = lanesAlong(schedule, axis);
-    const units = unitsOf(view, schedule, axis);
-    const raw = makeIndex("add", makeIndex("mul", blocks.get(axis) ?? u32(0), u32(lanes)), laneAlong(axis));
-    let unit = bind(emitter, grid, axis, raw);
-    if (units % lanes !== 0) {
-      inRange = and(inRange, less(unit, u32(units)));
-      unit = bind(emitter, grid, axis, makeIndex("min", unit, u32(units - 1)));
-    }
-    axes.set(
-      axis,
-      axis === schedule.vectorAxis
-        ? bind(emitter, grid, axis, makeIndex("mul", unit, u32(schedule.vectorWidth)))
-        : unit,
-    );
+    if (axis === schedule.turns?.axis) continue; // another coordinate in each turn
+    const { at, isInside } = enterAxis(emitter, grid, axis, blocks.get(axis) ?? u32(0), laneAlong(axis));
+    inRange = and(inRange, isInside);
+    axes.set(axis, at);
   }
+  // Lanes that only the stages need compute what the first of them computes, and store nothing.
+  if (digits.has(NO_AXIS)) inRange = and(inRange, op("eq", BOOL, laneAlong(NO_AXIS), u32(0)));
   const shared = schedule.lanes.filter((l) => l.lanes > 1 && schedule.rowAxes.includes(l.axis));
   const isFirst = shared.reduce<Expr | undefined>(
     (all, { axis }) => and(all, op("eq", BOOL, laneAlong(axis), u32(0))),
@@ -84,6 +76,28 @@ export function enterGrid(emitter: Emitter, grid: Scope, axes: Map<string, Expr>
     isFirst: isFirst === undefined ? undefined : bind(emitter, grid, "first", isFirst),
     blockAlong: (axis) => blocks.get(axis) ?? u32(0),
   };
+}
+
+/** Coordinate of a lane along a grid axis in the given block; where blocks are not full, whether it is inside. */
+export function enterAxis(
+  emitter: Emitter,
+  scope: Pick<Scope, "out">,
+  axis: string,
+  block: Expr,
+  lane: Expr,
+): { readonly at: Expr; readonly isInside: Expr | undefined } {
+  const { schedule, view } = emitter;
+  const units = unitsOf(view, schedule, axis);
+  const lanes = lanesAlong(schedule, axis);
+  let unit = bind(emitter, scope, axis, makeIndex("add", makeIndex("mul", block, u32(lanes)), lane));
+  let isInside: Expr | undefined;
+  if (units % pointsAlong(schedule, axis) !== 0) {
+    isInside = less(unit, u32(units));
+    unit = bind(emitter, scope, axis, makeIndex("min", unit, u32(units - 1)));
+  }
+  const isVector = axis === schedule.vectorAxis;
+  const at = isVector ? bind(emitter, scope, axis, makeIndex("mul", unit, u32(schedule.vectorWidth))) : unit;
+  return { at, isInside };
 }
 
 function enterLanes(emitter: Emitter, grid: Scope): ReadonlyMap<string, Expr> {

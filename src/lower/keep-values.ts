@@ -6,8 +6,8 @@
  * Requires: a schedule with residency in registers. A kept value is live until the last phase that needs it, so a chain
  *           needs the registers of a few values, however long it is.
  */
-import { valuesRead, type GroupView, type Phase } from "../ir/group-view.ts";
-import { visitScalar, type Statement } from "../ir/index-notation.ts";
+import type { GroupView, Phase } from "../ir/group-view.ts";
+import { valuesRead, visitScalar, type Statement } from "../ir/index-notation.ts";
 import type { KernelSchedule } from "../ir/schedule.ts";
 
 /** Ops that are cheaper to repeat than to keep a register for. */

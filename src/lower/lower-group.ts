@@ -11,14 +11,17 @@ import { readKey, viewGroup, type GroupView } from "../ir/group-view.ts";
 import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
-import type { KernelSchedule } from "../ir/schedule.ts";
-import { bind, namer, type Emitter, type Scope } from "./emitter.ts";
+import type { KernelSchedule, Turns } from "../ir/schedule.ts";
+import { makeIndex, u32 } from "../ir/walk-kernel.ts";
+import { bind, namer, scopeFor, type Emitter, type Scope } from "./emitter.ts";
 import { computeType, nameOf } from "./kernel-expr.ts";
-import { countWorkgroups, enterGrid, workgroupSizeOf, type Position } from "./enter-grid.ts";
+import { and, countWorkgroups, enterAxis, enterGrid, workgroupSizeOf, type Position } from "./enter-grid.ts";
 import { declareCarried, declareKept, lowerPhase, stepsPerLane, storeCarried } from "./lower-phase.ts";
 import { chooseKept } from "./keep-values.ts";
+import { lowerStages } from "./lower-stages.ts";
 import { lowerTile } from "./lower-tile.ts";
 import { lowerValue } from "./lower-value.ts";
+import { chooseStageArrays } from "./staged-values.ts";
 import { storeGridValues } from "./store-grid-values.ts";
 
 export function lowerGroup(
@@ -37,18 +40,21 @@ export function lowerGroup(
     caches: chooseCaches(view, schedule),
     kept: chooseKept(view, schedule),
     carried: chooseCarried(view),
+    stageArrays: chooseStageArrays(view),
     filled: new Set(),
     filling: new Set(),
   };
   const axes = new Map<string, Expr>();
   const grid: Scope = { out: [], axes, values: new Map(), parent: undefined, cacheAt: undefined };
   const position = enterGrid(emitter, grid, axes);
+  lowerStages(emitter, grid, position);
   declareCaches(emitter, grid);
   declareKept(emitter, grid);
   declareCarried(emitter, grid);
-  const { tile } = schedule;
+  const { tile, turns } = schedule;
   const shared = tile === null ? [] : lowerTile(emitter, grid, tile, position);
-  if (tile === null) grid.out.push(...walkPoints(emitter, grid, position));
+  if (tile === null && turns === null) grid.out.push(...walkPoints(emitter, grid, position));
+  if (turns !== null) grid.out.push(takeTurns(emitter, grid, turns, position));
   storeCarried(emitter, grid, position);
   const count = countWorkgroups(view, schedule);
   return {
@@ -58,9 +64,27 @@ export function lowerGroup(
     workgroups: foldGrid(count, limits.maxComputeWorkgroupsPerDimension),
     bindings,
     scalars: view.scalars.map(({ name, dtype }) => ({ name, dtype })),
-    shared,
+    shared: [...emitter.stageArrays.values(), ...shared],
     body: grid.out,
   };
+}
+
+/** The blocks that a workgroup takes one after the other, each as if it were alone. */
+function takeTurns(emitter: Emitter, grid: Scope, { axis, count }: Turns, position: Position): Stmt {
+  const counter = emitter.fresh("turn");
+  const block = makeIndex("add", makeIndex("mul", position.blockAlong(axis), u32(count)), nameOf(counter));
+  const out: Stmt[] = [];
+  const { at, isInside } = enterAxis(emitter, { out }, axis, block, position.laneAlong(axis));
+  // What does not depend on the turn is computed before the loop, in the scope of the grid.
+  const point: Scope = {
+    ...grid,
+    out,
+    axes: new Map([...grid.axes, [axis, at]]),
+    values: new Map(grid.values),
+    parent: grid,
+  };
+  lowerPoint(emitter, point, { ...position, inRange: and(position.inRange, isInside) });
+  return { kind: "for", counter, trips: count, unroll: false, body: out };
 }
 
 /** The statements of a grid point; where rows are walked, those of one row, in loops over the walked axes. */
@@ -86,10 +110,8 @@ function lowerPoint(emitter: Emitter, point: Scope, position: Position): void {
       const isGrid =
         statement.reduce === undefined && statement.axes.every((axis) => !view.rowAxes.includes(axis));
       if (!isGrid || view.levels.get(statement.name) !== level) continue;
-      point.values.set(
-        statement.name,
-        bind(emitter, point, "s", lowerValue(emitter, point, statement.value)),
-      );
+      const home = scopeFor(point, statement.axes);
+      home.values.set(statement.name, bind(emitter, home, "s", lowerValue(emitter, home, statement.value)));
     }
     for (const phase of view.phases) if (phase.level === level) lowerPhase(emitter, point, phase, position);
   }
@@ -106,14 +128,16 @@ function foldGrid(count: number, most: number): readonly [number, number, number
 /** Vector bindings where every access of the kernel to that tensor is a whole, aligned vector. */
 function chooseBindings(view: GroupView, schedule: KernelSchedule): Binding[] {
   const { vectorAxis, vectorWidth } = schedule;
-  const names = [...new Set(view.accesses.map((a) => a.tensor.name))];
+  const names = [...new Set([...view.accesses, ...view.stageAccesses].map((a) => a.tensor.name))];
   return names.flatMap((name): Binding[] => {
     const tensor = view.tensors.get(name);
     if (tensor === undefined) return [];
     const own = view.accesses.filter((a) => a.tensor.name === name);
+    const ofStages = view.stageAccesses.filter((a) => a.tensor.name === name);
     const elements = elementCount(tensor.shape);
     const isWide =
       vectorAxis !== null &&
+      ofStages.length === 0 &&
       elements % vectorWidth === 0 &&
       own.every(
         (a) =>
@@ -124,7 +148,7 @@ function chooseBindings(view: GroupView, schedule: KernelSchedule): Binding[] {
           ),
       );
     const width: Width = isWide ? vectorWidth : 1;
-    const access = own.some((a) => a.write) ? "read_write" : "read";
+    const access = [...own, ...ofStages].some((a) => a.write) ? "read_write" : "read";
     return [{ name, access, dtype: tensor.dtype, elements, width }];
   });
 }

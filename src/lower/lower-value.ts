@@ -11,6 +11,7 @@ import type { Expr, ValueType, Width } from "../ir/kernel.ts";
 import { BOOL, typeOf } from "../ir/kernel.ts";
 import { bind, isVectorIndex, lowerIndex, scopeFor, type Emitter, type Scope } from "./emitter.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
+import { readStaged } from "./staged-values.ts";
 import { component, computeType, constant, less, nameOf, op, widen } from "./kernel-expr.ts";
 
 /** Lowers `expr` into `scope`; `clamp` keeps loads under a guard inside their tensor. */
@@ -26,7 +27,7 @@ export function lowerValue(emitter: Emitter, scope: Scope, expr: ScalarExpr, cla
     case "tensor":
       return lowerRead(emitter, scope, expr.tensor, expr.index, clamp);
     case "value":
-      return readValue(scope, expr.statement);
+      return readStaged(emitter, scope, expr.statement) ?? readValue(scope, expr.statement);
     case "index":
       return lowerIota(emitter, scope, expr.index, { scalar, width: 1 });
     case "cast": {
@@ -73,7 +74,9 @@ function axesOf(emitter: Emitter, expr: ScalarExpr): Set<string> {
 }
 
 export function readValue(scope: Scope, statement: string): Expr {
-  const value = scope.values.get(statement) ?? scope.parent?.values.get(statement);
+  let value: Expr | undefined;
+  for (let at: Scope | undefined = scope; at !== undefined && value === undefined; at = at.parent)
+    value = at.values.get(statement);
   if (value === undefined)
     throw new CompilerBug("lowering", [`value ${statement} is read before it is computed`]);
   return value;

@@ -16,6 +16,7 @@ import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
 import { dealSoftware, fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
 import { chooseTile } from "./choose-tile.ts";
 import { chooseWidth, findMemoryOrder, startsAtSectors, type MemoryOrder } from "./memory-order.ts";
+import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 
 /** Registers (f32) per invocation that cached rows may take. More only after timing. */
@@ -68,10 +69,12 @@ function foreseeParts(view: GroupView, { limits, software, copyGBps }: DevicePro
 function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
   const order = findMemoryOrder(view);
   const { contiguous } = order;
-  const tiled = chooseTile(view, profile, order);
-  // Vectors along a walked axis would be several rows at once.
+  // Stages share the lanes and the workgroup memory that a tile would take.
+  const tiled = view.stages.length > 0 ? undefined : chooseTile(view, profile, order);
+  // Vectors along a walked axis would be several rows at once, along a pinned one several coordinates.
+  const single = [...view.walkAxes, ...view.pinnedAxes];
   const widest =
-    contiguous === null || view.walkAxes.includes(contiguous) || tiled !== undefined
+    contiguous === null || single.includes(contiguous) || tiled !== undefined
       ? 1
       : chooseWidth(view, contiguous);
   const vectorWidth =
@@ -81,12 +84,14 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
   const vectorAxis = vectorWidth === 1 ? null : order.contiguous;
   const units = (axis: string): number =>
     (view.sizes.get(axis) ?? 1) / (axis === vectorAxis ? vectorWidth : 1);
+  // A workgroup has one coordinate along pinned axes: no lanes go along them.
+  const free = { ...order, axes: order.axes.filter((axis) => !view.pinnedAxes.includes(axis)) };
   const dealt =
     tiled?.lanes ??
     (profile.software
-      ? dealSoftware(view, profile, order, units)
-      : dealHardware(view, profile, order, units, vectorWidth));
-  const lanes = dealt.filter((l) => l.lanes > 1).reverse();
+      ? dealSoftware(view, profile, free, units)
+      : dealHardware(view, profile, free, units, vectorWidth));
+  const lanes = addStageLanes(view, profile, dealt.filter((l) => l.lanes > 1).reverse());
   const slowestFirst = (axes: readonly string[]): string[] =>
     order.axes.filter((axis) => axes.includes(axis)).reverse();
   const isShared = (axis: string): boolean =>
@@ -107,6 +112,12 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
     gridAxes: slowestFirst(view.gridAxes),
     rowAxes: slowestFirst(view.rowAxes),
     tile: tiled?.tile ?? null,
+    stages: chooseStages(
+      view,
+      lanes.reduce((n, l) => n * l.lanes, 1),
+      profile,
+    ),
+    turns: chooseTurns(view, lanes, slowestFirst(view.gridAxes), units, profile),
   };
 }
 
@@ -138,6 +149,7 @@ function dealHardware(
   const most = Math.min(WORKGROUP_LANES, profile.limits.maxComputeInvocationsPerWorkgroup);
   const points = product(view.gridAxes, units);
   const steps = product(view.rowAxes, units);
+  const reads = new Set(view.accesses.flatMap((a) => (a.write ? [] : [a.tensor.name]))).size;
   const isWalk = view.walkAxes.length > 0;
   const aim = isWalk ? 1 : ACCESSES_PER_LANE; // registers for carried sums are scarce: as few columns per lane as can be
   const rowLanes = isPointwise(view)
@@ -159,7 +171,7 @@ function dealHardware(
       wanted = Math.max(Math.floor(rowLanes / total(view.rowAxes)), toRun ? Math.ceil(GOOD_RUN / run) : 1);
     else if (toRun) {
       const isAligned = startsAtSectors(order, axis);
-      wanted = neighboursFor(run, points / total(view.gridAxes), steps, profile, isAligned);
+      wanted = neighboursFor(run, points / total(view.gridAxes), steps * reads, profile, isAligned);
       // A rest shorter than this is taken along: what is slower in memory then goes on without a gap.
       if (units(axis) <= 2 * wanted && units(axis) % SECTOR !== 0) wanted = units(axis);
     }
@@ -189,8 +201,10 @@ function neighboursFor(
   let step = 1;
   while ((run * step) % SECTOR !== 0) step++;
   // So little data that it cannot keep the device busy: more workgroups are worth more than whole sectors.
-  const isLittle = run * points * steps < LITTLE_WORK * profile.usefulWorkgroups;
-  if (!isAligned && !isLittle) return Math.max(step, Math.ceil(GOOD_RUN / run));
+  const busy = (run * points * steps) / LITTLE_WORK;
+  const good = Math.ceil(GOOD_RUN / run);
+  const isLittle = busy < profile.usefulWorkgroups && points / good < FEW_WORKGROUPS * busy;
+  if (!isAligned && !isLittle) return Math.max(step, good);
   if (long < step && points / step < FEW_WORKGROUPS * profile.usefulWorkgroups) return long;
   let lanes = step;
   while (run * lanes < GOOD_RUN && points / (lanes + step) >= profile.usefulWorkgroups) lanes += step;

@@ -11,6 +11,7 @@ import type { Width } from "../ir/kernel.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
 import { chooseSchedule } from "./choose-schedule.ts";
+import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { fitLanes } from "./deal-software.ts";
 import { estimateCost } from "./estimate-cost.ts";
 import { chooseWidth, findMemoryOrder, type MemoryOrder } from "./memory-order.ts";
@@ -85,6 +86,7 @@ const keyOf = (s: KernelSchedule): string =>
     [s.vectorWidth, s.vectorAxis, s.residency, s.pairing, s.reduction],
     [s.gridAxes, s.rowAxes, s.walkAxes, s.helperAxes],
     s.tile,
+    [s.stages, s.turns],
   ]);
 
 /** Whether two schedules say the same. */
@@ -115,16 +117,27 @@ function dealAll(view: GroupView, shape: KernelSchedule, profile: DeviceProfile)
     const units = (axis: string): number =>
       (view.sizes.get(axis) ?? 1) / (axis === vectorAxis ? vectorWidth : 1);
     const along = (axes: readonly string[], wanted: number): readonly LaneAxis[] =>
-      dealLanes(order, axes, units, wanted);
-    const withLanes = (lanes: readonly LaneAxis[], helperAxes: readonly string[] = []): KernelSchedule => ({
-      ...shape,
-      vectorWidth,
-      vectorAxis,
-      // The slowest digit first, as schedules have it.
-      lanes: lanes.filter((l) => l.lanes > 1).reverse(),
-      helperAxes,
-      tile: null,
-    });
+      dealLanes(
+        order,
+        axes.filter((axis) => !view.pinnedAxes.includes(axis)),
+        units,
+        wanted,
+      );
+    const withLanes = (dealt: readonly LaneAxis[], helperAxes: readonly string[] = []): KernelSchedule => {
+      // The slowest digit first, as schedules have it. Stages and turns follow from the lanes.
+      const lanes = addStageLanes(view, profile, dealt.filter((l) => l.lanes > 1).reverse());
+      const size = lanes.reduce((n, l) => n * l.lanes, 1);
+      return {
+        ...shape,
+        vectorWidth,
+        vectorAxis,
+        lanes,
+        helperAxes,
+        tile: null,
+        stages: chooseStages(view, size, profile),
+        turns: chooseTurns(view, lanes, shape.gridAxes, units, profile),
+      };
+    };
     if (view.rowAxes.length === 0) return counts.map((wanted) => withLanes(along(view.gridAxes, wanted)));
     const shared = counts.flatMap((row) =>
       counts
@@ -148,7 +161,7 @@ const powersUpTo = (most: number): readonly number[] =>
   Array.from({ length: Math.floor(Math.log2(most)) + 1 }, (_, i) => 2 ** i);
 
 function widthsOf(view: GroupView, { contiguous }: MemoryOrder): readonly Width[] {
-  if (contiguous === null || view.walkAxes.includes(contiguous)) return [1];
+  if (contiguous === null || [...view.walkAxes, ...view.pinnedAxes].includes(contiguous)) return [1];
   const widest = chooseWidth(view, contiguous);
   return ([4, 2, 1] as const).filter((width) => width <= widest);
 }

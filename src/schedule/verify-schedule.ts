@@ -10,11 +10,13 @@
  *   workgroup memory that is large enough; one lane has nothing to combine
  * - helper axes are grid axes that the work of reducing may be shared along, and then the row has no lanes of its own
  * - a tile is for groups without rows: lanes along its axis and, fastest, along one other; scalars; workgroup memory enough
+ * - stages have lanes that divide the workgroup, each as the group has them; nothing goes along pinned axes but workgroups;
+ *   what stages leave fits the workgroup memory beside what reductions need
  * - what a lane keeps in registers is bounded, and so is the text of the loops that are unrolled for it
  */
 import { readKey, type GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import { lanesAlong, lanesSharing, type KernelSchedule } from "../ir/schedule.ts";
+import { lanesAlong, lanesSharing, NO_AXIS, type KernelSchedule } from "../ir/schedule.ts";
 import { chooseWidth } from "./memory-order.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 
@@ -39,6 +41,7 @@ export function verifySchedule(
     ...verifyReduction(view, schedule, profile),
     ...verifyRegisters(view, schedule),
     ...verifyTile(view, schedule, profile),
+    ...verifyStages(view, schedule, profile),
     ...(schedule.pairing === "one-walk" && view.pairs.length === 0
       ? ["no two reductions of the group can share a walk"]
       : []),
@@ -64,6 +67,7 @@ function verifyLanes(view: GroupView, schedule: KernelSchedule, { limits }: Devi
   const { lanes } = schedule;
   if (new Set(lanes.map((l) => l.axis)).size !== lanes.length) problems.push("an axis has lanes twice");
   for (const { axis, lanes: count } of lanes) {
+    if (axis === NO_AXIS && view.stages.length > 0) continue;
     if (!view.gridAxes.includes(axis) && !view.rowAxes.includes(axis))
       problems.push(`there are lanes along ${axis}, which is no axis of the grid or the row`);
     else if (!Number.isInteger(count) || count < 1 || count > unitsAlong(view, schedule, axis))
@@ -170,6 +174,45 @@ function verifyTile(
   return bytes <= free
     ? []
     : [`tiles take ${String(bytes)} bytes of workgroup memory, the device has ${String(free)}`];
+}
+
+function verifyStages(
+  view: GroupView,
+  { lanes, stages, turns, tile, vectorAxis }: KernelSchedule,
+  { limits }: DeviceProfile,
+): string[] {
+  if (stages.length !== view.stages.length)
+    return [`${String(stages.length)} stages, the group has ${String(view.stages.length)}`];
+  if (stages.length === 0) return turns === null ? [] : ["only a group with stages takes turns"];
+  const size = lanes.reduce((n, l) => n * l.lanes, 1);
+  const count = (axes: readonly string[]): number =>
+    axes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 1);
+  const problems: string[] = [];
+  stages.forEach(({ lanesPerPoint, reduction }, i) => {
+    const points = count(view.stages[i]?.pointAxes ?? []);
+    if (!Number.isInteger(lanesPerPoint) || lanesPerPoint < 1 || size % lanesPerPoint !== 0)
+      problems.push(`${String(lanesPerPoint)} lanes of a stage do not divide ${String(size)}`);
+    if (points === 1 && lanesPerPoint !== size) problems.push("a stage of one point takes all lanes");
+    if ((lanesPerPoint === 1) !== (reduction === "serial"))
+      problems.push(`${String(lanesPerPoint)} lanes of a stage with a ${reduction} reduction`);
+  });
+  const pinned = lanes.find((l) => l.lanes > 1 && view.pinnedAxes.includes(l.axis))?.axis;
+  if (pinned !== undefined) problems.push(`there are lanes along the pinned axis ${pinned}`);
+  if (vectorAxis !== null && view.pinnedAxes.includes(vectorAxis))
+    problems.push(`vectors run along the pinned axis ${vectorAxis}`);
+  if (tile !== null) problems.push("a group with stages has no tile");
+  if (turns !== null) {
+    const isFree = view.gridAxes.includes(turns.axis) && !view.pinnedAxes.includes(turns.axis);
+    if (!isFree || !Number.isInteger(turns.count) || turns.count < 1)
+      problems.push(`no workgroup takes ${String(turns.count)} turns along ${turns.axis}`);
+  }
+  const kept = view.stages.map(
+    (s) => (count(s.pointAxes) > 1 ? s.reductions.length : 0) * count(s.pointAxes),
+  );
+  const bytes = 4 * (kept.reduce((n, values) => n + values, 0) + size);
+  if (bytes > limits.maxComputeWorkgroupStorageSize)
+    problems.push(`stages take ${String(bytes)} bytes of workgroup memory`);
+  return problems;
 }
 
 /** Accesses along an axis. */

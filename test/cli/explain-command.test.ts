@@ -24,6 +24,8 @@ test("--json gives the contract, and every figure in it", async () => {
         bytesWritten: 4 * 64 * 9,
         sectors: expect.any(Number) as number,
         occupancy: expect.any(Number) as number,
+        stages: [],
+        bytesReread: expect.any(Number) as number,
         reasons: expect.arrayContaining([expect.any(String)]) as string[],
       },
     ],

@@ -19,6 +19,8 @@ const SCHEDULE: KernelSchedule = {
   helperAxes: [],
   rowAxes: ["a1"],
   tile: null,
+  stages: [{ lanesPerPoint: 4, fastAxis: "a1", reduction: "tree" }],
+  turns: { axis: "a0", count: 2 },
 };
 const KERNEL: TunedKernel = { group: "index group {}", schedule: SCHEDULE, defaultUs: 20, us: 10 };
 const RECORD: TuningRecord = { version: 1, device: "d", kernels: [KERNEL] };

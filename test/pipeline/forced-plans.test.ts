@@ -81,15 +81,15 @@ const PLANS: Readonly<
   "rows walked": { profile: { ...base, usefulWorkgroups: 1, launchUs: 1e-4 }, partialShare: 100 },
   "one lane per row": { profile: { ...base, software: true } },
   pieces: {
-    profile: { ...base, onChipBytes: 16, usefulWorkgroups: 4096, launchUs: 1e-4 },
+    profile: { ...base, onChipBytes: 16, usefulWorkgroups: 4096, launchUs: 1e-4, barrierUs: 100 },
     shortestPiece: 4,
   },
   "few pieces": {
-    profile: { ...base, onChipBytes: 16, usefulWorkgroups: 16, launchUs: 1e-4 },
+    profile: { ...base, onChipBytes: 16, usefulWorkgroups: 16, launchUs: 1e-4, barrierUs: 100 },
     shortestPiece: 8,
   },
   "pieces, one lane per row": {
-    profile: { ...base, software: true, usefulWorkgroups: 4096, launchUs: 1e-4 },
+    profile: { ...base, software: true, usefulWorkgroups: 4096, launchUs: 1e-4, barrierUs: 100 },
     shortestPiece: 4,
   },
 };

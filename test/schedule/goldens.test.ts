@@ -16,5 +16,9 @@ testGoldens("schedule", (golden) => {
   }).join("\n");
 });
 
-const printSchedule = ({ lanes, ...rest }: KernelSchedule): string =>
-  JSON.stringify({ lanes: lanes.map((l) => `${l.axis}=${String(l.lanes)}`).join(" "), ...rest });
+const printSchedule = ({ lanes, stages, turns, ...rest }: KernelSchedule): string =>
+  JSON.stringify({
+    lanes: lanes.map((l) => `${l.axis}=${String(l.lanes)}`).join(" "),
+    ...rest,
+    ...(stages.length === 0 ? {} : { stages, turns }),
+  });

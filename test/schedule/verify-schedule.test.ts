@@ -140,3 +140,29 @@ test("not legal: tiles that do not fit their block", () => {
   expect(verify({ lanes: lanes.slice(1) })).toContain("needs lanes there and along one faster axis");
   expect(verify({ lanes: [...lanes].reverse(), tile: { ...tile, steps: 1 } })).toContain("needs lanes there");
 });
+
+test("not legal: stages that do not fit the group", () => {
+  const staged = kernelOf(
+    (x) => x.div(x.max({ axis: 1, keepdims: true }).sum({ axis: 0, keepdims: true })),
+    [12, 40],
+  );
+  const [stage] = staged.chosen.stages;
+  if (stage === undefined) throw new Error("there are no stages");
+  expect(verifySchedule(staged.view, staged.chosen, nvidia)).toEqual([]);
+  const verify = (fields: Partial<KernelSchedule>): string =>
+    verifySchedule(staged.view, { ...staged.chosen, ...fields }, nvidia).join("; ");
+  const rest = staged.chosen.stages.slice(1);
+  expect(verify({ stages: [] })).toContain("0 stages, the group has");
+  expect(verify({ stages: [{ ...stage, lanesPerPoint: 7 }, ...rest] })).toContain("7 lanes of a stage");
+  expect(verify({ stages: [{ ...stage, lanesPerPoint: 1, reduction: "tree" }, ...rest] })).toContain(
+    "1 lanes of a stage with a tree reduction",
+  );
+  expect(verify({ turns: { axis: "nobody", count: 2 } })).toContain(
+    "no workgroup takes 2 turns along nobody",
+  );
+  expect(verify({ turns: { axis: staged.view.gridAxes[0] ?? "", count: 0.5 } })).toContain("0.5 turns");
+  const limits = { ...nvidia.limits, maxComputeWorkgroupStorageSize: 16 };
+  expect(verifySchedule(staged.view, staged.chosen, { ...nvidia, limits }).join("; ")).toContain(
+    "bytes of workgroup memory",
+  );
+});

@@ -21,7 +21,8 @@ import {
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { minVertexCut, type CutVertex } from "../min-cut.ts";
-import { formCandidate, fusionContext, type FusionContext } from "./candidate-group.ts";
+import { formCandidate } from "./candidate-group.ts";
+import { fusionContext, type FusionContext } from "./fusion-context.ts";
 import { isIdentityRead } from "./collapse-axes.ts";
 import { printBytes, tensorBytes } from "./fusion-cost.ts";
 import { groupOfCandidate } from "./fuse-statements.ts";

@@ -13,13 +13,8 @@ import type { DeviceProfile } from "../../ir/profile.ts";
 import type { FusionGroup, IndexProgram } from "../../ir/index-notation.ts";
 import { elementCount } from "../../ir/dtype.ts";
 import { UnionFind } from "../union-find.ts";
-import {
-  formCandidate,
-  fusionContext,
-  type Candidate,
-  type FusionContext,
-  type StatementFacts,
-} from "./candidate-group.ts";
+import { formCandidate, type Candidate } from "./candidate-group.ts";
+import { fusionContext, type FusionContext, type StatementFacts } from "./fusion-context.ts";
 import { printBytes } from "./fusion-cost.ts";
 
 /** Groups that a search for cycles may visit before the merge is refused. Bounds the pass to linear time. */
@@ -28,6 +23,10 @@ const SEARCH_LIMIT = 256;
 const MOST_ATTEMPTS = 3;
 /** Groups that read the same tensor with which a sideways merge is tried. */
 const SIDEWAYS_TRIES = 3;
+/** Kernels in a row, each of statistics of the one before, that are tried where the last is applied. */
+const STATISTICS_TRIES = 4;
+/** What moves so many times fewer bytes than the kernel that it would join is but statistics. */
+const SMALL_BESIDE = 8;
 
 export interface FusionOptions {
   /** false: one kernel per statement, to compare with. */
@@ -81,6 +80,7 @@ function mergeStatements(program: IndexProgram, context: FusionContext, options:
     state.candidates.set(position, typeof alone === "string" ? loneCandidate(context, facts) : alone);
     if (options.fuse === false) return;
     for (const producer of producersOf(state, facts)) tryMerge(state, position, producer);
+    absorbStatistics(state, position);
     tryMergeEqual(state, position, groupsOfForm);
     for (const tensor of facts.tensors) {
       const shared = elementCount(context.tensors.get(tensor)?.shape ?? []);
@@ -107,6 +107,8 @@ function loneCandidate(context: FusionContext, facts: StatementFacts): Candidate
     statements: [facts.statement.name],
     gridAxes: axes,
     walkAxes: [],
+    stages: [],
+    pinnedAxes: [],
     rowAxes: reduce?.axes ?? [],
     leaving: [facts.statement.name],
     timeUs: context.profile.launchUs,
@@ -120,6 +122,20 @@ function producersOf(state: State, facts: StatementFacts): number[] {
   const groups = [...facts.identity].map((name) => state.groups.find(state.order.get(name) ?? 0));
   const bytes = (group: number): number => state.candidates.get(group)?.bytes ?? 0;
   return [...new Set(groups)].sort((a, b) => bytes(b) - bytes(a) || a - b);
+}
+
+/** A group with stages may take over what finishes the statistics that they need, although alone these would not fuse. */
+function absorbStatistics(state: State, position: number): void {
+  for (let tries = 0; tries < STATISTICS_TRIES; tries++) {
+    const group = state.groups.find(position);
+    const candidate = state.candidates.get(group);
+    if (candidate === undefined || candidate.stages.length === 0) return;
+    for (const producer of dependencies(state, group)) {
+      const { bytes = Infinity } = state.candidates.get(producer) ?? {};
+      if (bytes * SMALL_BESIDE <= candidate.bytes) tryMerge(state, position, producer);
+    }
+    if (state.candidates.get(state.groups.find(position)) === candidate) return;
+  }
 }
 
 /** `isHeld`: the merged group must not bind too many buffers, whatever joins it later. */
@@ -234,15 +250,16 @@ function reachesThroughOther(state: State, from: number, to: number): boolean {
 /** A candidate as a group, with the pairs of reductions that it holds whole. */
 export function groupOfCandidate(
   context: FusionContext,
-  { statements, gridAxes, walkAxes }: Candidate,
+  { statements, gridAxes, walkAxes, stages, pinnedAxes }: Candidate,
   name: string,
   reasons: readonly string[],
 ): FusionGroup {
   const pairs = statements.flatMap((statement) => {
     const pair = context.pairs.get(statement);
-    return pair !== undefined && statements.includes(pair.first) ? [pair] : [];
+    const isPaired = pair !== undefined && statements.includes(pair.first);
+    return isPaired && ![statement, pair.first].some((s) => stages.includes(s)) ? [pair] : [];
   });
-  return { name, statements, gridAxes, walkAxes, pairs, reasons };
+  return { name, statements, gridAxes, walkAxes, stages, pinnedAxes, pairs, reasons };
 }
 
 /** Topological order of groups, earliest statement first among the ready ones. */

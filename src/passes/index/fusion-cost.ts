@@ -6,6 +6,7 @@ import { elementCount, storageBytes } from "../../ir/dtype.ts";
 import { isAxisTerm, sizeOf, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import type { StoredTensor } from "../../ir/index-notation.ts";
+import { workgroupsWithStages } from "../../ir/stage-view.ts";
 
 export interface CandidateTraffic {
   /** Bytes read once per sweep, and how many sweeps (1 where the row stays on the chip). */
@@ -17,6 +18,20 @@ export interface CandidateTraffic {
   readonly isShortRow: boolean;
   /** Bytes that every workgroup reads again, from a cache. */
   readonly replicatedBytes: number;
+  readonly stages: StageTraffic | undefined;
+}
+
+/** What every workgroup does for itself before the rest. */
+export interface StageTraffic {
+  /** Stages that wait for each other. */
+  readonly depth: number;
+  /** Terms that they reduce together, and bytes that these are read from. */
+  readonly terms: number;
+  readonly bytes: number;
+  /** Barriers of reductions over more points than the workgroup takes at once. */
+  readonly barriers: number;
+  /** Workgroups at least: a workgroup has one coordinate of the pinned axes. */
+  readonly leastWorkgroups: number;
 }
 
 /** Elements that one workgroup walks at once: parallelism inside a row counts up to here. */
@@ -30,13 +45,53 @@ export const SHORT_ROW = 8192;
 const SHORT_ROW_SHARE = 1 / 8;
 /** How much faster than memory the caches are from which partial results are read again. */
 const CACHE_SPEED = 4;
+/** Barriers of a stage: two of its reduction, one behind it. */
+const BARRIERS_PER_STAGE = 3;
+/** From a load out of a cache to what depends on it. */
+const STAGE_LATENCY_US = 0.5;
 
 export function kernelTime(profile: DeviceProfile, traffic: CandidateTraffic): number {
   const bytes = traffic.readBytes * traffic.sweeps + traffic.writtenBytes;
   const cached = (traffic.replicatedBytes * traffic.workgroups) / CACHE_SPEED;
   const least = traffic.isShortRow ? SHORT_ROW_SHARE : 0;
   const share = Math.min(1, Math.max(least, traffic.workgroups / profile.usefulWorkgroups));
-  return profile.launchUs + (bytes + cached) / (profile.copyGBps * 1e3 * share);
+  const memoryUs = (bytes + cached) / (profile.copyGBps * 1e3 * share);
+  return (
+    profile.launchUs +
+    (traffic.stages === undefined ? memoryUs : withStages(profile, traffic, traffic.stages, memoryUs))
+  );
+}
+
+/** Time of a kernel with barriers over that of one without, on a CPU. Measured: lavapipe, norm of norms of [8,96,28,28]. */
+const BARRIER_SLOWDOWN = 1.5;
+
+/** How long a workgroup takes for a stage of few terms. */
+export const stageUs = (profile: DeviceProfile): number =>
+  BARRIERS_PER_STAGE * profile.barrierUs + STAGE_LATENCY_US;
+
+/**
+ * Stages are a chain of loads and barriers that comes before the rest, in each of the workgroups that repeat them (few, which
+ * take several blocks of points each). On hardware the chains of later workgroups pass while others use the memory; on a CPU
+ * nothing else runs meanwhile, and what lives across a barrier leaves the registers.
+ */
+function withStages(
+  profile: DeviceProfile,
+  { workgroups }: CandidateTraffic,
+  stages: StageTraffic,
+  memoryUs: number,
+): number {
+  const most = workgroupsWithStages(stages.terms) * profile.usefulWorkgroups;
+  const repeats = Math.max(1, stages.leastWorkgroups, Math.min(workgroups, most));
+  const bytesPerUs = profile.copyGBps * 1e3;
+  // What one workgroup reads alone comes from memory.
+  const speed = repeats > stages.leastWorkgroups ? CACHE_SPEED : 1;
+  const readUs = (stages.bytes * profile.usefulWorkgroups) / (bytesPerUs * speed);
+  const chain = stages.depth * stageUs(profile) + stages.barriers * profile.barrierUs + readUs;
+  const busy = Math.min(repeats, profile.usefulWorkgroups);
+  if (profile.software) return memoryUs * BARRIER_SLOWDOWN + (chain * repeats) / busy;
+  const allReadUs = (stages.bytes * repeats) / (bytesPerUs * speed);
+  const waves = Math.ceil(repeats / most);
+  return chain + Math.max(memoryUs + allReadUs - readUs, (waves - 1) * chain, memoryUs);
 }
 
 /** f32 elements of a 32-byte memory sector. */

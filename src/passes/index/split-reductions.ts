@@ -13,10 +13,8 @@
  * Ensures:  same values up to the order of additions. Pieces are equal where the axis has a divisor near the wanted
  *           number, else the last is shorter and guarded; none is empty. The result keeps its name.
  */
-import { storageBytes } from "../../ir/dtype.ts";
 import { LONGEST_DISPATCH_US } from "../../ir/kernel-time.ts";
-import { BINDING_ALIGNMENT } from "../../ir/plan.ts";
-import { indexAxes, coefficientOf, type IndexExpr } from "../../ir/index-expr.ts";
+import { coefficientOf, indexAxes, type IndexExpr } from "../../ir/index-expr.ts";
 import {
   visitScalar,
   type Axis,
@@ -26,7 +24,9 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup, SHORT_ROW, tensorBytes } from "./fusion-cost.ts";
+import { findForcedCut, type LargestRead } from "./find-forced-cut.ts";
+import { findReaders, isAppliedAcross, type Readers } from "./find-readers.ts";
+import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup, SHORT_ROW, stageUs } from "./fusion-cost.ts";
 import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
 import { factorsOf, keyOfProduct, splitCoMoment, type PartialSums } from "./co-moments.ts";
@@ -34,6 +34,8 @@ import { operandAt, splitStatement, type Piece } from "./piece-statements.ts";
 
 /** Pieces shorter than this cost more in partial results than they gain in parallelism. */
 const SHORTEST_PIECE = 256;
+/** Where no kernel of its own adds up the pieces, they may be shorter: this share of the shortest. */
+const FINISHED_SHARE = 1 / 2;
 /** So many times the wanted number of pieces are better than a last piece that needs a guard. */
 const MANY_PIECES = 8;
 /** Modelled time that a split must save, as a share. */
@@ -48,6 +50,7 @@ interface Splitter {
   /** One cut per axis, so that reductions over the same axis stay fusible. */
   readonly cuts: Map<string, Piece>;
   readonly shortestPiece: number;
+  readonly readers: Readers;
 }
 
 export interface SplitOptions {
@@ -68,6 +71,7 @@ export function splitReductions(
     axes: [...program.axes],
     cuts: new Map(),
     shortestPiece: options.shortestPiece ?? SHORTEST_PIECE,
+    readers: findReaders(program),
   };
   const pairs = pairReductions(program);
   const seconds = new Map(pairs.map((p) => [p.second, p]));
@@ -112,12 +116,6 @@ function rememberParts(
 const product = (axes: readonly string[], sizes: ReadonlyMap<string, number>): number =>
   axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
 
-interface LargestRead {
-  readonly tensor: string;
-  readonly index: IndexExpr;
-  readonly points: number;
-}
-
 /** Largest tensor read of a statement's own expression. */
 function largestRead(splitter: Splitter, value: ScalarExpr): LargestRead | undefined {
   let best: LargestRead | undefined;
@@ -127,30 +125,6 @@ function largestRead(splitter: Splitter, value: ScalarExpr): LargestRead | undef
     if (best === undefined || points > best.points) best = { tensor: e.tensor, index: e.index, points };
   });
   return best;
-}
-
-/**
- * The axis that has to be cut so that pieces of a tensor too large for one binding can be bound, and into how many. Parts of
- * the grid bind less along axes of the grid, slowest first; where the next one is reduced and still too long, it is cut.
- */
-function findForcedCut(
-  { profile, program, sizes }: Splitter,
-  reduced: readonly string[],
-  read: LargestRead,
-): { readonly axis: string; readonly pieces: number } | undefined {
-  const tensor = program.tensors.find(({ name }) => name === read.tensor);
-  const { maxStorageBufferBindingSize: most, maxBufferSize } = profile.limits;
-  if (tensor === undefined || tensorBytes(tensor) <= most || tensorBytes(tensor) > maxBufferSize)
-    return undefined;
-  const bytes = (axis: string): number =>
-    Math.abs(coefficientOf(read.index, axis)) * storageBytes(tensor.dtype);
-  const slowestFirst = [...indexAxes(read.index)].sort((a, b) => bytes(b) - bytes(a));
-  const axis = slowestFirst.find((a) => bytes(a) > 0 && reduced.includes(a));
-  if (axis === undefined) return undefined;
-  const size = sizes.get(axis) ?? 1;
-  // Windows start and end at multiples of the alignment.
-  const longest = Math.floor((most - 2 * BINDING_ALIGNMENT) / bytes(axis));
-  return longest < 1 || size <= longest ? undefined : { axis, pieces: Math.ceil(size / longest) };
 }
 
 function choosePiece(splitter: Splitter, statement: Statement): Piece | undefined {
@@ -163,7 +137,7 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
   const wanted = countWanted(splitter, statement, read.index);
   if (forced !== undefined) {
     const size = sizes.get(forced.axis) ?? 1;
-    const pieces = Math.max(forced.pieces, Math.min(wanted ?? 1, size));
+    const pieces = Math.max(forced.pieces, Math.min(wanted?.pieces ?? 1, size));
     return splitter.cuts.get(forced.axis) ?? makePiece(splitter, forced.axis, size, pieces, size);
   }
   if (wanted === undefined) return undefined;
@@ -173,20 +147,30 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
     const size = sizes.get(axis) ?? 1;
     const known = splitter.cuts.get(axis);
     if (known !== undefined) return known;
-    const most = Math.min(size, Math.floor(product(reduced, sizes) / splitter.shortestPiece));
-    if (most < 2 || size < Math.min(wanted, most)) continue;
-    return makePiece(splitter, axis, size, Math.min(wanted, most), most);
+    const most = Math.min(size, wanted.most);
+    const pieces = Math.min(wanted.pieces, most);
+    if (most < 2 || size < pieces) continue;
+    return makePiece(splitter, axis, size, pieces, most);
   }
   return undefined;
 }
 
+interface Wanted {
+  readonly pieces: number;
+  /** So many that they are not too short. */
+  readonly most: number;
+}
+
 /** Pieces that are worth their partial results; undefined where the reduction is better left whole. */
-function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr): number | undefined {
+function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr): Wanted | undefined {
   const { profile, sizes } = splitter;
   const [points, length] = [product(statement.axes, sizes), product(statement.reduce?.axes ?? [], sizes)];
   const together = pointsPerWorkgroup(read, statement.axes, sizes);
   // Tests that cut small rows on purpose say so.
-  if (together === 1 && length <= SHORT_ROW && splitter.shortestPiece === SHORTEST_PIECE) return undefined;
+  // A kernel that runs anyway adds up the pieces. In software a launch costs less than its barriers.
+  const isFinished = !profile.software && isAppliedAcross(splitter.readers, statement, sizes);
+  const isShort = together === 1 && length <= SHORT_ROW && splitter.shortestPiece === SHORTEST_PIECE;
+  if (isShort && !isFinished) return undefined;
   const workgroups = Math.max(
     1,
     Math.min((points * Math.min(length, ELEMENTS_PER_WORKGROUP)) / ELEMENTS_PER_WORKGROUP, points / together),
@@ -194,9 +178,14 @@ function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr):
   const us = (points * length * 4) / (profile.copyGBps * 1e3);
   // A dispatch that takes too long is run in parts, each of which has to fill the device.
   const useful = profile.usefulWorkgroups * (profile.software ? Math.ceil(us / LONGEST_DISPATCH_US) : 1);
-  if (workgroups >= useful || isOnChip(splitter, statement, read, length)) return undefined;
-  if (us + profile.launchUs > (us * WORTH * useful) / workgroups) return undefined;
-  return Math.ceil(useful / workgroups);
+  if (workgroups >= useful) return undefined;
+  if (!isFinished && isOnChip(splitter, statement, read, length)) return undefined;
+  const finishUs = isFinished ? stageUs(profile) : profile.launchUs;
+  // A full device is worth a few more loads: only what is cut without need costs more than it gains.
+  const slack = isFinished ? profile.launchUs / 4 : (us * (WORTH - 1) * useful) / workgroups;
+  if (us + finishUs > (us * useful) / workgroups + slack) return undefined;
+  const shortest = splitter.shortestPiece * (isFinished ? FINISHED_SHARE : 1);
+  return { pieces: Math.ceil(useful / workgroups), most: Math.floor(length / shortest) };
 }
 
 /** A row that other statements read whole and that stays on the chip is better reduced and used in one kernel. */

@@ -1,0 +1,79 @@
+/** What the fusion pass knows of statements, computed once for all candidates. */
+import {
+  visitScalar,
+  type IndexProgram,
+  type ReductionPair,
+  type Statement,
+  type StoredTensor,
+} from "../../ir/index-notation.ts";
+import type { DeviceProfile } from "../../ir/profile.ts";
+import { isIdentityRead } from "./collapse-axes.ts";
+import { pairReductions } from "./pair-reductions.ts";
+
+/** Per statement, computed once: what it reads, and who reads it. */
+export interface StatementFacts {
+  readonly statement: Statement;
+  readonly tensors: ReadonlySet<string>;
+  /** Values read by every axis as itself. */
+  readonly identity: ReadonlySet<string>;
+  /** Values read in any other way: they must come from another kernel. */
+  readonly otherwise: ReadonlySet<string>;
+  readonly readers: readonly string[];
+  readonly stored: number;
+}
+
+export interface FusionContext {
+  readonly profile: DeviceProfile;
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly facts: ReadonlyMap<string, StatementFacts>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Reductions that can share a walk, by the name of the second. */
+  readonly pairs: ReadonlyMap<string, ReductionPair>;
+  /** Statements whose groups must not bind more buffers than the device takes, even in between; undefined: all. */
+  readonly held?: ReadonlySet<string> | undefined;
+}
+
+export function fusionContext(program: IndexProgram, profile: DeviceProfile): FusionContext {
+  const byName = new Map(program.statements.map((s) => [s.name, s]));
+  const readers = new Map<string, string[]>(program.statements.map((s) => [s.name, []]));
+  const stored = new Map<string, number>();
+  for (const store of program.stores) stored.set(store.statement, (stored.get(store.statement) ?? 0) + 1);
+  const reads = program.statements.map((statement) => {
+    const tensors = new Set<string>();
+    const identity = new Set<string>();
+    const otherwise = new Set<string>();
+    visitScalar(statement.value, (e) => {
+      if (e.kind === "tensor") tensors.add(e.tensor);
+      if (e.kind !== "value") return;
+      (isIdentityRead(e.index, byName.get(e.statement)?.axes ?? []) ? identity : otherwise).add(e.statement);
+    });
+    for (const name of new Set([...identity, ...otherwise])) readers.get(name)?.push(statement.name);
+    return { statement, tensors, identity, otherwise };
+  });
+  return {
+    profile,
+    sizes: new Map(program.axes.map((a) => [a.name, a.size])),
+    tensors: new Map(program.tensors.map((t) => [t.name, t])),
+    pairs: new Map(pairReductions(program).map((p) => [p.second, p])),
+    facts: new Map(
+      reads.map((r) => [
+        r.statement.name,
+        { ...r, readers: readers.get(r.statement.name) ?? [], stored: stored.get(r.statement.name) ?? 0 },
+      ]),
+    ),
+  };
+}
+
+/** A set of statements with grid axes chosen for them. */
+export interface Members {
+  readonly facts: readonly StatementFacts[];
+  readonly leaving: readonly StatementFacts[];
+  readonly inside: ReadonlySet<string>;
+  readonly grid: readonly string[];
+}
+
+export const product = (axes: Iterable<string>, sizes: ReadonlyMap<string, number>): number => {
+  let n = 1;
+  for (const axis of axes) n *= sizes.get(axis) ?? 1;
+  return n;
+};
