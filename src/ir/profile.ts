@@ -33,6 +33,8 @@ export interface DeviceProfile {
   readonly copyGBps: number;
   /** One workgroupBarrier of 256 invocations. */
   readonly barrierUs: number;
+  /** The device leaves all loops of an invocation after so many turns together (count-turns.ts); null: it does not. */
+  readonly maxLoopTurns: number | null;
 }
 
 /** Spelled out, because the published declarations come without the JSON file (a test compares). */

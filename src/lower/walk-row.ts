@@ -1,25 +1,21 @@
 /**
  * The loops of one walk over a row, one per axis, outermost first; where lanes share an axis unevenly, a masked tail follows.
  *
- * Long sums are added in blocks: a loop of more than `BLOCK` trips is split in two, and a loop whose body already adds up
- * many terms gives each iteration an accumulator of its own. So the error of a sum grows with the logarithm of its length
- * (the bound in `interpret-graph.ts` relies on it: chains of at most 128 additions per level).
+ * Long sums are added in blocks (walk-shape.ts), and a loop whose body already adds up many terms gives each iteration an
+ * accumulator of its own. So the error of a sum grows with the logarithm of its length (the bound in `interpret-graph.ts`
+ * relies on it: chains of at most 128 additions per level).
  */
 import type { Expr, Stmt } from "../ir/kernel.ts";
 import { stateOf, type Accumulator, type Bind } from "./accumulators.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
+import { splitTrips, type AxisWalk } from "../ir/walk-shape.ts";
 import { less, nameOf } from "./kernel-expr.ts";
 
-export const BLOCK = 128;
 /** From so many additions inside an iteration on, the iteration gets its own accumulator. */
 const OWN_ACCUMULATOR = 32;
 
 /** One loop of the walk: `lanes` invocations take neighbouring units in each step. */
-export interface WalkAxis {
-  /** Whole steps, in which every lane takes part. */
-  readonly trips: number;
-  /** Lanes that take one step more; 0 for none. */
-  readonly tailLanes: number;
+export interface WalkAxis extends AxisWalk {
   /** The lane's position along the axis. */
   readonly lane: Expr;
 }
@@ -112,24 +108,4 @@ export function assignState(a: Accumulator, values: readonly Expr[], bindTo: Bin
     const value = bound[i];
     if (value !== undefined) out.push({ kind: "assign", name, value });
   });
-}
-
-interface Piece {
-  readonly base: number;
-  readonly outer: number;
-  readonly inner: number;
-}
-
-/** Blocks of at most `BLOCK` trips: an even split where there is a divisor near it, else blocks and a rest. */
-function splitTrips(trips: number, whole: boolean): readonly Piece[] {
-  if (whole || trips <= BLOCK) return [{ base: 0, outer: 1, inner: trips }];
-  for (let inner = BLOCK; inner >= BLOCK / 4; inner--) {
-    if (trips % inner === 0) return [{ base: 0, outer: trips / inner, inner }];
-  }
-  const outer = Math.floor(trips / BLOCK);
-  const done = outer * BLOCK;
-  return [
-    { base: 0, outer, inner: BLOCK },
-    { base: done, outer: 1, inner: trips - done },
-  ];
 }

@@ -17,6 +17,7 @@ import { dealSoftware, fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
 import { chooseTile } from "./choose-tile.ts";
 import { chooseWidth, findMemoryOrder, startsAtSectors, type MemoryOrder } from "./memory-order.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
+import { countScheduleTurns } from "./schedule-turns.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 
 /** Registers (f32) per invocation that cached rows may take. More only after timing. */
@@ -66,7 +67,19 @@ function foreseeParts(view: GroupView, { limits, software, copyGBps }: DevicePro
   return Math.ceil(Math.max(1, bySize > 1 ? 2 * bySize : 1, software ? us / LONGEST_DISPATCH_US : 1));
 }
 
+/** As few lanes per row as the device is best with, and more where its loops would not run to their end. */
 function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
+  const chosen = dealView(view, profile, 1);
+  const { maxLoopTurns, limits } = profile;
+  if (maxLoopTurns === null || countScheduleTurns(view, chosen) <= maxLoopTurns) return chosen;
+  for (let lanes = 2; lanes <= limits.maxComputeInvocationsPerWorkgroup; lanes *= 2) {
+    const schedule = dealView(view, profile, lanes);
+    if (countScheduleTurns(view, schedule) <= maxLoopTurns) return schedule;
+  }
+  return chosen;
+}
+
+function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number): KernelSchedule {
   const order = findMemoryOrder(view);
   const { contiguous } = order;
   // Stages share the lanes and the workgroup memory that a tile would take.
@@ -89,7 +102,7 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
   const dealt =
     tiled?.lanes ??
     (profile.software
-      ? dealSoftware(view, profile, free, units)
+      ? dealSoftware(view, profile, free, units, leastPerRow)
       : dealHardware(view, profile, free, units, vectorWidth));
   const lanes = addStageLanes(view, profile, dealt.filter((l) => l.lanes > 1).reverse());
   const slowestFirst = (axes: readonly string[]): string[] =>

@@ -26,12 +26,13 @@ const LONG_WALK = 8;
 /** Without subgroups a row is shared among lanes only when there are too few rows to keep the cores busy. */
 const SHARED_ROW_STEPS = 16384;
 
-/** Lanes along each axis, fastest digit of the lane index first. */
+/** Lanes along each axis, fastest digit of the lane index first; at least `leastPerRow` share a row, where it has so many steps. */
 export function dealSoftware(
   view: GroupView,
   profile: DeviceProfile,
   order: MemoryOrder,
   units: (axis: string) => number,
+  leastPerRow: number,
 ): LaneAxis[] {
   const rowAxes = order.axes.filter((axis) => view.rowAxes.includes(axis));
   const gridAxes = order.axes.filter((axis) => view.gridAxes.includes(axis));
@@ -44,6 +45,7 @@ export function dealSoftware(
     lanesPerRow = isContiguous ? subgroupLanes(profile) : 1;
     if (lanesPerRow === 1 && count(gridAxes) < profile.usefulWorkgroups && count(rowAxes) >= SHARED_ROW_STEPS)
       lanesPerRow = SOFTWARE_LANES;
+    lanesPerRow = Math.max(lanesPerRow, leastPerRow);
   }
   const rows = dealPowers(rowAxes, units, lanesPerRow);
   const shared = rows.reduce((n, { lanes }) => n * lanes, 1);

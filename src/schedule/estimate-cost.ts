@@ -8,8 +8,8 @@ import { readKey, type GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { pointsAlong, type KernelSchedule } from "../ir/schedule.ts";
 import { elementsOf } from "./memory-order.ts";
+import { stepsPerLane, unitsAlong } from "./row-steps.ts";
 import { subgroupLanes } from "./subgroup-lanes.ts";
-import { stepsPerLane, unitsAlong } from "./verify-schedule.ts";
 
 /** Elements of one 32-byte sector. */
 const SECTOR = 8;

@@ -13,11 +13,14 @@
  * - stages have lanes that divide the workgroup, each as the group has them; nothing goes along pinned axes but workgroups;
  *   what stages leave fits the workgroup memory beside what reductions need
  * - what a lane keeps in registers is bounded, and so is the text of the loops that are unrolled for it
+ * - the device runs the loops of an invocation to their end
  */
 import { readKey, type GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import { lanesAlong, lanesSharing, NO_AXIS, type KernelSchedule } from "../ir/schedule.ts";
+import { lanesAlong, NO_AXIS, type KernelSchedule } from "../ir/schedule.ts";
 import { chooseWidth } from "./memory-order.ts";
+import { stepsPerLane, unitsAlong } from "./row-steps.ts";
+import { countScheduleTurns } from "./schedule-turns.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 
 /** f32 registers of one lane that cached rows or carried sums may take: hardware has 255, CPUs have a stack. */
@@ -42,6 +45,7 @@ export function verifySchedule(
     ...verifyRegisters(view, schedule),
     ...verifyTile(view, schedule, profile),
     ...verifyStages(view, schedule, profile),
+    ...verifyTurns(view, schedule, profile),
     ...(schedule.pairing === "one-walk" && view.pairs.length === 0
       ? ["no two reductions of the group can share a walk"]
       : []),
@@ -215,19 +219,15 @@ function verifyStages(
   return problems;
 }
 
-/** Accesses along an axis. */
-export const unitsAlong = (
-  view: GroupView,
-  { vectorAxis, vectorWidth }: Pick<KernelSchedule, "vectorAxis" | "vectorWidth">,
-  axis: string,
-): number => (view.sizes.get(axis) ?? 1) / (axis === vectorAxis ? vectorWidth : 1);
-
-/** Steps of the row that one lane takes. */
-export const stepsPerLane = (view: GroupView, schedule: KernelSchedule): number =>
-  schedule.rowAxes.reduce(
-    (n, axis) => n * Math.ceil(unitsAlong(view, schedule, axis) / lanesSharing(schedule, axis)),
-    1,
-  );
+function verifyTurns(view: GroupView, schedule: KernelSchedule, { maxLoopTurns }: DeviceProfile): string[] {
+  if (maxLoopTurns === null) return [];
+  const turns = countScheduleTurns(view, schedule);
+  return turns <= maxLoopTurns
+    ? []
+    : [
+        `an invocation takes ${String(turns)} turns of loops, the device ends them after ${String(maxLoopTurns)}`,
+      ];
+}
 
 /** Tensors that phases of the row read: what waits in registers where there are two phases or more. */
 export const sharedReads = (view: GroupView): ReadonlySet<string> =>

@@ -38,6 +38,10 @@ const SHORTEST_PIECE = 256;
 const FINISHED_SHARE = 1 / 2;
 /** So many times the wanted number of pieces are better than a last piece that needs a guard. */
 const MANY_PIECES = 8;
+/** Steps of a row in one turn of its loops: there are loops around loops, and several walks. */
+const STEPS_OF_TURNS = 1 / 2;
+/** Elements that the lanes of a workgroup can take in a step on any device. */
+const MOST_PER_TURN = 64;
 /** Modelled time that a split must save, as a share. */
 const WORTH = 0.9;
 
@@ -134,7 +138,7 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
   const read = value === undefined ? undefined : largestRead(splitter, value);
   if (read === undefined) return undefined;
   const forced = findForcedCut(splitter, reduced, read);
-  const wanted = countWanted(splitter, statement, read.index);
+  const wanted = shortenPieces(splitter, statement, read.index, countWanted(splitter, statement, read.index));
   if (forced !== undefined) {
     const size = sizes.get(forced.axis) ?? 1;
     const pieces = Math.max(forced.pieces, Math.min(wanted?.pieces ?? 1, size));
@@ -186,6 +190,25 @@ function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr):
   if (us + finishUs > (us * useful) / workgroups + slack) return undefined;
   const shortest = splitter.shortestPiece * (isFinished ? FINISHED_SHARE : 1);
   return { pieces: Math.ceil(useful / workgroups), most: Math.floor(length / shortest) };
+}
+
+/**
+ * Pieces whose loops the device runs to their end: a piece of columns is one lane's, one of a contiguous row that of a subgroup
+ * with vectors. Rows that are not cut otherwise are only where no number of lanes would do.
+ */
+function shortenPieces(
+  { profile, sizes }: Splitter,
+  statement: Statement,
+  read: IndexExpr,
+  wanted: Wanted | undefined,
+): Wanted | undefined {
+  if (profile.maxLoopTurns === null) return wanted;
+  const length = product(statement.reduce?.axes ?? [], sizes);
+  const isColumn = pointsPerWorkgroup(read, statement.axes, sizes) > 1;
+  const perTurn = wanted === undefined ? MOST_PER_TURN : isColumn ? 1 : 4 * (profile.subgroups?.[0] ?? 1);
+  const pieces = Math.ceil(length / (STEPS_OF_TURNS * profile.maxLoopTurns * perTurn));
+  if (pieces <= (wanted?.pieces ?? 1)) return wanted;
+  return { pieces, most: Math.max(wanted?.most ?? 0, MANY_PIECES * pieces) };
 }
 
 /** A row that other statements read whole and that stays on the chip is better reduced and used in one kernel. */
