@@ -10,6 +10,7 @@ import { reduceRows } from "./interpret-reduce.ts";
 import { monoidOf, reduceNumbers, takesStates, type MonoidName } from "./monoids.ts";
 import type { ReduceOp } from "./reduce-ops.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
+import { instantiate } from "./state-expr.ts";
 
 /** Each of `rows` rows of `length` elements or states becomes one element. */
 export function reduceStates(
@@ -51,11 +52,15 @@ const constantLike = (x: Elements, value: number): Elements => ({
   isNonnegative: value >= 0,
 });
 
-/** Elements as states, as `Monoid.lift` has them. */
-const lift = (fn: "exp_sum" | "moments", x: Elements): readonly Elements[] =>
-  fn === "exp_sum" ? [x, constantLike(x, 1)] : [constantLike(x, 1), x, constantLike(x, 0)];
-
 const map = (fn: ScalarOp, ...args: readonly Elements[]): Elements => mapElements(fn, args, "f32");
+
+/** Elements as states. */
+const lift = (fn: MonoidName, x: Elements): readonly Elements[] =>
+  instantiate(
+    monoidOf(fn).lift,
+    { x: [x] },
+    { constant: (value) => constantLike(x, value), apply: (op, args) => map(op, ...args) },
+  );
 
 /** The result of each row, at each element of it. */
 function spread(fn: ReduceOp, x: Elements, rows: number, length: number): Elements {
@@ -77,10 +82,11 @@ function boundExpSum(states: readonly Elements[], rows: number, length: number):
   return reduceRows("sum", terms, rows, length).bounds;
 }
 
-/** sum of q + n (mean - M)^2 over states (n, mean, q), with M the mean of all. */
+/** sum of q + n (pivot + mean - M)^2 over states (n, mean, q, pivot), with M the mean of all. */
 function boundMoments(states: readonly Elements[], rows: number, length: number): Float64Array | undefined {
-  const [n, mean, q] = complete("moments", states);
-  if (n === undefined || mean === undefined || q === undefined) return undefined;
+  const [n, offset, q, pivot] = complete("moments", states);
+  if (n === undefined || offset === undefined || q === undefined || pivot === undefined) return undefined;
+  const mean = map("add", pivot, offset);
   const total = map("div", spread("sum", map("mul", n, mean), rows, length), spread("sum", n, rows, length));
   const apart = map("sub", mean, total);
   const terms = map("add", q, map("mul", n, map("mul", apart, apart)));

@@ -1,0 +1,31 @@
+/** Reductions that passes make, with bounds: elements and states of every monoid, as the table has them. */
+import { expect, test } from "vitest";
+import type { Elements } from "../../src/ir/interpret-map.ts";
+import { storedElements } from "../../src/ir/interpret-graph.ts";
+import { reduceStates } from "../../src/ir/interpret-monoid.ts";
+import { MONOIDS, monoidOf, type MonoidName } from "../../src/ir/monoids.ts";
+import { instantiate, numbersOf } from "../../src/ir/state-expr.ts";
+
+const NAMES = (Object.keys(MONOIDS) as MonoidName[]).filter((name) => monoidOf(name).operands === 1);
+const [ROWS, LENGTH] = [3, 7];
+
+test.each(NAMES)("%s: bounds of rows of elements and of rows of states", (name) => {
+  const isBool = monoidOf(name).operand === "bool";
+  const dtype = isBool ? "bool" : "f32";
+  const values = Float64Array.from({ length: ROWS * LENGTH }, (_, i) =>
+    isBool ? i % 2 : Math.fround(1e3 + Math.sin(i + 1)),
+  );
+  const states = monoidOf(name).lift.map((_, at) =>
+    values.map((x, i) => instantiate(monoidOf(name).lift, { x: [x, i % LENGTH] }, numbersOf(dtype))[at] ?? 0),
+  );
+  const elements = (data: Float64Array): Elements => storedElements(dtype, data, true);
+  const ofElements = reduceStates(name, [elements(values)], ROWS, LENGTH);
+  const ofStates = reduceStates(name, states.map(elements), ROWS, LENGTH);
+  for (let row = 0; row < ROWS; row++) {
+    const [one = 0, other = 0] = [ofElements.values[row], ofStates.values[row]];
+    const [bound = Infinity, own = Infinity] = [ofElements.bounds?.[row], ofStates.bounds?.[row]];
+    expect(Math.abs(one - other)).toBeLessThanOrEqual(Math.min(bound, own) + 2 ** -40);
+    // Deviations are rounded relative to the values, squares of deviations to their size.
+    expect(Math.max(bound, own)).toBeLessThan(name === "prod" ? Math.abs(one) * 1e-5 : 0.1);
+  }
+});
