@@ -70,7 +70,8 @@ export function loadText(
   options: CallableOptions & { readonly file?: string } = {},
 ): Readonly<Record<string, TextCallable>> {
   const { module, diagnostics } = parseModule(source, options.file ?? "<text>");
-  const errors = diagnostics.filter((d) => d.severity === "error");
+  const all = module === undefined ? diagnostics : [...diagnostics, ...checkModule(module)];
+  const errors = all.filter((d) => d.severity === "error");
   if (module === undefined || errors.length > 0) throw new TensorweftError(errors);
   const entries = listKernels(module).map((kernel: KernelInfo): [string, TextCallable] => {
     const names = kernel.params.filter((p) => p.kind === "tensor").map((p) => p.name);

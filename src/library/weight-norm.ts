@@ -3,7 +3,7 @@
  */
 import { fail } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
-import { printType } from "../ir/dtype.ts";
+import { elementCount, printType } from "../ir/dtype.ts";
 import type { TensorType } from "../ir/dtype.ts";
 import type { GraphBuilder, Value } from "../ir/graph-builder.ts";
 import { resolveKeptAxis } from "./kept-axis.ts";
@@ -44,8 +44,16 @@ export function weightNorm(
   checkGain("weightNorm", v.type, g.type, kept, span);
   const ops = bindOps(b, span);
   const axis = kept === null ? undefined : axesExcept(v.type.shape.length, kept);
-  return ops.mul(v, ops.div(g, addEps(ops, buildDivisor(ops, v, { axis, keepdims: true, safe }, span), eps)));
+  const divisor = addEps(ops, buildDivisor(ops, v, { axis, keepdims: true, safe }, span), eps);
+  return ops.mul(v, ops.div(gainOf(ops, v, g), divisor));
 }
+
+/**
+ * The gain. Of an empty tensor nothing depends on it, so that its gradient is 0, as in newer versions of PyTorch; a sum over
+ * nothing divided by a norm of 0 would make it NaN.
+ */
+const gainOf = (ops: Ops, v: Value, g: Value): Value =>
+  elementCount(v.type.shape) === 0 ? ops.stopGradient(g) : g;
 
 /**
  * The norm that weights are divided by. At a row of zeros its derivative is that of a root at 0, hence NaN, as in PyTorch
@@ -105,7 +113,8 @@ export function centeredWeightNorm(
   const over = { axis: axesExcept(v.type.shape.length, 0), keepdims: true };
   const centered = ops.sub(v, ops.mean(v, over));
   const { eps = 0 } = options;
-  return ops.mul(centered, ops.div(g, addEps(ops, buildDivisor(ops, centered, over, span), eps)));
+  const divisor = addEps(ops, buildDivisor(ops, centered, over, span), eps);
+  return ops.mul(centered, ops.div(gainOf(ops, v, g), divisor));
 }
 
 export interface WeightStandardizeOptions<T = Value> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Device, Tensor } from "tensorweft";
+import { TensorweftError, type Device, type Tensor } from "tensorweft";
 import { callable, loadText, weft } from "tensorweft/text";
 import { describeGpu } from "../support/gpu.ts";
 import { failureOf, openForTest } from "../runtime/support.ts";
@@ -51,6 +51,21 @@ describe("text callables on cpu", () => {
 });
 describeGpu("text callables on webgpu", () => {
   describeTextCalls("webgpu");
+});
+
+test("mistakes that need no shapes are reported all together when the text is loaded", () => {
+  const text = "kernel k(x: f32[n]) = softmx(x) + norm()\nkernel l(x: f32[n]) = y";
+  try {
+    loadText(text);
+    expect.unreachable("the text is loaded");
+  } catch (error) {
+    if (!(error instanceof TensorweftError)) throw error;
+    expect(error.diagnostics.map(({ code }) => code)).toEqual([
+      "unknown-name",
+      "wrong-arity",
+      "unknown-name",
+    ]);
+  }
 });
 
 test("tensors of two devices, none at all, and shapes that the text does not take", async () => {
