@@ -1,8 +1,8 @@
 /**
  * Benchmarks: `npm run bench -- compile` times the compiler, `npm run bench -- race FOLDER` races hand-written kernels,
  * `npm run bench -- schedules` races the default schedules against the other ones of their space,
- * `npm run bench -- host` times warm calls against raw ones, and anything else goes to `weft bench`. bench/README.md says
- * how to read them.
+ * `npm run bench -- host` times warm calls against raw ones, `npm run bench -- accuracy` holds reductions against float64,
+ * and anything else goes to `weft bench`. bench/README.md says how to read them.
  */
 const [which, ...rest] = process.argv.slice(2);
 
@@ -15,6 +15,9 @@ if (which === "compile") {
 } else if (which === "schedules") {
   const { runSchedulesBenchmark } = await import("../bench/schedules.ts");
   process.exitCode = await runSchedulesBenchmark(rest);
+} else if (which === "accuracy") {
+  const { runAccuracyBenchmark } = await import("../bench/accuracy.ts");
+  process.exitCode = await runAccuracyBenchmark(rest);
 } else if (which === "host") {
   const { runHostBenchmark } = await import("../bench/host.ts");
   process.exitCode = await runHostBenchmark(rest);

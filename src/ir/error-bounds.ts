@@ -129,13 +129,15 @@ function boundAtCorners(info: BinaryOpInfo, value: number, [x, ex]: Interval, [y
 }
 
 /**
- * Additions between an operand and the sum of n, on the longest way: the accuracy contract of reductions. Short sums may
- * pay up to 8 half ulp per element, which leaves room for single-sweep moments and rescaled exponentials.
+ * Additions between an operand and the sum of n, on the longest way: the accuracy contract of reductions. A chain has at most
+ * 128 (states of several components, columns carried along a walk), then blocks are added in chains of at most 16
+ * (walk-shape.ts), then lanes, vectors and pieces. Short sums may pay up to 8 half ulp per element, which leaves room for
+ * single-sweep moments and rescaled exponentials.
  */
 export function sumDepth(n: number): number {
   let levels = 0;
-  for (let reach = 1; reach < n; reach *= 128) levels++;
-  return n <= 1 ? 0 : Math.min(8 * (n - 1), 128 * levels + 24);
+  for (let reach = 64; reach < n; reach *= 8) levels++;
+  return n <= 1 ? 0 : Math.min(8 * (n - 1), 128 + 16 * levels + 24);
 }
 
 /** Bound of `rounded`, which `cast` (or storing a result) of x to `to` gives. */

@@ -8,6 +8,7 @@ import { addExprs, combineExprs } from "../ir/kernel-states.ts";
 import type { Expr, GroupReduceItem, Stmt, Width } from "../ir/kernel.ts";
 import { typeOf } from "../ir/kernel.ts";
 import { componentDType, monoidOf, startOf, type MonoidName } from "../ir/monoids.ts";
+import { CHAIN, STATE_CHAIN } from "../ir/walk-shape.ts";
 import { bind, type Emitter, type Scope } from "./emitter.ts";
 import { laneOrder } from "./enter-grid.ts";
 import { computeType, constant, nameOf } from "./kernel-expr.ts";
@@ -19,8 +20,8 @@ export type Bind = (hint: string, value: Expr) => Expr;
 export interface Accumulator {
   readonly names: readonly string[];
   readonly identity: readonly Expr[];
-  /** Order does not change the result: blocks would gain nothing. */
-  readonly exact: boolean;
+  /** Terms that are added one after the other before a block ends; infinite where their order does not change the result. */
+  readonly chain: number;
   /** Merges two states. */
   readonly merge: (a: readonly Expr[], b: readonly Expr[], bind: Bind) => readonly Expr[];
   /** Adds one element to a state. */
@@ -65,7 +66,8 @@ export function accumulatorFor(emitter: Emitter, statement: Statement): Accumula
   return {
     names: start.map(() => emitter.fresh("acc")),
     identity: start,
-    exact: exact || computeType(statement.dtype) !== "f32",
+    chain:
+      exact || computeType(statement.dtype) !== "f32" ? Infinity : start.length > 1 ? STATE_CHAIN : CHAIN,
     merge: (a, b, bindTo) => combineExprs(fn, a, b, bindTo),
     add: (a, values, bindTo) => addExprs(fn, a, values, bindTo),
   };

@@ -188,12 +188,13 @@ export function declareCarried(emitter: Emitter, grid: Scope): void {
 
 /** Stores what a walk has carried, after its last row. */
 export function storeCarried(emitter: Emitter, grid: Scope, position: Position): void {
-  const { view, schedule } = emitter;
+  const { view, schedule, carried } = emitter;
+  if (carried.size === 0) return;
   const body = (steps: readonly Expr[]): Stmt[] => {
     const scope = rowScope(emitter, grid, steps, position, true);
     for (const store of view.stores) {
       const statement = view.statements.get(store.statement);
-      if (statement === undefined || !emitter.carried.has(statement.name)) continue;
+      if (statement === undefined || !carried.has(statement.name)) continue;
       scope.values.set(
         statement.name,
         bind(emitter, scope, "c", registerOf(emitter, statement, scope.cacheAt)),

@@ -1,18 +1,14 @@
 /**
  * The loops of one walk over a row, one per axis, outermost first; where lanes share an axis unevenly, a masked tail follows.
  *
- * Long sums are added in blocks (walk-shape.ts), and a loop whose body already adds up many terms gives each iteration an
- * accumulator of its own. So the error of a sum grows with the logarithm of its length (the bound in `interpret-graph.ts`
- * relies on it: chains of at most 128 additions per level).
+ * Long sums are added in blocks and blocks of blocks (walk-shape.ts), each with an accumulator of its own. So the error of a
+ * sum grows with the logarithm of its length, which the bounds of the oracle rely on (`sumDepth`).
  */
 import type { Expr, Stmt } from "../ir/kernel.ts";
 import { stateOf, type Accumulator, type Bind } from "./accumulators.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
-import { splitTrips, type AxisWalk } from "../ir/walk-shape.ts";
+import { blockLoops, isBlock, termsInside, type AxisWalk } from "../ir/walk-shape.ts";
 import { less, nameOf } from "./kernel-expr.ts";
-
-/** From so many additions inside an iteration on, the iteration gets its own accumulator. */
-const OWN_ACCUMULATOR = 32;
 
 /** One loop of the walk: `lanes` invocations take neighbouring units in each step. */
 export interface WalkAxis extends AxisWalk {
@@ -43,30 +39,39 @@ function walkFrom(
   const axis = walk.axes[depth];
   if (axis === undefined) return walk.body(at, accumulators);
   const { trips, tailLanes, lane } = axis;
-  const inside = walk.axes.slice(depth + 1).reduce((n, a) => n * (a.trips + Math.min(1, a.tailLanes)), 1);
-  const out: Stmt[] = [];
-  for (const piece of splitTrips(trips, walk.unroll || accumulators.every((a) => a.exact))) {
-    const inner = (base: Expr, accs: readonly Accumulator[]): Stmt[] =>
-      loop(walk, piece.inner, (counter) => {
-        const next = [...at, makeIndex("add", base, counter)];
-        return inside >= OWN_ACCUMULATOR && piece.inner > 1
-          ? withOwn(walk, accs, (own) => walkFrom(walk, depth + 1, next, own))
-          : walkFrom(walk, depth + 1, next, accs);
-      });
-    out.push(
-      ...loop(walk, piece.outer, (counter) => {
-        const base = makeIndex("add", u32(piece.base), makeIndex("mul", counter, u32(piece.inner)));
-        return piece.outer > 1 || piece.base > 0
-          ? withOwn(walk, accumulators, (own) => inner(base, own))
-          : inner(base, accumulators);
-      }),
-    );
-  }
+  const inside = termsInside(walk.axes.slice(depth + 1));
+  const step = (position: Expr, accs: readonly Accumulator[]): Stmt[] =>
+    walkFrom(walk, depth + 1, [...at, position], accs);
+  const chain = Math.min(...accumulators.map((a) => a.chain), Infinity);
+  const pieces = blockLoops(trips, inside, chain);
+  const out = pieces.flatMap(({ base, trips: loops }) => {
+    const terms = loops.reduce((n, t) => n * t, inside);
+    const nested = (accs: readonly Accumulator[]): Stmt[] => nest(walk, loops, u32(base), inside, accs, step);
+    return base > 0 ? withOwn(walk, accumulators, terms, nested) : nested(accumulators);
+  });
   if (tailLanes > 0) {
-    const body = walkFrom(walk, depth + 1, [...at, u32(trips)], accumulators);
+    const body = withOwn(walk, accumulators, inside, (own) => step(u32(trips), own));
     out.push({ kind: "if", condition: less(lane, u32(tailLanes)), body });
   }
   return out;
+}
+
+/** Loops one inside the other, each iteration of which is a block where it has enough terms. */
+function nest(
+  walk: Walk,
+  [trips, ...inner]: readonly number[],
+  base: Expr,
+  inside: number,
+  accumulators: readonly Accumulator[],
+  step: (position: Expr, accumulators: readonly Accumulator[]) => Stmt[],
+): Stmt[] {
+  if (trips === undefined) return step(base, accumulators);
+  const steps = inner.reduce((n, t) => n * t, 1);
+  return loop(walk, trips, (counter) => {
+    const position = makeIndex("add", base, makeIndex("mul", counter, u32(steps)));
+    const body = (accs: readonly Accumulator[]): Stmt[] => nest(walk, inner, position, inside, accs, step);
+    return trips > 1 ? withOwn(walk, accumulators, steps * inside, body) : body(accumulators);
+  });
 }
 
 function loop(walk: Walk, trips: number, body: (counter: Expr) => Stmt[]): Stmt[] {
@@ -76,19 +81,21 @@ function loop(walk: Walk, trips: number, body: (counter: Expr) => Stmt[]): Stmt[
   return [{ kind: "for", counter, trips, unroll: walk.unroll, body: body(nameOf(counter)) }];
 }
 
-/** Runs `body` on fresh accumulators and adds them to the given ones after it. */
+/** Runs `body` on accumulators of its own where its terms are a block, and adds them to the given ones after it. */
 function withOwn(
   walk: Walk,
   accumulators: readonly Accumulator[],
+  terms: number,
   body: (own: readonly Accumulator[]) => Stmt[],
 ): Stmt[] {
-  const own = accumulators.map((a) => (a.exact ? a : { ...a, names: a.names.map(() => walk.fresh("part")) }));
-  const out: Stmt[] = [];
-  for (const a of own) if (!a.exact) out.push(...declareState(a));
+  const own = accumulators.map((a) =>
+    terms > 1 && isBlock(terms, a.chain) ? { ...a, names: a.names.map(() => walk.fresh("part")) } : a,
+  );
+  const out = own.flatMap((a, i) => (a === accumulators[i] ? [] : declareState(a)));
   out.push(...body(own));
   accumulators.forEach((a, i) => {
     const part = own[i];
-    if (a.exact || part === undefined) return;
+    if (a === part || part === undefined) return;
     const bindTo = walk.bindIn(out);
     assignState(a, a.merge(stateOf(a), stateOf(part), bindTo), bindTo, out);
   });

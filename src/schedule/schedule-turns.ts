@@ -31,7 +31,7 @@ function countPointTurns(view: GroupView, schedule: KernelSchedule): number {
   const lanes = schedule.lanes.reduce((n, l) => (sharing.includes(l.axis) ? n * l.lanes : n), 1);
   const isUnrolled =
     schedule.residency === "registers" || view.phases.some((phase) => phase.carried.length > 0);
-  const walks = isUnrolled ? 0 : view.phases.length * countWalkTurns(axes, false);
+  const walks = isUnrolled ? 0 : view.phases.length * countWalkTurns(axes);
   const states = view.phases.reduce((n, phase) => n + phase.reductions.length, 0);
   return walks + (lanes > 1 ? groupTurns(states, lanes) : 0);
 }
@@ -48,7 +48,7 @@ function countStageTurns(view: GroupView, schedule: KernelSchedule, size: number
   return view.stages.reduce((turns, stage, i) => {
     const lanes = schedule.stages[i]?.lanesPerPoint ?? 1;
     const [points, terms] = [count(stage.pointAxes), count(stage.rowAxes)];
-    const walk = countWalkTurns([{ trips: Math.floor(terms / lanes), tailLanes: terms % lanes }], false);
+    const walk = countWalkTurns([{ trips: Math.floor(terms / lanes), tailLanes: terms % lanes }]);
     const group = lanes > 1 ? groupTurns(stage.reductions.length, lanes) : 0;
     const arrays = points > 1 ? stage.reductions.length * loopTurns(Math.ceil(points / size), 0) : 0;
     return turns + loopTurns(Math.ceil((points * lanes) / size), walk + group) + arrays;

@@ -1,8 +1,8 @@
 /**
- * Marks innermost loops that only read and add up for unrolling four by four, on devices that run on the CPU: a turn of a loop costs
- * them several instructions for counter, test and masks, as much as a short body (measured on SwiftShader, in processor
- * time: sums of squares 0.7 to 0.8 of the plain loop; loops that store gain nothing, those with exponentials lose up to a
- * third). Hardware is left alone: its drivers unroll by themselves.
+ * Marks innermost loops that only read and add up for unrolling, short ones whole and others four by four, on devices that run
+ * on the CPU: a turn of a loop costs them several instructions for counter, test and masks, as much as a short body (measured
+ * on SwiftShader, in processor time: sums of squares 0.7 to 0.8 of the plain loop; loops that store gain nothing, those with
+ * exponentials lose up to a third; two turns of the loop around an unrolled block take up to twice as long as one at a time). Hardware is left alone: its drivers unroll by themselves.
  *
  * Requires: a verified kernel; `unroll-loops` runs after it.
  * Ensures:  the same statements run in the same order: results keep every bit.
@@ -31,8 +31,10 @@ import {
 } from "../../ir/walk-kernel.ts";
 
 const TIMES = 4;
+/** Trips of a block of a sum (walk-shape.ts) with no rest. */
+const MOST_WHOLE = 16;
 /** Longer bodies hide the cost of the loop, and their text should not grow. */
-const MOST_STATEMENTS = 8;
+const MOST_STATEMENTS = 16;
 
 type Loop = Stmt & { kind: "for" };
 
@@ -41,22 +43,22 @@ export function unrollPartly(kernel: Kernel, profile: DeviceProfile): Kernel {
   let taken: Set<string> | undefined;
   const body = rewriteStmts(kernel.body, (stmt) => {
     if (stmt.kind !== "for" || !isShort(stmt)) return [stmt];
+    if (stmt.trips <= MOST_WHOLE) return [{ ...stmt, unroll: true }];
     taken ??= collectNames(kernel);
     return [splitLoop(stmt, takeName(taken, `${stmt.counter}_in`))];
   });
   return body === kernel.body ? kernel : { ...kernel, body };
 }
 
-/** Ops of one or two instructions. */
-const CHEAP: ReadonlySet<ScalarOp> = new Set(["add", "sub", "mul", "neg", "abs"]);
+/** Ops of few instructions: those of sums, products and moments. */
+const CHEAP: ReadonlySet<ScalarOp> = new Set(["add", "sub", "mul", "neg", "abs", "div", "where", "eq"]);
 
 const isCheap = (expr: Expr): boolean =>
   (expr.kind !== "op" || CHEAP.has(expr.fn)) && operandsOf(expr).every(isCheap);
 
 const isShort = (loop: Loop): boolean =>
   !loop.unroll &&
-  loop.trips > TIMES &&
-  loop.trips % TIMES === 0 &&
+  (loop.trips <= MOST_WHOLE || loop.trips % TIMES === 0) &&
   loop.body.length <= MOST_STATEMENTS &&
   loop.body.every(
     (stmt) => ["let", "var", "assign", "load"].includes(stmt.kind) && exprsOf(stmt).every(isCheap),
