@@ -48,7 +48,7 @@ export interface CompileOptions {
   readonly check?: boolean | undefined;
   /** Called with each artefact's text after each pass that changed it. */
   readonly dump?: ((stage: string, text: string) => void) | undefined;
-  /** false: one kernel per statement, to compare with. */
+  /** false: one kernel per op, and one more where a reduction is split, to compare with. */
   readonly fuse?: boolean | undefined;
   /** Reductions are cut into pieces no shorter than this. */
   readonly shortestPiece?: number | undefined;
@@ -125,26 +125,45 @@ export function lowerToIndex(graph: Graph, options: CompileOptions): IndexProgra
   }, built);
 }
 
+interface Fused {
+  readonly index: IndexProgram;
+  readonly grouped: GroupedProgram;
+}
+
+function fuseGraph(graph: Graph, options: CompileOptions): Fused {
+  const { profile } = options;
+  const whole = lowerToIndex(graph, options);
+  const index = splitReductions(shareSums(splitColumns(whole, profile, options), profile), profile, options);
+  if (index !== whole) checkIndex(index, "split-reductions", options);
+  const cut = cutCrossings(index, fuseStatements(index, profile), profile);
+  return { index, grouped: checkGrouped(materialize(cut.program, cut.groups), options) };
+}
+
+/** Every op stores its result and reads those of others; within that, the same passes. */
+function groupApart(graph: Graph, options: CompileOptions): Fused {
+  const { profile } = options;
+  const apart = (program: IndexProgram): GroupedProgram =>
+    checkGrouped(materialize(program, fuseStatements(program, profile, { fuse: false })), options);
+  const built = checkIndex(buildIndexNotation(graph, { everyOp: true }), "build-index-notation", options);
+  const collapsed = collapseAxes(alignAxes(apart(built).program));
+  const index = splitReductions(collapsed, profile, options);
+  return { index: checkIndex(index, "split-reductions", options), grouped: apart(index) };
+}
+
+function checkGrouped(grouped: GroupedProgram, options: CompileOptions): GroupedProgram {
+  checkIndex(grouped.program, "materialize", options);
+  return grouped;
+}
+
 /**
  * Compiles a graph for a device.
  *
  * @throws {TensorweftError} `too-large` when a kernel needs more of a tensor at once than the device binds
  */
 export function compileGraph(source: Graph, options: CompileOptions): Compiled {
-  const { profile } = options;
   options.dump?.("graph", printGraph(source));
   const graph = optimizeGraph(source, options);
-  const whole = lowerToIndex(graph, options);
-  const index =
-    options.fuse === false
-      ? whole
-      : splitReductions(shareSums(splitColumns(whole, profile, options), profile), profile, options);
-  if (index !== whole) checkIndex(index, "split-reductions", options);
-  const fused = fuseStatements(index, profile, { fuse: options.fuse ?? true });
-  const cut =
-    options.fuse === false ? { program: index, groups: fused } : cutCrossings(index, fused, profile);
-  const grouped = materialize(cut.program, cut.groups);
-  checkIndex(grouped.program, "materialize", options);
+  const { index, grouped } = options.fuse === false ? groupApart(graph, options) : fuseGraph(graph, options);
   const kernels = isolateGroups(grouped).map((alone) => compileGroup(alone, options));
   return { graph, index, grouped, kernels, plan: makePlan(source, grouped, kernels) };
 }

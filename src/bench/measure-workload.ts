@@ -65,6 +65,7 @@ export async function measureWorkload(
   try {
     const [f = [], u = [], c = []] = await interleave(prepared, context);
     const hostUs = await measureHost(device, fused.plan, sets[0], now);
+    const memory = await timeCached(device, fused.plan, now);
     return {
       name: subject.name,
       shape: subject.shape,
@@ -73,14 +74,42 @@ export async function measureWorkload(
       copy: timingOf(c),
       speedup: median(f.map((us, round) => (u[round] ?? Number.NaN) / us)),
       copyFraction: median(f.map((us, round) => (c[round] ?? Number.NaN) / us)),
+      saved: savedShare(fused.traffic, unfused.traffic, { fused: f, unfused: u, copy: c }),
       hostUs,
       compileMs,
       pipelineMs,
+      cachedMs: { memory, disk: null },
     };
   } finally {
     for (const plan of prepared) plan.destroy();
     destroyBufferSets([...sets, ...copySets]);
   }
+}
+
+/** Bytes that fusion must save, over the floor, before time can be held against them. */
+const LEAST_SAVED = 0.01;
+
+/** Microseconds of the rounds of each variant. */
+interface Rounds {
+  readonly fused: readonly number[];
+  readonly unfused: readonly number[];
+  readonly copy: readonly number[];
+}
+
+/** The median over rounds of (unfused - fused) over the copy's time for the bytes that fusion does not move. */
+export function savedShare(
+  fused: Pick<Traffic, "bytesMoved" | "bytesFloor">,
+  unfused: Pick<Traffic, "bytesMoved">,
+  rounds: Rounds,
+): number | null {
+  const floors = (unfused.bytesMoved - fused.bytesMoved) / fused.bytesFloor;
+  if (!(floors >= LEAST_SAVED) || !Number.isFinite(floors)) return null;
+  return median(
+    rounds.fused.map((us, round) => {
+      const [apart = Number.NaN, copy = Number.NaN] = [rounds.unfused[round], rounds.copy[round]];
+      return (apart - us) / (floors * copy);
+    }),
+  );
 }
 
 const timingOf = (rounds: readonly number[]): Timing => ({ us: spreadOf(rounds), rounds });
@@ -93,6 +122,17 @@ function timeCompile(compile: () => unknown, now: HostClock): WorkloadMeasuremen
   };
   const cold = time();
   return { cold, warm: median(Array.from({ length: WARM_COMPILES }, time)) };
+}
+
+/** Loading a plan whose pipelines the device has. */
+async function timeCached(device: Device, plan: Plan, now: HostClock): Promise<number> {
+  const times: number[] = [];
+  for (let run = 0; run < WARM_COMPILES; run++) {
+    const start = now();
+    await device.load({ plan }).ready;
+    times.push(now() - start);
+  }
+  return median(times);
 }
 
 /** Samples by variant, one per round. */

@@ -2,6 +2,9 @@
 import type { Traffic } from "./explain-workload.ts";
 import type { Spread } from "../runtime/statistics.ts";
 
+/** Share of `saved` that fusion is held to. */
+export const SAVED_GOAL = 0.75;
+
 export const MEASUREMENT_VERSION = 1;
 
 /** One way to do the work. */
@@ -26,12 +29,22 @@ export interface WorkloadMeasurement {
   readonly speedup: number;
   /** Time of the copy over that of the fused kernels; 1 = as fast as this device moves these bytes. */
   readonly copyFraction: number;
+  /**
+   * Time saved by fusion over what its bytes saved would take at the speed of the copy; 1 = all of it. Null where fusion
+   * saves no bytes.
+   */
+  readonly saved: number | null;
   /** Microseconds that a call keeps the host. */
   readonly hostUs: Spread;
   /** Graph to plan: the first time, and again. */
   readonly compileMs: { readonly cold: number; readonly warm: number };
   /** WGSL to pipelines, in the driver. */
   readonly pipelineMs: number;
+  /**
+   * From the plan to a program that can run, where nothing has to be compiled: plan and pipelines kept in this process, or
+   * found on disk by another one (null: not measured).
+   */
+  readonly cachedMs: { readonly memory: number; readonly disk: number | null };
 }
 
 export interface BenchmarkRun {

@@ -4,8 +4,8 @@
  *
  * Ensures: the same run gives the same text.
  */
-import type { BenchmarkRun, WorkloadMeasurement } from "./measurement.ts";
-import { drawCopyFractions, drawTimes } from "./report-charts.ts";
+import { type BenchmarkRun, SAVED_GOAL, type WorkloadMeasurement } from "./measurement.ts";
+import { drawCopyFractions, drawSaved, drawTimes } from "./report-charts.ts";
 import { REPORT_STYLE } from "./report-style.ts";
 
 export function renderReport(run: BenchmarkRun): string {
@@ -34,8 +34,9 @@ ${renderFailures(run)}
 `;
 }
 
-const LEGEND =
-  '<p class="legend"><span class="fused"></span>fused<span class="unfused"></span>unfused: the same compiler, one kernel per statement<span class="copy"></span>the copy</p>';
+const LEGEND = `<ul class="legend">
+<li class="fused">fused</li><li class="unfused">unfused: the same compiler, one kernel per op</li><li class="copy">the copy</li>
+</ul>`;
 
 function renderResults(workloads: readonly WorkloadMeasurement[]): string {
   return `${renderSummary(workloads)}
@@ -51,12 +52,28 @@ ${LEGEND}
 ${LEGEND}
 <figure>${drawTimes(workloads)}</figure>
 </section>
+${renderSaved(workloads)}
 <section>
 <h2>All figures</h2>
-<p>Times are medians of the rounds, ± the distance of the quartiles; ratios are medians of the rounds' ratios.</p>
+<p>Times are medians of the rounds, ± the distance of the quartiles; ratios are medians of the rounds' ratios. Compiled: graph to
+plan, the first time and again; plan to pipelines in the driver; and with plan and pipelines kept.</p>
 <div class="wide">${renderTable(workloads)}</div>
 </section>`;
 }
+
+function renderSaved(workloads: readonly WorkloadMeasurement[]): string {
+  if (savingOf(workloads).length === 0) return "";
+  return `<section>
+<h2>Time saved for the bytes saved</h2>
+<p>Fusion keeps values on the chip. At 100% it saves as much time as the device takes to copy the bytes that are no longer moved;
+more where kernels cost time beside their bytes. The goal, dashed, is ${percent(SAVED_GOAL)}.</p>
+<figure>${drawSaved(workloads)}</figure>
+</section>`;
+}
+
+/** What fusion saves, of the workloads in which it saves bytes. */
+const savingOf = (workloads: readonly WorkloadMeasurement[]): readonly number[] =>
+  workloads.flatMap(({ saved }) => saved ?? []);
 
 export function describeRun({ device, clock, rounds, workloads }: BenchmarkRun): string {
   const parts = [
@@ -74,7 +91,7 @@ const geometricMean = (ratios: readonly number[]): number =>
 
 function renderSummary(workloads: readonly WorkloadMeasurement[]): string {
   const atFloor = workloads.filter(({ fused }) => fused.bytesMoved <= fused.bytesFloor * 1.05).length;
-  const cards: readonly (readonly [string, string])[] = [
+  const cards: (readonly [string, string])[] = [
     [`${geometricMean(workloads.map((w) => w.speedup)).toFixed(2)}×`, "faster than unfused"],
     [percent(geometricMean(workloads.map((w) => w.copyFraction))), "of the speed of a copy"],
     [`${String(atFloor)} of ${String(workloads.length)}`, "move no more than their floor"],
@@ -83,32 +100,34 @@ function renderSummary(workloads: readonly WorkloadMeasurement[]): string {
       "run as one kernel",
     ],
   ];
+  const saving = savingOf(workloads);
+  if (saving.length > 0)
+    cards.push([
+      `${String(saving.filter((share) => share >= SAVED_GOAL).length)} of ${String(saving.length)}`,
+      `save ${percent(SAVED_GOAL)} of the time of the bytes saved`,
+    ]);
   const items = cards.map(([figure, words]) => `<li><strong>${figure}</strong>${words}</li>`);
   return `<ul class="cards">${items.join("")}</ul>`;
 }
 
-const TITLES = [
-  "workload",
-  "shape",
-  "kernels",
-  "unfused",
-  "bytes / floor",
-  "unfused",
-  "fused µs",
-  "unfused µs",
-  "copy µs",
-  "speedup",
-  "of a copy",
-  "host µs",
-  "compile ms",
-  "again",
+/** Columns under a common heading; a heading without words for columns that stand alone. */
+const GROUPS: readonly (readonly [string, readonly string[]])[] = [
+  ["", ["workload", "shape"]],
+  ["kernels", ["fused", "unfused"]],
+  ["bytes / floor", ["fused", "unfused"]],
+  ["fusion", ["speedup", "saved"]],
+  ["", ["of a copy"]],
+  ["µs on the device", ["fused", "unfused", "copy"]],
+  ["", ["µs on the host"]],
+  ["ms to compile", ["first", "again", "pipelines", "kept"]],
 ];
 
 function renderTable(workloads: readonly WorkloadMeasurement[]): string {
-  const head = TITLES.map((title) => `<th scope="col">${title}</th>`).join("");
+  const groups = GROUPS.map(([title, own]) => `<th colspan="${String(own.length)}">${title}</th>`).join("");
+  const head = GROUPS.flatMap(([, own]) => own.map((title) => `<th scope="col">${title}</th>`)).join("");
   const rows = workloads.map((w) => `<tr>${cellsOf(w).join("")}</tr>`);
   return `<table>
-<thead><tr>${head}</tr></thead>
+<thead><tr class="groups">${groups}</tr><tr>${head}</tr></thead>
 <tbody>
 ${rows.join("\n")}
 </tbody>
@@ -118,20 +137,23 @@ ${rows.join("\n")}
 function cellsOf(w: WorkloadMeasurement): readonly string[] {
   const ratio = (moved: number, floor: number): string => (floor === 0 ? "-" : (moved / floor).toFixed(2));
   const time = ({ us }: { readonly us: { readonly median: number; readonly iqr: number } }): string =>
-    `${printUs(us.median)} <small>± ${printUs(us.iqr)}</small>`;
+    `${printUs(us.median)} <small>± ${printUs(us.iqr, 2)}</small>`;
   const numbers = [
     String(w.fused.dispatches),
     String(w.unfused.dispatches),
     ratio(w.fused.bytesMoved, w.fused.bytesFloor),
     ratio(w.unfused.bytesMoved, w.unfused.bytesFloor),
+    `${w.speedup.toFixed(2)}×`,
+    w.saved === null ? "-" : percent(w.saved),
+    percent(w.copyFraction),
     time(w.fused.time),
     time(w.unfused.time),
     time(w.copy),
-    `${w.speedup.toFixed(2)}×`,
-    percent(w.copyFraction),
     printUs(w.hostUs.median),
     w.compileMs.cold.toFixed(1),
     w.compileMs.warm.toFixed(1),
+    w.pipelineMs.toFixed(1),
+    w.cachedMs.memory.toFixed(2),
   ];
   return [
     `<th scope="row">${escapeHtml(w.name)}</th>`,
@@ -150,10 +172,10 @@ function renderFailures({ failures }: BenchmarkRun): string {
 
 const percent = (share: number): string => `${Math.round(share * 100)}%`;
 
-/** Three significant digits, and thousands as they are. */
-export const printUs = (us: number): string => {
+/** A few significant digits, and thousands as they are. */
+export const printUs = (us: number, digits = 3): string => {
   if (!Number.isFinite(us)) return "-";
-  return us >= 100 ? String(Math.round(us)) : us.toPrecision(3);
+  return us >= 10 ** (digits - 1) ? String(Math.round(us)) : us.toPrecision(digits);
 };
 
 const ENTITIES: Readonly<Record<string, string>> = {

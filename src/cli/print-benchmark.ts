@@ -36,7 +36,7 @@ export function printExplained(rows: readonly ExplainedRow[], profile: DevicePro
       ]),
     ),
     "",
-    `for ${profile.name}; unfused: one kernel per statement; sectors: 32-byte sectors touched over the least (1 = coalesced);`,
+    `for ${profile.name}; unfused: one kernel per op; sectors: 32-byte sectors touched over the least (1 = coalesced);`,
     "occupancy: workgroups over those that fill the device (over one for each 4 KiB that the kernel moves, where these are",
     "fewer), of the kernel that does so least",
   ];
@@ -58,8 +58,9 @@ const measuredRow = (w: WorkloadMeasurement): readonly string[] => [
   time(w.copy.us.median),
   `${w.speedup.toFixed(2)}x`,
   `${(100 * w.copyFraction).toFixed(0)}%`,
+  w.saved === null ? "-" : `${(100 * w.saved).toFixed(0)}%`,
   time(w.hostUs.median),
-  `${w.compileMs.cold.toFixed(1)}/${w.compileMs.warm.toFixed(1)} ms`,
+  `${[w.compileMs.cold, w.compileMs.warm, w.cachedMs.memory].map((ms) => ms.toFixed(1)).join("/")} ms`,
 ];
 
 /** The table of a run. */
@@ -79,6 +80,7 @@ export function printMeasured({
     "copy",
     "speedup",
     "of copy",
+    "saved",
     "host",
     "compile",
   ];
@@ -86,7 +88,8 @@ export function printMeasured({
     ...printTable(columnsOf(columns), workloads.map(measuredRow)),
     "",
     `${device.description}, profile ${device.profile}; ${String(rounds)} rounds, ${clock === "host" ? "host clock" : "timestamp queries"};`,
-    "kernels: fused/unfused; copy: vec4 copy of the floor's bytes; host: what a call keeps the host; compile: cold/warm",
+    "kernels: fused/unfused (one per op); copy: vec4 copy of the floor's bytes; saved: time saved over what the bytes saved",
+    "take at the copy's speed; host: what a call keeps the host; compile: cold/again/kept in memory",
     ...failures.map(({ name, shape, message }) => `not measured: ${name} ${shape}: ${message}`),
   ];
 }

@@ -9,7 +9,7 @@ test("--explain lists the chosen workloads with their traffic", async () => {
   expect(status).toBe(0);
   const [titles = "", row = "", ...rest] = out.split("\n");
   expect(titles).toMatch(/^workload +shape +kernels +unfused +floor +moved\/floor/);
-  expect(row).toMatch(/^dynamic tanh +128x256 +1 +1 +25\d KiB +1\.00 +1\.00/);
+  expect(row).toMatch(/^dynamic tanh +128x256 +1 +4 +25\d KiB +1\.00 +3\.98/);
   expect(rest[0]).toBe("");
 });
 

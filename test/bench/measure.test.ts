@@ -2,12 +2,23 @@
 import { expect, test } from "vitest";
 import { readBuffer } from "../../src/runtime/read-buffer.ts";
 import { COPY_FORMS, planCopy } from "../../src/bench/copy-plan.ts";
-import { measureWorkload } from "../../src/bench/measure-workload.ts";
+import { measureWorkload, savedShare } from "../../src/bench/measure-workload.ts";
 import { createBufferSets, destroyBufferSets, preparePlan } from "../../src/runtime/prepare-plan.ts";
 import { createHostStopwatch, createStopwatch } from "../../src/runtime/stopwatch.ts";
 import { WORKLOADS } from "../../src/bench/workloads.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
 import { describeGpu } from "../support/gpu.ts";
+
+test("time saved is held against the copy of the bytes saved, round by round", () => {
+  // Two floors saved: a copy of 100 us each time, but in the last round, when everything took twice as long.
+  const rounds = { fused: [100, 100, 200], unfused: [260, 260, 520], copy: [100, 100, 200] };
+  const share = (fused: number, unfused: number): number | null =>
+    savedShare({ bytesMoved: fused, bytesFloor: 1000 }, { bytesMoved: unfused }, rounds);
+  expect(share(1000, 3000)).toBeCloseTo(0.8, 10);
+  expect(share(1000, 1005)).toBeNull();
+  expect(share(1000, 900)).toBeNull();
+  expect(savedShare({ bytesMoved: 0, bytesFloor: 0 }, { bytesMoved: 10 }, rounds)).toBeNull();
+});
 
 describeGpu("benchmark", (gpu) => {
   const now = (): number => performance.now();

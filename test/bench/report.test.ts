@@ -47,15 +47,22 @@ test("the report loads nothing: no script, no address but the name of SVG", () =
   expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toContain("://");
 });
 
-test("both charts show every workload, and colours follow light and dark", () => {
+test("every chart shows every workload, and colours follow light and dark", () => {
   const html = renderReport(run);
   const charts = html.match(/<svg.*?<\/svg>/gs) ?? [];
-  expect(charts).toHaveLength(2);
+  expect(charts).toHaveLength(3);
   for (const chart of charts) {
     expect(chart).toContain("softmax 8×16");
     expect(chart).toContain("var(--fused)");
   }
+  expect(html).toContain("<strong>2 of 2</strong>save 75% of the time of the bytes saved");
   expect(html).toContain("prefers-color-scheme: dark");
+});
+
+test("where fusion saves no bytes, nothing is claimed of the time saved", () => {
+  const html = renderReport(madeUpRun([{ ...madeUpWorkload("x + transpose(x)", 100), saved: null }]));
+  expect(html.match(/<svg/g)).toHaveLength(2);
+  expect(html).not.toContain("bytes saved");
 });
 
 test("a run that measured nothing has a report all the same", () => {
@@ -64,11 +71,12 @@ test("a run that measured nothing has a report all the same", () => {
 
 test("the terminal shows a row per workload, then what could not be measured", () => {
   expect(printMeasured(madeUpRun([madeUpWorkload("softmax", 100)]))).toEqual([
-    "workload  shape  kernels  moved/floor     fused  iqr   unfused     copy  speedup  of copy     host     compile",
-    "softmax   8x16       1/3         2.00  100.0 us  10%  300.0 us  80.0 us    3.00x      80%  12.5 us  4.3/1.5 ms",
+    "workload  shape  kernels  moved/floor     fused  iqr   unfused     copy  speedup  of copy  saved     host         compile",
+    "softmax   8x16       1/3         2.00  100.0 us  10%  300.0 us  80.0 us    3.00x      80%    90%  12.5 us  4.3/1.5/0.3 ms",
     "",
     "A <fast> GPU & more, profile nvidia; 3 rounds, timestamp queries;",
-    "kernels: fused/unfused; copy: vec4 copy of the floor's bytes; host: what a call keeps the host; compile: cold/warm",
+    "kernels: fused/unfused (one per op); copy: vec4 copy of the floor's bytes; saved: time saved over what the bytes saved",
+    "take at the copy's speed; host: what a call keeps the host; compile: cold/again/kept in memory",
     'not measured: broken 1: kernel "k" <does> not compile',
   ]);
 });

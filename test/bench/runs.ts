@@ -15,9 +15,11 @@ export function madeUpWorkload(name: string, fusedUs: number): WorkloadMeasureme
     copy: timing(80),
     speedup: 3,
     copyFraction: 80 / fusedUs,
+    saved: 0.9,
     hostUs: { median: 12.5, iqr: 1 },
     compileMs: { cold: 4.25, warm: 1.5 },
     pipelineMs: 20,
+    cachedMs: { memory: 0.25, disk: null },
   };
 }
 

@@ -31,7 +31,7 @@ import type {
   StoredTensor,
 } from "../../ir/index-notation.ts";
 import { givesPosition } from "../../ir/reduce-ops.ts";
-import { chooseStatements } from "./choose-statements.ts";
+import { chooseStatements, type StatementOptions } from "./choose-statements.ts";
 import { nameInputs } from "./name-inputs.ts";
 import { refineDims, type Factors } from "./refine-dims.ts";
 import { dimsFromLinear, linearFromDims, resolveView, type ViewContext } from "./resolve-view.ts";
@@ -52,8 +52,8 @@ interface DimPart {
   readonly size: number;
 }
 
-export function buildIndexNotation(graph: Graph): IndexProgram {
-  const chosen = new Set(chooseStatements(graph));
+export function buildIndexNotation(graph: Graph, options: StatementOptions = {}): IndexProgram {
+  const chosen = new Set(chooseStatements(graph, options));
   const draft: Draft = {
     graph,
     factors: refineDims(graph),

@@ -17,10 +17,18 @@ export const MAX_READS = 6;
 
 const isCompute = (node: Node): boolean =>
   node.op === "map" || node.op === "cast" || node.op === "reduce" || node.op === "iota";
+/** What a library without a compiler has a kernel for. */
+const isOp = (node: Node): boolean => isCompute(node) || node.op === "pad" || node.op === "concat";
 const isLeaf = (node: Node): boolean => node.op === "param" || node.op === "scalar" || node.op === "const";
 
-export function chooseStatements(graph: Graph): ReadonlySet<NodeId> {
+export interface StatementOptions {
+  /** Every op is a statement, as in a library that runs one after the other; views, which move nothing, are not. */
+  readonly everyOp?: boolean | undefined;
+}
+
+export function chooseStatements(graph: Graph, options: StatementOptions = {}): ReadonlySet<NodeId> {
   const live = liveNodes(graph);
+  if (options.everyOp === true) return new Set([...live].filter((id) => isOp(nodeAt(graph, id))));
   const statements = new Set<NodeId>();
   const { uses, repeated } = countUses(graph, live);
   const heights = new Array<number>(graph.nodes.length).fill(0);

@@ -29,7 +29,7 @@ const STATISTICS_TRIES = 4;
 const SMALL_BESIDE = 8;
 
 export interface FusionOptions {
-  /** false: one kernel per statement, to compare with. */
+  /** false: one kernel per statement, in the order of statements. */
   readonly fuse?: boolean;
 }
 
@@ -47,12 +47,12 @@ export function fuseStatements(
   options: FusionOptions = {},
 ): FusionGroup[] {
   const context = fusionContext(program, profile);
-  if (options.fuse === false) return orderGroups(program, mergeStatements(program, context, options));
+  if (options.fuse === false) return groupsApart(program, context);
   // A group may bind too many buffers while it grows, if it binds fewer once the readers of its values have joined it.
   const held = new Set<string>();
   const limit = profile.limits.maxStorageBuffersPerShaderStage;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const state = mergeStatements(program, { ...context, held }, options);
+    const state = mergeStatements(program, { ...context, held });
     const tooWide = rootsOf(program, state).filter(
       (root) => (state.candidates.get(root)?.bindings ?? 0) > limit,
     );
@@ -60,10 +60,24 @@ export function fuseStatements(
     for (const root of tooWide)
       for (const name of state.candidates.get(root)?.statements ?? []) held.add(name);
   }
-  return orderGroups(program, mergeStatements(program, { ...context, held: undefined }, options));
+  return orderGroups(program, mergeStatements(program, { ...context, held: undefined }));
 }
 
-function mergeStatements(program: IndexProgram, context: FusionContext, options: FusionOptions): State {
+/** The candidate of a statement alone. */
+function candidateAlone(context: FusionContext, facts: StatementFacts): Candidate {
+  const alone = formCandidate(context, [facts.statement.name]);
+  return typeof alone === "string" ? loneCandidate(context, facts) : alone;
+}
+
+const groupsApart = (program: IndexProgram, context: FusionContext): FusionGroup[] =>
+  program.statements.flatMap(({ name }, position) => {
+    const facts = context.facts.get(name);
+    return facts === undefined
+      ? []
+      : groupOfCandidate(context, candidateAlone(context, facts), `k${String(position)}`, []);
+  });
+
+function mergeStatements(program: IndexProgram, context: FusionContext): State {
   const state: State = {
     context,
     order: new Map(program.statements.map((s, i) => [s.name, i])),
@@ -76,9 +90,7 @@ function mergeStatements(program: IndexProgram, context: FusionContext, options:
   program.statements.forEach(({ name }, position) => {
     const facts = context.facts.get(name);
     if (facts === undefined) return;
-    const alone = formCandidate(context, [name]);
-    state.candidates.set(position, typeof alone === "string" ? loneCandidate(context, facts) : alone);
-    if (options.fuse === false) return;
+    state.candidates.set(position, candidateAlone(context, facts));
     for (const producer of producersOf(state, facts)) tryMerge(state, position, producer);
     absorbStatistics(state, position);
     tryMergeEqual(state, position, groupsOfForm);
