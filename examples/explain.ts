@@ -34,7 +34,7 @@ for (const { name, gridAxes, bytesRead, bytesWritten, reasons } of report.kernel
 const apart = explainCompiled(compileGraph(graph, { profile, fuse: false }), profile);
 console.log(`fused: ${report.dispatches} dispatches, ${(report.bytes.moved / MB).toFixed(1)} MB moved`);
 console.log(
-  `one kernel per statement: ${apart.dispatches} dispatches, ${(apart.bytes.moved / MB).toFixed(1)} MB moved`,
+  `one kernel per op: ${apart.dispatches} dispatches, ${(apart.bytes.moved / MB).toFixed(1)} MB moved`,
 );
 console.log(
   `floor: ${(report.bytes.floor / MB).toFixed(1)} MB, each input read once and each output written once\n`,
