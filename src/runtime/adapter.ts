@@ -28,15 +28,17 @@ export type FoundAdapter =
   | { readonly gpu: GPU; readonly adapter: GPUAdapter; readonly reason: null }
   | { readonly gpu: null; readonly adapter: null; readonly reason: string };
 
+/** Node, or a runtime that is like it: packages can be imported by name. */
+export const isNode = (): boolean =>
+  typeof (globalThis as { readonly process?: { readonly versions?: unknown } }).process?.versions ===
+  "object";
+
 /** The entry point of WebGPU, or why there is none. `dawnOptions` go to Dawn where that is what serves. */
 export async function findGpu(dawnOptions: readonly string[] = []): Promise<FoundGpu> {
   // Node 20 has no navigator, Node 24 has one without a GPU; types claim both.
   const inherent = (globalThis as { readonly navigator?: { readonly gpu?: GPU } }).navigator?.gpu;
   if (inherent !== undefined) return { gpu: inherent, reason: null };
-  const isNode =
-    typeof (globalThis as { readonly process?: { readonly versions?: unknown } }).process?.versions ===
-    "object";
-  if (!isNode)
+  if (!isNode())
     return { gpu: null, reason: "this browser has no navigator.gpu (or the page is not a secure context)" };
   try {
     // A variable keeps bundlers from following a package that only Node uses.

@@ -6,7 +6,7 @@
  */
 import { captureCallSite } from "../diagnostics/call-site.ts";
 import { fail, type TensorweftError } from "../diagnostics/diagnostic.ts";
-import { findAdapter, requestFullDevice } from "./adapter.ts";
+import { findAdapter, isNode, requestFullDevice } from "./adapter.ts";
 import { isComplete, keepPlausible, measureCosts } from "./calibrate.ts";
 import { CpuDevice } from "./cpu-device.ts";
 import type { Backend, Device } from "./device.ts";
@@ -78,14 +78,15 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Devic
 
 /** The device, or why there is none. */
 async function openGpu(options: OpenDeviceOptions): Promise<WebGpuDevice | TensorweftError> {
+  const where = isNode() ? "node" : "browser";
   const found = await findAdapter({}, options.dawnOptions);
-  if (found.adapter === null) return noAdapter(found.reason);
+  if (found.adapter === null) return noAdapter(found.reason, where);
   const { adapter } = found;
   let gpuDevice: GPUDevice;
   try {
     gpuDevice = await requestFullDevice(adapter);
   } catch (error) {
-    return noAdapter(`the adapter "${adapter.info.description}" gives no device (${String(error)})`);
+    return noAdapter(`the adapter "${adapter.info.description}" gives no device (${String(error)})`, where);
   }
   const device = new WebGpuDevice(gpuDevice, adapter.info, {
     isShared: false,

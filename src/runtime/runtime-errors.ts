@@ -68,11 +68,15 @@ export function wrongDevice(tensor: Tensor): TensorweftError {
   ]);
 }
 
-export function noAdapter(reason: string): TensorweftError {
+export function noAdapter(reason: string, where: "node" | "browser"): TensorweftError {
+  const mend =
+    where === "node"
+      ? "install a GPU driver (Vulkan, Metal or Direct3D 12)"
+      : "serve the page over https or from localhost, to a browser that has WebGPU switched on";
   return new TensorweftError([
     errorAt("no-adapter", `there is no WebGPU adapter: ${reason}`, {
       span: captureCallSite(),
-      help: 'use backend "auto" or "cpu" to run on the CPU, or install a GPU driver (Vulkan, Metal or Direct3D 12)',
+      help: `use backend "auto" or "cpu" to run on the CPU, or ${mend}`,
     }),
   ]);
 }

@@ -74,12 +74,17 @@ export function testConformance(
       test(group, { timeout: GROUP_TIMEOUT }, async () => {
         const cases = readGoldenGroup(group);
         // All at once: kernels compile side by side.
-        const complaints = (await Promise.all(cases.map((golden) => checkCase(backend, golden)))).flat();
+        const complaints = await checkCases(backend, cases);
         console.log(`${backend.name}, ${group}: ${countPerOp(cases)}`);
         expect(complaints).toEqual([]);
         expect(cases.length).toBe(GOLDEN_GROUPS[group]);
       });
   });
+}
+
+/** What is wrong with the results of these cases, one line each. */
+export async function checkCases(backend: Backend, cases: readonly GoldenCase[]): Promise<readonly string[]> {
+  return (await Promise.all(cases.map((golden) => checkCase(backend, golden)))).flat();
 }
 
 const labelOf = ({ id, op, dtype, attributes }: GoldenCase): string =>
