@@ -2,7 +2,7 @@
  * Benchmarks: `npm run bench -- compile` times the compiler, `npm run bench -- race FOLDER` races hand-written kernels,
  * `npm run bench -- schedules` races the default schedules against the other ones of their space,
  * `npm run bench -- host` times warm calls against raw ones, `npm run bench -- accuracy` holds reductions against float64,
- * and anything else goes to `weft bench`. bench/README.md says how to read them.
+ * `npm run bench -- large` fills the largest buffers, and anything else goes to `weft bench`. bench/README.md says how to read them.
  */
 const [which, ...rest] = process.argv.slice(2);
 
@@ -18,6 +18,9 @@ if (which === "compile") {
 } else if (which === "accuracy") {
   const { runAccuracyBenchmark } = await import("../bench/accuracy.ts");
   process.exitCode = await runAccuracyBenchmark(rest);
+} else if (which === "large") {
+  const { runLargeBenchmark } = await import("../bench/large.ts");
+  process.exitCode = await runLargeBenchmark(rest);
 } else if (which === "host") {
   const { runHostBenchmark } = await import("../bench/host.ts");
   process.exitCode = await runHostBenchmark(rest);

@@ -101,6 +101,40 @@ describe.each(["default", "nvidia", "swiftshader"])("bindings smaller than tenso
   });
 });
 
+describe.each(PROFILE_NAMES)("tensors as large as the largest buffer of %s", (name) => {
+  const profile = profileOf(name);
+  const { limits } = profile;
+  const rows = Math.floor(limits.maxBufferSize / (4 * 4096));
+  const own: Readonly<Record<string, Build>> = {
+    "sum of squares": (x) => sum(x.mul(x)),
+    "sums of columns": (x) => sum(x, { axis: 0 }),
+    "layer norm": (x) => layerNorm(x),
+    pointwise: (x) => x.mul(2).add(1),
+  };
+  test.each(Object.entries(own))("%s", (_, build) => {
+    const compiled = compileGraph(traced(define(build, f32(rows, 4096))), { profile, check: true });
+    for (const { bindings } of compiled.plan.kernels)
+      for (const { bytes } of bindings) expect(bytes).toBeLessThanOrEqual(limits.maxStorageBufferBindingSize);
+    for (const step of compiled.plan.steps) {
+      if (step.kind !== "dispatch") throw new Error("no copy was asked for");
+      for (const count of step.workgroups)
+        expect(count).toBeLessThanOrEqual(limits.maxComputeWorkgroupsPerDimension);
+    }
+  });
+});
+
+test("2^31 elements are one too many, and the message says what to do", () => {
+  const most = traced(define((x) => x.mul(2), f16(2 ** 31 - 1)));
+  expect(compileGraph(most, { profile: profileOf("nvidia"), check: true }).kernels).toHaveLength(1);
+  for (const shape of [[2 ** 31], [2 ** 16, 2 ** 15]])
+    expect(() => traced(define((x) => x.mul(2), f16(...shape)))).toThrow(
+      /holds at most 2\^31 - 1 = 2147483647 elements; split it/,
+    );
+  // Also where only what is computed on the way is so large.
+  const outer = define((x, y) => sum(x.mul(y)), f32(2 ** 16, 1), f32(1, 2 ** 16));
+  expect(() => traced(outer)).toThrow(/4294967296/);
+});
+
 describe("what cannot be cut", () => {
   test("is refused with the tensor, its bytes, the limit and a way out", () => {
     const transposed = traced(define((x) => x.add(x.transpose()), f32(64, 64)));
