@@ -75,7 +75,7 @@ function checksOn(device: Device): readonly Check[] {
       name: "layer norm, its rows' squares",
       run: async (x) => {
         using y = normalized(x);
-        return read(squares(y));
+        return await read(squares(y));
       },
       judge: (found) => greatest(found, (value) => Math.abs(value / ROW - 1) / 1e-5),
     },
@@ -83,7 +83,7 @@ function checksOn(device: Device): readonly Check[] {
       name: "pointwise, then the sum",
       run: async (x) => {
         using y = doubled(x);
-        return read(total(y));
+        return await read(total(y));
       },
       judge: (found, rows) => errorOfSum(found[0], 2 * sumOf(rows) + rows * ROW),
     },
