@@ -56,6 +56,7 @@ export type {
   TensorData,
   TensorOptions,
   TypedArray,
+  WrapOptions,
 } from "./runtime/device.ts";
 export {
   TensorweftError,

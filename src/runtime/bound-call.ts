@@ -1,12 +1,13 @@
 /** A program bound to its tensors: bind groups and temporaries are made at the first call and kept. */
 import { captureCallSite } from "../diagnostics/call-site.ts";
 import { fail, type TensorweftError } from "../diagnostics/diagnostic.ts";
-import type { Plan } from "../ir/plan.ts";
-import type { BoundSteps, ReadyPlan } from "./bound-steps.ts";
+import { BINDING_ALIGNMENT, type Plan } from "../ir/plan.ts";
+import type { BoundSteps, ChosenBuffers, ReadyPlan } from "./bound-steps.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import { bindScalars, checkInputs, checkOutputs } from "./call-arguments.ts";
 import type { BoundCall, Device, Tensor } from "./device.ts";
 import { canReplace } from "./donate.ts";
+import { isSameRange, overlaps } from "./foreign-buffer.ts";
 import { type CallTarget, GpuCall } from "./gpu-call.ts";
 import type { GpuCore } from "./gpu-core.ts";
 import { asGpuTensors, type GpuTensor } from "./gpu-tensor.ts";
@@ -24,16 +25,16 @@ export interface BindableProgram extends Omit<CallTarget, "record"> {
   readonly device: Device;
   readonly core: GpuCore;
   readonly plan: Plan;
-  /** A buffer for each of the plan's; those of temporaries are taken from the pool and added to `temporaries`. */
+  /** A buffer for each of the plan's; temporaries and copies are taken from the pool and added to `temporaries`. */
   chooseBuffers(
     inputs: readonly PooledBuffer[],
     outputs: readonly PooledBuffer[],
     temporaries: PooledBuffer[],
-  ): readonly PooledBuffer[];
+  ): ChosenBuffers;
   /** Records the call; `choose` gives the steps, and makes them where there are none. */
   recordOn(call: GpuCall, choose: (ready: ReadyPlan) => ChosenSteps): void;
   /** Makes bind groups in an error scope that the call waits for. */
-  bindNew(call: GpuCall, ready: ReadyPlan, buffers: readonly PooledBuffer[]): BoundSteps;
+  bindNew(call: GpuCall, ready: ReadyPlan, chosen: ChosenBuffers): BoundSteps;
 }
 
 export class BoundGpuCall implements BoundCall, CallTarget {
@@ -106,8 +107,8 @@ export class BoundGpuCall implements BoundCall, CallTarget {
 
   #makeSteps(call: GpuCall, ready: ReadyPlan): BoundSteps {
     const { inputs, outputs } = call.content;
-    const buffers = this.#program.chooseBuffers(inputs, outputs, this.#temporaries);
-    return this.#program.bindNew(call, ready, buffers);
+    const chosen = this.#program.chooseBuffers(inputs, outputs, this.#temporaries);
+    return this.#program.bindNew(call, ready, chosen);
   }
 
   #releaseTemporaries(): void {
@@ -135,26 +136,45 @@ export class BoundGpuCall implements BoundCall, CallTarget {
     return [...this.#inputBuffers, ...this.#outputBuffers];
   }
 
+  /** What cannot be bound for reading and writing in one dispatch is refused here or, where it can be, copied at each call. */
   #checkAliases(): void {
     const { plan } = this.#program;
     for (const [output, buffer] of this.#outputBuffers.entries()) {
-      const name = plan.outputs[output]?.name ?? "";
-      if (this.#outputBuffers.indexOf(buffer) !== output)
-        fail(
-          "wrong-argument",
-          `two results of @${plan.name} are bound to one tensor: ${name} is one of them`,
-          {
-            span: captureCallSite(),
-            help: "bind each result to a tensor of its own",
-          },
+      const result = `result ${plan.outputs[output]?.name ?? ""} of @${plan.name}`;
+      checkWritable(result, buffer);
+      if (this.#outputBuffers.some((other, index) => index < output && overlaps(other, buffer)))
+        refuse(
+          `two results of @${plan.name} share memory: ${result} is one of them`,
+          "bind each result to memory of its own",
         );
-      for (const [input, other] of this.#inputBuffers.entries())
-        if (other === buffer && !canReplace(plan, input, output))
-          fail(
-            "wrong-argument",
-            `result ${name} of @${plan.name} is bound to the tensor of input ${plan.inputs[input]?.name ?? ""}, which is still read when the result is written`,
-            { span: captureCallSite(), help: "bind the result to another tensor" },
+      for (const [input, other] of this.#inputBuffers.entries()) {
+        if (!overlaps(other, buffer)) continue;
+        const name = plan.inputs[input]?.name ?? "";
+        if (!isSameRange(other, buffer))
+          refuse(
+            `${result} is bound to memory that input ${name} covers in part`,
+            "bind the result to memory of its own",
           );
+        if (!canReplace(plan, input, output))
+          refuse(
+            `${result} is bound to the tensor of input ${name}, which is still read when the result is written`,
+            "bind the result to another tensor",
+          );
+      }
     }
   }
+}
+
+function checkWritable(result: string, { readOnly, isBindable, offset }: PooledBuffer): void {
+  if (readOnly)
+    refuse(`${result} is bound to a tensor that was wrapped as read-only`, "bind it to another tensor");
+  if (!isBindable)
+    refuse(
+      `${result} is bound to a range of a buffer that kernels cannot write: it starts at byte ${offset}, or its last bytes do not fill 16`,
+      `let the range start at a multiple of ${BINDING_ALIGNMENT} bytes and the buffer hold its size rounded up to 16`,
+    );
+}
+
+function refuse(message: string, help: string): never {
+  return fail("wrong-argument", message, { span: captureCallSite(), help });
 }

@@ -2,6 +2,7 @@
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { Plan, PlanStep } from "../ir/plan.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
+import type { BufferStart } from "./command-recorder.ts";
 import type { GpuCore } from "./gpu-core.ts";
 import type { CompiledKernel } from "./pipeline-cache.ts";
 import type { UniformBlock } from "./uniform-arena.ts";
@@ -27,24 +28,33 @@ export type BoundStep =
       readonly block: number;
       readonly workgroups: readonly [number, number, number];
     }
-  | { readonly kind: "copy"; readonly from: GPUBuffer; readonly to: GPUBuffer; readonly bytes: number };
+  | { readonly kind: "copy"; readonly from: BufferStart; readonly to: BufferStart; readonly bytes: number };
 
-export interface BoundSteps {
-  /** One per buffer of the plan. */
+/** An input that kernels read as a copy, made anew at each call. */
+export interface StagedInput {
+  readonly from: PooledBuffer;
+  readonly to: PooledBuffer;
+}
+
+export interface ChosenBuffers {
+  /** One per buffer of the plan; in place of staged inputs, their copies. */
   readonly buffers: readonly PooledBuffer[];
+  readonly staged: readonly StagedInput[];
+}
+
+export interface BoundSteps extends ChosenBuffers {
   readonly steps: readonly BoundStep[];
 }
 
 /** Makes the bind groups. Their errors go to the error scope that is open. */
-export function bindSteps(core: GpuCore, ready: ReadyPlan, buffers: readonly PooledBuffer[]): BoundSteps {
+export function bindSteps(core: GpuCore, ready: ReadyPlan, chosen: ChosenBuffers): BoundSteps {
+  const { buffers, staged } = chosen;
   const steps = ready.plan.steps.map((step, index): BoundStep => {
-    if (step.kind === "copy")
-      return {
-        kind: "copy",
-        from: present(buffers[step.from]).buffer,
-        to: present(buffers[step.to]).buffer,
-        bytes: step.bytes,
-      };
+    if (step.kind === "copy") {
+      const [from, to] = [present(buffers[step.from]), present(buffers[step.to])];
+      // What lies behind a range of a foreign buffer is not ours to write.
+      return { kind: "copy", from, to, bytes: Math.min(step.bytes, from.bytes, to.bytes) };
+    }
     return {
       kind: "dispatch",
       pipeline: present(ready.kernels[step.kernel]).pipeline,
@@ -53,7 +63,7 @@ export function bindSteps(core: GpuCore, ready: ReadyPlan, buffers: readonly Poo
       workgroups: step.workgroups,
     };
   });
-  return { buffers: [...buffers], steps };
+  return { buffers, staged, steps };
 }
 
 function createGroup(
@@ -66,7 +76,7 @@ function createGroup(
   const kernel = present(ready.plan.kernels[step.kernel]);
   const resources: GPUBufferBinding[] = step.buffers.map((buffer, index) => ({
     buffer: present(buffers[buffer]).buffer,
-    offset: step.offsets?.[index] ?? 0,
+    offset: present(buffers[buffer]).offset + (step.offsets?.[index] ?? 0),
     // Buffers are as large as their size class: the binding ends where the kernel's array does.
     size: Math.ceil(present(kernel.bindings[index]).bytes / 4) * 4,
   }));
@@ -84,13 +94,17 @@ function createGroup(
 export function recordSteps(
   core: GpuCore,
   blocks: readonly UniformBlock[],
-  { steps, buffers }: BoundSteps,
+  { steps, buffers, staged }: BoundSteps,
   values: readonly number[],
 ): void {
   const { recorder } = core;
   if (blocks.some(({ arena }) => !arena.hasRoom(blocks.length, recorder.pending))) recorder.flush();
   const submit = recorder.pending;
   const offsets = blocks.map((block) => [block.arena.place(block, values, submit)]);
+  for (const { from, to } of staged) {
+    recorder.copy(from, to, from.bytes);
+    from.lastSubmit = submit;
+  }
   for (const step of steps)
     if (step.kind === "copy") recorder.copy(step.from, step.to, step.bytes);
     else recorder.dispatch(step.pipeline, step.group, offsets[step.block] ?? null, step.workgroups);

@@ -15,10 +15,16 @@ export interface PooledBuffer {
   /** Unique on its device: names the buffer in keys of bind groups. */
   readonly id: number;
   readonly buffer: GPUBuffer;
-  /** Size of the buffer: that of its class, at least what was asked for. */
+  /** Byte at which the elements start: 0 in buffers of the pool. */
+  readonly offset: number;
+  /** Size of the buffer: that of its class, at least what was asked for. Of a foreign one: of the elements, in whole words. */
   readonly bytes: number;
   /** False for buffers that the caller brought. */
   readonly owned: boolean;
+  /** No result may be put there. */
+  readonly readOnly: boolean;
+  /** Kernels can bind it as it is; else they read a copy. */
+  readonly isBindable: boolean;
   holders: number;
   /** What came of allocating it, until that is known. Never rejects. */
   allocation: Promise<TensorweftError | null> | null;
@@ -107,6 +113,11 @@ export class BufferPool {
     this.#shrink(this.#settings.maxIdleBytes);
   }
 
+  /** Leaves the buffer to the caller, who destroys it: the last hold that is given up leaves it alone. */
+  giveAway(buffer: PooledBuffer): void {
+    if (this.#live.delete(buffer)) this.#liveBytes -= buffer.bytes;
+  }
+
   /** Destroys all idle buffers. */
   trim(): void {
     this.#shrink(0);
@@ -155,8 +166,11 @@ export class BufferPool {
     const created: PooledBuffer = {
       id: this.#nextId(),
       buffer,
+      offset: 0,
       bytes: size,
       owned: true,
+      readOnly: false,
+      isBindable: true,
       holders: 0,
       allocation: null,
       failed: false,

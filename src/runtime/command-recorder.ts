@@ -15,6 +15,11 @@ export interface RecordedCall {
   wasSubmitted(scope: Promise<GPUError | null> | null, calls: number): void;
 }
 
+export interface BufferStart {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+}
+
 export class CommandRecorder {
   readonly #device: GPUDevice;
   readonly #counters: Counters;
@@ -68,9 +73,9 @@ export class CommandRecorder {
     this.#counters.dispatches += 1;
   }
 
-  copy(from: GPUBuffer, to: GPUBuffer, bytes: number): void {
+  copy(from: BufferStart, to: BufferStart, bytes: number): void {
     this.#endPass(); // copies stand outside of passes
-    this.#open().copyBufferToBuffer(from, 0, to, 0, bytes);
+    this.#open().copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, bytes);
   }
 
   /** All commands of a call are recorded: submits them unless a batch is open. `isScoped` asks for an error scope. */

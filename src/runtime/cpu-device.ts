@@ -87,8 +87,14 @@ class CpuTensor implements Tensor {
     this.#holding.data = data;
   }
 
+  readonly byteOffset = 0;
+
   gpuBuffer(): Promise<GPUBuffer> {
     return Promise.reject(noGpu("tensors of the CPU device have no GPU buffer"));
+  }
+
+  takeGpuBuffer(): Promise<GPUBuffer> {
+    return this.gpuBuffer();
   }
 
   dispose(): void {

@@ -40,6 +40,18 @@ export interface TensorOptions {
   readonly dtype?: DType | undefined;
 }
 
+export interface WrapOptions {
+  /** Default f32. */
+  readonly dtype?: DType | undefined;
+  /**
+   * Byte at which the elements start, a multiple of 4. Kernels bind multiples of 256 as they are; from other offsets, calls
+   * copy the elements on the GPU first. Default 0.
+   */
+  readonly offset?: number | undefined;
+  /** Refuses to bind the tensor as a result. Default false. */
+  readonly readOnly?: boolean | undefined;
+}
+
 export interface Tensor extends Disposable {
   readonly shape: readonly number[];
   readonly dtype: DType;
@@ -54,6 +66,13 @@ export interface Tensor extends Disposable {
    * submitted. It belongs to the tensor and is valid until the tensor is disposed.
    */
   gpuBuffer(): Promise<GPUBuffer>;
+  /** Byte of `gpuBuffer()` at which the elements start: 0 unless the tensor was wrapped with an offset. */
+  readonly byteOffset: number;
+  /**
+   * Hands `gpuBuffer()` over to the caller, who destroys it, and disposes the tensor. The buffer may be larger than the
+   * elements; its usages are STORAGE, COPY_SRC and COPY_DST. A wrapped buffer goes back to its owner.
+   */
+  takeGpuBuffer(): Promise<GPUBuffer>;
   /** Gives the memory back. Work that was already called for still sees the elements. Harmless when repeated. */
   dispose(): void;
 }
@@ -134,8 +153,11 @@ export interface Device extends Disposable {
   readonly gpuDevice: GPUDevice | null;
   /** Copies data to the device. Without a shape the result has one dimension, or none for a single number. */
   tensor(data: TensorData, shape?: readonly number[], options?: TensorOptions): Tensor;
-  /** A tensor over a buffer of this `gpuDevice` that stays its owner's: nothing is copied, `dispose()` leaves it alone. */
-  wrap(buffer: GPUBuffer, shape: readonly number[], options?: TensorOptions): Tensor;
+  /**
+   * A tensor over a buffer of this `gpuDevice` that stays its owner's: nothing is copied, `dispose()` leaves it alone. It
+   * needs the usages STORAGE and COPY_SRC. The owner keeps it until every call that uses it has been submitted.
+   */
+  wrap(buffer: GPUBuffer, shape: readonly number[], options?: WrapOptions): Tensor;
   /** Prepares a program. Throws when it asks for more than the device has; compiles in the background. */
   load(program: Program): LoadedProgram;
   /**

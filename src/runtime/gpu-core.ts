@@ -42,8 +42,8 @@ export class GpuCore {
   readonly recorder: CommandRecorder;
   readonly calls = new CallQueue();
   #lastId = 0;
-  /** Ids of buffers that the caller brought: wrapping one again must not look like a new buffer. */
-  readonly #foreignIds = new WeakMap<GPUBuffer, number>();
+  /** Ids of buffers that the caller brought, by offset: wrapping a range again must not look like a new buffer. */
+  readonly #foreignIds = new WeakMap<GPUBuffer, Map<number, number>>();
   #tensors = 0;
   readonly #collected = new FinalizationRegistry<BufferHold>((hold) => {
     this.drop(hold);
@@ -93,11 +93,10 @@ export class GpuCore {
     return this.#lastId;
   }
 
-  idOf(foreign: GPUBuffer): number {
-    const known = this.#foreignIds.get(foreign);
-    if (known !== undefined) return known;
-    const id = this.newId();
-    this.#foreignIds.set(foreign, id);
+  idOf(foreign: GPUBuffer, offset: number): number {
+    const ids = this.#foreignIds.get(foreign) ?? new Map<number, number>();
+    const id = ids.get(offset) ?? this.newId();
+    this.#foreignIds.set(foreign, ids.set(offset, id));
     return id;
   }
 
@@ -119,7 +118,8 @@ export class GpuCore {
 
   /** Submits the recorded commands if some of them use the buffer: now the host may write, read or destroy it. */
   submitUsersOf(buffer: PooledBuffer): void {
-    if (buffer.lastSubmit === this.recorder.pending) this.recorder.flush();
+    // A foreign buffer may be that of several tensors.
+    if (!buffer.owned || buffer.lastSubmit === this.recorder.pending) this.recorder.flush();
   }
 
   write(buffer: PooledBuffer, bytes: Uint8Array<ArrayBuffer>): void {

@@ -1,10 +1,8 @@
 /** The WebGPU device: tensors in buffers from a pool, programs as plans. */
-import { captureCallSite } from "../diagnostics/call-site.ts";
-import { CompilerBug, fail } from "../diagnostics/diagnostic.ts";
-import { elementCount, printType, storageBytes } from "../ir/dtype.ts";
+import { CompilerBug } from "../diagnostics/diagnostic.ts";
+import { printType, storageBytes } from "../ir/dtype.ts";
 import { bufferBytes } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import type { PooledBuffer } from "./buffer-pool.ts";
 import { applyCosts, type MeasuredCosts } from "./calibrate.ts";
 import { refusePromise } from "./call-arguments.ts";
 import { checkPlan } from "./check-plan.ts";
@@ -17,9 +15,10 @@ import type {
   Tensor,
   TensorData,
   TensorOptions,
+  WrapOptions,
 } from "./device.ts";
 import { type AdapterInfo, deriveProfile } from "./device-profile.ts";
-import { BUFFER_USAGE } from "./gpu-flags.ts";
+import { holdForeign } from "./foreign-buffer.ts";
 import { type CoreOptions, GpuCore } from "./gpu-core.ts";
 import { GpuProgram } from "./gpu-program.ts";
 import { GpuTensor } from "./gpu-tensor.ts";
@@ -69,25 +68,15 @@ export class WebGpuDevice implements Device {
     return new GpuTensor(this, this.#core, { dtype: host.dtype, shape: host.shape, label, buffer, outcome });
   }
 
-  wrap(buffer: GPUBuffer, shape: readonly number[], options: TensorOptions = {}): Tensor {
+  wrap(buffer: GPUBuffer, shape: readonly number[], options: WrapOptions = {}): Tensor {
     this.#core.health.throwIfLost();
     checkShape(shape);
     const dtype = options.dtype ?? "f32";
     checkDType(dtype);
-    const label = `wrapped tensor ${printType({ dtype, shape })}`;
-    checkForeignBuffer(buffer, bufferBytes(elementCount(shape), storageBytes(dtype)), label);
-    const wrapped: PooledBuffer = {
-      id: this.#core.idOf(buffer),
-      buffer,
-      bytes: buffer.size,
-      owned: false,
-      holders: 1,
-      allocation: null,
-      failed: false,
-      lastSubmit: 0,
-    };
-    const outcome = new Outcome();
-    return new GpuTensor(this, this.#core, { dtype, shape: [...shape], label, buffer: wrapped, outcome });
+    const type = { dtype, shape: [...shape] };
+    const held = holdForeign(buffer, type, options, (range, offset) => this.#core.idOf(range, offset));
+    const label = `wrapped tensor ${printType(type)}`;
+    return new GpuTensor(this, this.#core, { ...type, label, buffer: held, outcome: new Outcome() });
   }
 
   load(program: Program): LoadedProgram {
@@ -132,18 +121,4 @@ export class WebGpuDevice implements Device {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-function checkForeignBuffer(buffer: GPUBuffer, bytes: number, label: string): void {
-  const { storage, copySrc } = BUFFER_USAGE;
-  if (buffer.size < bytes)
-    fail("wrong-argument", `${label} needs ${bytes} bytes, but the buffer has ${buffer.size}`, {
-      span: captureCallSite(),
-      help: "make the buffer that large: sizes are rounded up to 16 bytes, so that kernels can load whole vectors",
-    });
-  if ((buffer.usage & storage) === 0 || (buffer.usage & copySrc) === 0)
-    fail("wrong-argument", `the buffer of ${label} lacks the usage that kernels and reads need`, {
-      span: captureCallSite(),
-      help: "create it with GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC",
-    });
 }

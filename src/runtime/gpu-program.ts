@@ -10,13 +10,22 @@ import type { TensorweftError } from "../diagnostics/diagnostic.ts";
 import { printType } from "../ir/dtype.ts";
 import type { Plan } from "../ir/plan.ts";
 import { type BindableProgram, BoundGpuCall, type ChosenSteps } from "./bound-call.ts";
-import { bindSteps, type BoundSteps, present, type ReadyPlan, recordSteps } from "./bound-steps.ts";
+import {
+  bindSteps,
+  type BoundSteps,
+  type ChosenBuffers,
+  present,
+  type ReadyPlan,
+  recordSteps,
+  type StagedInput,
+} from "./bound-steps.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import { bindScalars, checkInputs } from "./call-arguments.ts";
 import { describeBuffer, tensorBytes } from "./check-plan.ts";
 import type { BoundCall, Device, LoadedProgram, RunOptions, Tensor } from "./device.ts";
 import { firstLine } from "./device-health.ts";
 import { assignDonations } from "./donate.ts";
+import { needsCopy } from "./foreign-buffer.ts";
 import { GpuCall } from "./gpu-call.ts";
 import type { GpuCore } from "./gpu-core.ts";
 import { asGpuTensors, GpuTensor } from "./gpu-tensor.ts";
@@ -143,8 +152,8 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     const { storage } = this.core;
     const temporaries: PooledBuffer[] = [];
     try {
-      const buffers = this.chooseBuffers(call.content.inputs, call.content.outputs, temporaries);
-      this.recordOn(call, (ready) => this.#findSteps(call, ready, buffers));
+      const chosen = this.chooseBuffers(call.content.inputs, call.content.outputs, temporaries);
+      this.recordOn(call, (ready) => this.#findSteps(call, ready, chosen));
     } finally {
       for (const temporary of temporaries) storage.release(temporary);
     }
@@ -165,32 +174,43 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     inputs: readonly PooledBuffer[],
     outputs: readonly PooledBuffer[],
     temporaries: PooledBuffer[],
-  ): readonly PooledBuffer[] {
-    return this.plan.buffers.map((buffer, index) => {
-      if (buffer.kind === "input") return present(inputs[buffer.index]);
-      if (buffer.kind === "output") return present(outputs[buffer.index]);
-      const temporary = this.core.storage.acquire(buffer.bytes, present(this.#purposes[index]));
+  ): ChosenBuffers {
+    const staged: StagedInput[] = [];
+    const acquire = (bytes: number, purpose: string): PooledBuffer => {
+      const temporary = this.core.storage.acquire(bytes, purpose);
       temporaries.push(temporary);
       return temporary;
+    };
+    const buffers = this.plan.buffers.map((buffer, index) => {
+      if (buffer.kind === "temporary") return acquire(buffer.bytes, present(this.#purposes[index]));
+      if (buffer.kind === "output") return present(outputs[buffer.index]);
+      const input = present(inputs[buffer.index]);
+      if (input.owned || !needsCopy(input, outputs)) return input;
+      const bytes = tensorBytes(present(this.plan.inputs[buffer.index]));
+      const copy = acquire(bytes, `a copy of ${present(this.#purposes[index])}`);
+      staged.push({ from: input, to: copy });
+      return copy;
     });
+    return { buffers, staged };
   }
 
-  #findSteps(call: GpuCall, ready: ReadyPlan, buffers: readonly PooledBuffer[]): ChosenSteps {
-    if (this.#latest !== null && isSameSet(this.#latest.buffers, buffers))
+  #findSteps(call: GpuCall, ready: ReadyPlan, chosen: ChosenBuffers): ChosenSteps {
+    if (this.#latest !== null && isSameSet(this.#latest, chosen))
       return { steps: this.#latest, isRepeat: true };
     let key = "";
-    for (const { id } of buffers) key += `${String(id)},`;
+    for (const { id } of chosen.buffers) key += `${String(id)},`;
+    for (const { from, to } of chosen.staged) key += `${String(from.id)}>${String(to.id)},`;
     const known = this.#bound.get(key);
-    const steps = known ?? this.bindNew(call, ready, buffers);
+    const steps = known ?? this.bindNew(call, ready, chosen);
     if (known === undefined) this.#bound.set(key, steps);
     this.#latest = steps;
     return { steps, isRepeat: known !== undefined };
   }
 
-  bindNew(call: GpuCall, ready: ReadyPlan, buffers: readonly PooledBuffer[]): BoundSteps {
+  bindNew(call: GpuCall, ready: ReadyPlan, chosen: ChosenBuffers): BoundSteps {
     const { device } = this.core;
     device.pushErrorScope("validation");
-    const steps = bindSteps(this.core, ready, buffers);
+    const steps = bindSteps(this.core, ready, chosen);
     call.awaitBinding(device.popErrorScope());
     return steps;
   }
@@ -218,8 +238,10 @@ interface OutputSlot {
   readonly purpose: string;
 }
 
-const isSameSet = (known: readonly PooledBuffer[], buffers: readonly PooledBuffer[]): boolean =>
-  known.every((buffer, index) => buffer === buffers[index]);
+const isSameSet = (known: ChosenBuffers, chosen: ChosenBuffers): boolean =>
+  known.staged.length === chosen.staged.length &&
+  known.buffers.every((buffer, index) => buffer === chosen.buffers[index]) &&
+  known.staged.every(({ from, to }, i) => from === chosen.staged[i]?.from && to === chosen.staged[i].to);
 
 /**
  * The buffer of the donated input, unless somebody else holds it: a read that waits, a call that waits, a second input of

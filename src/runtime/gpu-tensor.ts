@@ -53,6 +53,10 @@ export class GpuTensor implements Tensor {
     return this.#hold.buffer;
   }
 
+  get byteOffset(): number {
+    return this.#hold.buffer.offset;
+  }
+
   async read(): Promise<TypedArray> {
     const { buffer } = this;
     this.#core.health.throwIfLost();
@@ -69,6 +73,17 @@ export class GpuTensor implements Tensor {
     await this.outcome.submitted;
     if (this.outcome.failure !== null) throw this.outcome.failure;
     return buffer.buffer;
+  }
+
+  async takeGpuBuffer(): Promise<GPUBuffer> {
+    const { buffer } = this;
+    const taken = await this.gpuBuffer();
+    if (this.disposed) throw disposedTensor(this.label); // meanwhile
+    // Its new owner may write or destroy it at once.
+    this.#core.submitUsersOf(buffer);
+    this.#core.storage.giveAway(buffer);
+    this.dispose();
+    return taken;
   }
 
   dispose(): void {
@@ -104,8 +119,9 @@ async function readBuffer(
       core.storage.release(buffer);
     }
   };
-  // In its turn among the calls: a later one may write the buffer again.
-  const reading = outcome.isWaiting ? enqueueRead(core, buffer, startCopy) : startCopy();
+  // In its turn among the calls: a later one may write the buffer again, and one before it may fill a foreign buffer by way
+  // of another tensor.
+  const reading = outcome.isWaiting || !buffer.owned ? enqueueRead(core, buffer, startCopy) : startCopy();
   // Awaited first: the failure of the work says more than that of the copy which it caused.
   const copied = await reading.catch((error: unknown) => error as TensorweftError);
   core.health.throwIfLost();
@@ -147,7 +163,7 @@ async function copyToHost(
   const staging = core.staging.acquire(byteLength, `reading ${label}`);
   core.device.pushErrorScope("validation");
   const encoder = core.device.createCommandEncoder();
-  encoder.copyBufferToBuffer(source.buffer, 0, staging.buffer, 0, byteLength);
+  encoder.copyBufferToBuffer(source.buffer, source.offset, staging.buffer, 0, byteLength);
   core.submit(encoder);
   const scope = core.device.popErrorScope();
   const [mapped, checked] = await Promise.allSettled([

@@ -16,6 +16,7 @@ const FLAGS: readonly string[] = [
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
   "--enable-features=Vulkan",
+  "--js-flags=--wasm-lazy-compilation --no-wasm-tier-up", // compiling all of another library's megabytes takes a minute
 ];
 
 /** Why this machine cannot run the bundled Chromium, or null. */
