@@ -34,6 +34,7 @@ import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
+import { packTemporaries } from "./passes/index/pack-temporaries.ts";
 import { shareSums } from "./passes/index/share-sums.ts";
 import { splitColumns } from "./passes/index/split-columns.ts";
 import { splitReductions } from "./passes/index/split-reductions.ts";
@@ -136,22 +137,28 @@ function fuseGraph(graph: Graph, options: CompileOptions): Fused {
   const index = splitReductions(shareSums(splitColumns(whole, profile, options), profile), profile, options);
   if (index !== whole) checkIndex(index, "split-reductions", options);
   const cut = cutCrossings(index, fuseStatements(index, profile), profile);
-  return { index, grouped: checkGrouped(materialize(cut.program, cut.groups), options) };
+  const stored = checkGrouped(materialize(cut.program, cut.groups), "materialize", options);
+  const grouped = packTemporaries(stored, profile.limits.maxStorageBuffersPerShaderStage);
+  return { index, grouped: grouped === stored ? stored : checkGrouped(grouped, "pack-temporaries", options) };
 }
 
 /** Every op stores its result and reads those of others; within that, the same passes. */
 function groupApart(graph: Graph, options: CompileOptions): Fused {
   const { profile } = options;
   const apart = (program: IndexProgram): GroupedProgram =>
-    checkGrouped(materialize(program, fuseStatements(program, profile, { fuse: false })), options);
+    checkGrouped(
+      materialize(program, fuseStatements(program, profile, { fuse: false })),
+      "materialize",
+      options,
+    );
   const built = checkIndex(buildIndexNotation(graph, { everyOp: true }), "build-index-notation", options);
   const collapsed = collapseAxes(alignAxes(apart(built).program));
   const index = splitReductions(collapsed, profile, options);
   return { index: checkIndex(index, "split-reductions", options), grouped: apart(index) };
 }
 
-function checkGrouped(grouped: GroupedProgram, options: CompileOptions): GroupedProgram {
-  checkIndex(grouped.program, "materialize", options);
+function checkGrouped(grouped: GroupedProgram, pass: string, options: CompileOptions): GroupedProgram {
+  checkIndex(grouped.program, pass, options);
   return grouped;
 }
 

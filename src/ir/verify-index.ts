@@ -4,7 +4,8 @@
  * Invariants: names are unique; axes have size 2 or more; a statement names each of its axes once and reduces others than
  * it keeps; every axis used in an expression is one of its statement's; values are read after their definition, with one
  * index per axis; reads and stores stay inside their tensors (guarded reads excepted); dtypes of operands agree, 16-bit
- * floats being f32 as values; only reductions take tuples; every output and temporary with elements is stored once, by an index that covers it.
+ * floats being f32 as values; only reductions take tuples; every output with elements is stored once, by an index that covers it,
+ * and every temporary by one that covers it or by several that cover ranges of it, which do not overlap.
  * Missing: that the index of a store is one-to-one.
  */
 import { elementCount, isFloat, type DType } from "./dtype.ts";
@@ -59,15 +60,35 @@ export function verifyIndexProgram(program: IndexProgram): readonly string[] {
       report(`store of ${store.statement} to ${store.tensor}: one of them is missing`);
     else verifyStore(check, statement, tensor, store.index);
   }
-  const storesOf = new Map<string, number>();
-  for (const { tensor } of program.stores) storesOf.set(tensor, (storesOf.get(tensor) ?? 0) + 1);
-  for (const tensor of program.tensors) {
-    const stores = storesOf.get(tensor.name) ?? 0;
-    if (tensor.role !== "input" && elementCount(tensor.shape) > 0 && stores !== 1)
-      report(`${tensor.role} ${tensor.name} is stored ${String(stores)} times`);
-    if (tensor.role === "input" && stores > 0) report(`input ${tensor.name} is stored to`);
-  }
+  verifyCoverage(check, program);
   return problems;
+}
+
+/** Every element that may be read has been stored, once. */
+function verifyCoverage({ sizes, defined, report }: Check, program: IndexProgram): void {
+  const storesOf = Map.groupBy(program.stores, (s) => s.tensor);
+  for (const { name, role, shape } of program.tensors) {
+    const stores = storesOf.get(name) ?? [];
+    const length = elementCount(shape);
+    if (role === "input" && stores.length > 0) report(`input ${name} is stored to`);
+    if (role === "input" || length === 0) continue;
+    if (stores.length === 0 || (role === "output" && stores.length > 1))
+      report(`${role} ${name} is stored ${String(stores.length)} times`);
+    const isWhole = stores.length === 1;
+    let end = 0;
+    const ranges = stores.map(({ statement, index }) => ({ statement, range: indexRange(index, sizes) }));
+    for (const { statement, range } of ranges.sort((a, b) => a.range[0] - b.range[0])) {
+      const [low, high] = range;
+      const axes = defined.get(statement)?.axes;
+      if (axes === undefined) continue;
+      const points = axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
+      const room = isWhole ? length : high - low + 1;
+      if (points !== room)
+        report(`store of ${statement} to ${name} writes ${String(points)} of ${String(room)} elements`);
+      if (low < end) report(`store of ${statement} to ${name} overlaps another`);
+      end = high + 1;
+    }
+  }
 }
 
 /** What occurs more than once, each once. */
@@ -191,7 +212,4 @@ function verifyStore(check: Check, statement: Statement, tensor: StoredTensor, i
   if (axes.some((axis) => !statement.axes.includes(axis)))
     check.report(`${what} uses axes that it does not have`);
   else verifyRange(check, what, index, elementCount(tensor.shape));
-  const points = statement.axes.reduce((n, axis) => n * (check.sizes.get(axis) ?? 1), 1);
-  if (points !== elementCount(tensor.shape))
-    check.report(`${what} writes ${String(points)} of ${String(elementCount(tensor.shape))} elements`);
 }

@@ -11,11 +11,12 @@
 import { CompilerBug } from "../../diagnostics/diagnostic.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import type { FusionGroup, IndexProgram } from "../../ir/index-notation.ts";
-import { elementCount } from "../../ir/dtype.ts";
+import { elementCount, isFloat } from "../../ir/dtype.ts";
 import { UnionFind } from "../union-find.ts";
 import { formCandidate, type Candidate } from "./candidate-group.ts";
-import { fusionContext, type FusionContext, type StatementFacts } from "./fusion-context.ts";
+import { fusionContext, product, type FusionContext, type StatementFacts } from "./fusion-context.ts";
 import { printBytes } from "./fusion-cost.ts";
+import { MOST_PACKED_ELEMENTS } from "./pack-temporaries.ts";
 
 /** Groups that a search for cycles may visit before the merge is refused. Bounds the pass to linear time. */
 const SEARCH_LIMIT = 256;
@@ -53,15 +54,45 @@ export function fuseStatements(
   const limit = profile.limits.maxStorageBuffersPerShaderStage;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     const state = mergeStatements(program, { ...context, held });
-    const tooWide = rootsOf(program, state).filter(
-      (root) => (state.candidates.get(root)?.bindings ?? 0) > limit,
-    );
+    const tooWide = rootsOf(program, state).filter((root) => {
+      const candidate = state.candidates.get(root);
+      return candidate !== undefined && packedBindings(state, candidate) > limit;
+    });
     if (tooWide.length === 0) return orderGroups(program, state);
     for (const root of tooWide)
       for (const name of state.candidates.get(root)?.statements ?? []) held.add(name);
   }
   return orderGroups(program, mergeStatements(program, { ...context, held: undefined }));
 }
+
+/** Buffers that a group binds once small temporaries of one kernel share one (`packTemporaries`). */
+function packedBindings({ context, groups, order }: State, candidate: Candidate): number {
+  const inside = new Set(candidate.statements);
+  const isReadElsewhere = (name: string): boolean =>
+    context.facts.get(name)?.readers.some((reader) => !inside.has(reader)) === true;
+  const touched = new Set(candidate.leaving.filter(isReadElsewhere));
+  for (const name of candidate.statements) {
+    const facts = context.facts.get(name);
+    for (const read of [...(facts?.identity ?? []), ...(facts?.otherwise ?? [])])
+      if (!inside.has(read)) touched.add(read);
+  }
+  const writers = new Set<number>();
+  let saved = 0;
+  for (const name of touched) {
+    const facts = context.facts.get(name);
+    if (facts === undefined || !isPackable(context, facts)) continue;
+    const writer = inside.has(name) ? -1 : groups.find(order.get(name) ?? 0);
+    if (writers.has(writer)) saved++;
+    writers.add(writer);
+  }
+  return candidate.bindings - saved;
+}
+
+/** Whether a value that crosses kernels is a temporary that `packTemporaries` may put beside others. */
+const isPackable = (context: FusionContext, { statement, stored }: StatementFacts): boolean =>
+  isFloat(statement.dtype) &&
+  (stored === 0 || statement.dtype !== "f32") &&
+  product(statement.axes, context.sizes) <= MOST_PACKED_ELEMENTS;
 
 /** The candidate of a statement alone. */
 function candidateAlone(context: FusionContext, facts: StatementFacts): Candidate {
@@ -158,13 +189,19 @@ function tryMerge(state: State, a: number, b: number, isHeld = false): void {
   const statements = [...cb.statements, ...ca.statements].sort(
     (x, y) => (state.order.get(x) ?? 0) - (state.order.get(y) ?? 0),
   );
-  const merged = formCandidate(isHeld ? { ...state.context, held: undefined } : state.context, statements);
+  const merged = formCandidate(state.context, statements);
   const names = `${last(ca.statements)} with ${last(cb.statements)}`;
   const refuse = (why: string): void => {
     note(state, ga, `not fused: ${names}: ${why}`);
   };
   if (typeof merged === "string") {
     refuse(merged);
+    return;
+  }
+  const { maxStorageBuffersPerShaderStage: most } = state.context.profile.limits;
+  const bindings = isHeld ? packedBindings(state, merged) : 0;
+  if (bindings > most) {
+    refuse(`${String(bindings)} storage buffers, the device binds ${String(most)}`);
     return;
   }
   const apart = ca.timeUs + cb.timeUs;
