@@ -38,6 +38,7 @@ import { packTemporaries } from "./passes/index/pack-temporaries.ts";
 import { shareSums } from "./passes/index/share-sums.ts";
 import { splitColumns } from "./passes/index/split-columns.ts";
 import { splitReductions } from "./passes/index/split-reductions.ts";
+import { widenValues } from "./passes/index/widen-values.ts";
 import { chooseSchedule } from "./schedule/choose-schedule.ts";
 import { chooseCandidates, enumerateSchedules } from "./schedule/schedule-space.ts";
 import { chooseDispatches } from "./schedule/split-dispatch.ts";
@@ -100,6 +101,7 @@ interface IndexPass {
   readonly run: (program: IndexProgram) => IndexProgram;
 }
 const INDEX_PASSES: readonly IndexPass[] = [
+  { name: "widen-values", run: widenValues }, // before all that ask for the dtype of a value
   { name: "align-axes", run: alignAxes }, // first: every later pass asks which axes are the same
   { name: "inline-reads", run: inlineReads }, // needs aligned axes to tell which reads are not by name
   { name: "align-axes", run: alignAxes }, // again: what was cloned reads tensors over axes that may be the same, too

@@ -13,6 +13,8 @@ export const MAX_RANK = 8;
 
 export const isDType = (text: string): text is DType => (DTYPES as readonly string[]).includes(text);
 export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16" || dtype === "bf16";
+/** Floats that are stored in 16 bits and computed with in f32: storing a value rounds it. */
+export const isNarrowFloat = (dtype: DType): boolean => dtype === "f16" || dtype === "bf16";
 export const isInteger = (dtype: DType): boolean => dtype === "i32" || dtype === "u32";
 
 /** Bytes of one element as it lies in a GPU buffer; bool takes a whole word there (one u32, 0 or 1). */

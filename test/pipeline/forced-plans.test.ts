@@ -21,10 +21,11 @@ import {
   type TracedTensor,
 } from "../../src/index.ts";
 import type { Graph } from "../../src/ir/graph.ts";
-import { findProfile, type DeviceProfile } from "../../src/ir/profile.ts";
+import { findProfile } from "../../src/ir/profile.ts";
 import type { KernelSchedule } from "../../src/ir/schedule.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
 import { checkProgram } from "../support/check-program.ts";
+import { forcePlans } from "../support/force-plans.ts";
 import { describeGpu } from "../support/gpu.ts";
 import { createRandom } from "../support/random-values.ts";
 
@@ -71,28 +72,7 @@ const PROGRAMS: Readonly<Record<string, Unary>> = {
 
 const base = findProfile("default");
 if (base === undefined) throw new Error("there is no profile default");
-const PLANS: Readonly<
-  Record<
-    string,
-    { readonly profile: DeviceProfile; readonly shortestPiece?: number; readonly partialShare?: number }
-  >
-> = {
-  "rows read again": { profile: { ...base, onChipBytes: 16 } },
-  "rows walked": { profile: { ...base, usefulWorkgroups: 1, launchUs: 1e-4 }, partialShare: 100 },
-  "one lane per row": { profile: { ...base, software: true } },
-  pieces: {
-    profile: { ...base, onChipBytes: 16, usefulWorkgroups: 4096, launchUs: 1e-4, barrierUs: 100 },
-    shortestPiece: 4,
-  },
-  "few pieces": {
-    profile: { ...base, onChipBytes: 16, usefulWorkgroups: 16, launchUs: 1e-4, barrierUs: 100 },
-    shortestPiece: 8,
-  },
-  "pieces, one lane per row": {
-    profile: { ...base, software: true, usefulWorkgroups: 4096, launchUs: 1e-4, barrierUs: 100 },
-    shortestPiece: 4,
-  },
-};
+const PLANS = forcePlans(base);
 
 function inputFor(shape: readonly number[], kind: string): Float64Array {
   const random = createRandom(shape.length * 7 + kind.length);

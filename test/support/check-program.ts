@@ -76,7 +76,7 @@ export async function checkProgram(
   return { ...tally, kernels: compiled.kernels.length };
 }
 
-type Results = ReadonlyMap<string, ArrayLike<number>>;
+export type Results = ReadonlyMap<string, ArrayLike<number>>;
 
 interface Tally {
   readonly failures: string[];
@@ -118,7 +118,7 @@ function judge(
   }
 }
 
-type Inputs = ReadonlyMap<string, Float64Array>;
+export type Inputs = ReadonlyMap<string, Float64Array>;
 
 function runGraphText(name: string, text: string, inputs: Inputs, failures: string[]): Results {
   const graph = parseGraph(text);
@@ -197,7 +197,7 @@ function runDispatches(
   if (parts === undefined) interpretKernel(kernel, buffers, scalars);
 }
 
-async function runOnDevice(
+export async function runOnDevice(
   device: Device,
   compiled: Compiled,
   graph: Graph,

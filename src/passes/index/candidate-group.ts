@@ -6,7 +6,7 @@
  * exactly R and give values over P alone; values that leave are over P, or over P and R whole (find-problem.ts). Walks add
  * sums over the rows themselves, stages reductions that obey none of this and are repeated by every workgroup.
  */
-import { isFloat, storageBytes } from "../../ir/dtype.ts";
+import { storageBytes } from "../../ir/dtype.ts";
 import { visitScalar } from "../../ir/index-notation.ts";
 import { indexAxes, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import { chooseWalk, findProblem } from "./find-problem.ts";
@@ -138,11 +138,14 @@ function priceCandidate(
   const row = new Set(main.facts.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
   for (const axis of grid) row.delete(axis);
   const reads = externalReads(context, facts, inside);
-  const homes = leaving.map((f) => f.stored + (needsTemporary(f, inside) ? 1 : 0));
+  const temporaries = leaving.map((f) => (needsTemporary(f, inside) ? 1 : 0));
   const written = leaving.map(
-    (f, i) => product(f.statement.axes, context.sizes) * storageBytes(f.statement.dtype) * (homes[i] ?? 0),
+    ({ statement, storedBytes }, i) =>
+      product(statement.axes, context.sizes) *
+      (storedBytes + storageBytes(statement.dtype) * (temporaries[i] ?? 0)),
   );
   const limit = context.profile.limits.maxStorageBuffersPerShaderStage;
+  const homes = leaving.map(({ stored }, i) => stored + (temporaries[i] ?? 0));
   const bindings = reads.count + homes.reduce((a, b) => a + b, 0);
   const isHeld = context.held === undefined || facts.some((f) => context.held?.has(f.statement.name));
   if (bindings > limit && isHeld)
@@ -211,13 +214,8 @@ function largestRead(context: FusionContext, { facts, inside }: Members): IndexE
 }
 
 /** Whether other kernels read the value from a temporary: an output serves, unless it is rounded to 16 bits. */
-function needsTemporary(
-  { statement, stored, readers }: StatementFacts,
-  inside: ReadonlySet<string>,
-): boolean {
-  const isExact = !isFloat(statement.dtype) || statement.dtype === "f32";
-  return (stored === 0 || !isExact) && readers.some((reader) => !inside.has(reader));
-}
+const needsTemporary = ({ isKept, readers }: StatementFacts, inside: ReadonlySet<string>): boolean =>
+  !isKept && readers.some((reader) => !inside.has(reader));
 
 function externalReads(
   context: FusionContext,

@@ -11,7 +11,7 @@
  * Ensures:  same values; groups in the same order, none slower by the model. Recomputed statements keep their name with
  *           `_again`; statements that nothing reads any more are gone.
  */
-import { isFloat, storageBytes } from "../../ir/dtype.ts";
+import { storageBytes } from "../../ir/dtype.ts";
 import {
   mapScalar,
   visitScalar,
@@ -160,13 +160,11 @@ function crossingBytes(
   if (tensor !== undefined) return tensors.has(name) ? 0 : tensorBytes(tensor);
   const facts = context.facts.get(name);
   if (facts === undefined || inside.has(name) || isRead) return 0;
-  const { statement, stored, readers } = facts;
-  // Between kernels 16-bit values are f32 (materialize.ts).
-  const read = pointsOf(context, statement) * (isFloat(statement.dtype) ? 4 : storageBytes(statement.dtype));
+  const { statement, isKept, readers } = facts;
+  const read = pointsOf(context, statement) * storageBytes(statement.dtype);
   const home = groupOf.get(name);
   const others = new Set(readers.map((r) => groupOf.get(r)).filter((g) => g !== home)).size;
-  const isHomed = stored > 0 && (statement.dtype === "f32" || !isFloat(statement.dtype));
-  return read * (1 + (isHomed ? 0 : 1 / Math.max(1, others)));
+  return read * (1 + (isKept ? 0 : 1 / Math.max(1, others)));
 }
 
 const pointsOf = (context: FusionContext, statement: Statement): number =>

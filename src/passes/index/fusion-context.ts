@@ -6,6 +6,7 @@ import {
   type Statement,
   type StoredTensor,
 } from "../../ir/index-notation.ts";
+import { isNarrowFloat, storageBytes, type DType } from "../../ir/dtype.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { isIdentityRead } from "./collapse-axes.ts";
 import { pairReductions } from "./pair-reductions.ts";
@@ -19,7 +20,11 @@ export interface StatementFacts {
   /** Values read in any other way: they must come from another kernel. */
   readonly otherwise: ReadonlySet<string>;
   readonly readers: readonly string[];
+  /** Stores of the value, and the bytes of an element in all of them. */
   readonly stored: number;
+  readonly storedBytes: number;
+  /** Whether a store keeps the value as it is: an output of 16 bits rounds it. */
+  readonly isKept: boolean;
 }
 
 export interface FusionContext {
@@ -36,30 +41,39 @@ export interface FusionContext {
 export function fusionContext(program: IndexProgram, profile: DeviceProfile): FusionContext {
   const byName = new Map(program.statements.map((s) => [s.name, s]));
   const readers = new Map<string, string[]>(program.statements.map((s) => [s.name, []]));
-  const stored = new Map<string, number>();
-  for (const store of program.stores) stored.set(store.statement, (stored.get(store.statement) ?? 0) + 1);
+  const tensors = new Map(program.tensors.map((t) => [t.name, t]));
+  const stored = new Map<string, DType[]>(program.statements.map((s) => [s.name, []]));
+  for (const store of program.stores)
+    stored.get(store.statement)?.push(tensors.get(store.tensor)?.dtype ?? "f32");
   const reads = program.statements.map((statement) => {
-    const tensors = new Set<string>();
+    const read = new Set<string>();
     const identity = new Set<string>();
     const otherwise = new Set<string>();
     visitScalar(statement.value, (e) => {
-      if (e.kind === "tensor") tensors.add(e.tensor);
+      if (e.kind === "tensor") read.add(e.tensor);
       if (e.kind !== "value") return;
       (isIdentityRead(e.index, byName.get(e.statement)?.axes ?? []) ? identity : otherwise).add(e.statement);
     });
     for (const name of new Set([...identity, ...otherwise])) readers.get(name)?.push(statement.name);
-    return { statement, tensors, identity, otherwise };
+    return { statement, tensors: read, identity, otherwise };
   });
   return {
     profile,
     sizes: new Map(program.axes.map((a) => [a.name, a.size])),
-    tensors: new Map(program.tensors.map((t) => [t.name, t])),
+    tensors,
     pairs: new Map(pairReductions(program).map((p) => [p.second, p])),
     facts: new Map(
-      reads.map((r) => [
-        r.statement.name,
-        { ...r, readers: readers.get(r.statement.name) ?? [], stored: stored.get(r.statement.name) ?? 0 },
-      ]),
+      reads.map((r) => {
+        const dtypes = stored.get(r.statement.name) ?? [];
+        const facts = {
+          ...r,
+          readers: readers.get(r.statement.name) ?? [],
+          stored: dtypes.length,
+          storedBytes: dtypes.reduce((bytes, dtype) => bytes + storageBytes(dtype), 0),
+          isKept: dtypes.some((dtype) => !isNarrowFloat(dtype)),
+        };
+        return [r.statement.name, facts];
+      }),
     ),
   };
 }

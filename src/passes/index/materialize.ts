@@ -2,7 +2,7 @@
  * Gives values that cross groups a place: a temporary tensor, written by the group that computes them and read by its
  * strides. A value that is an output already is not stored twice: it is read back from there.
  *
- * Requires: groups from `fuseStatements`.
+ * Requires: groups from `fuseStatements`; values of floats are f32 (`widenValues`), so that nothing is rounded between kernels.
  * Ensures:  within a group every read of a computed value names its own axes; all else are reads of tensors.
  */
 import type {
@@ -16,20 +16,19 @@ import type {
 } from "../../ir/index-notation.ts";
 import { axisSizes, mapScalar } from "../../ir/index-notation.ts";
 import { indexConst, indexSubstitute, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
-import { isFloat } from "../../ir/dtype.ts";
+import { isNarrowFloat } from "../../ir/dtype.ts";
 
 export function materialize(program: IndexProgram, groups: readonly FusionGroup[]): GroupedProgram {
   const sizes = axisSizes(program);
   const groupOf = new Map(groups.flatMap((g) => g.statements.map((s) => [s, g.name] as const)));
   const byName = new Map(program.statements.map((s) => [s.name, s]));
+  const narrow = new Set(program.tensors.filter((t) => isNarrowFloat(t.dtype)).map((t) => t.name));
   const tensors: StoredTensor[] = [...program.tensors];
   const stores: Store[] = [...program.stores];
   const homes = new Map<string, Store>();
   for (const store of program.stores) {
-    const statement = byName.get(store.statement);
     // 16-bit outputs are rounded; a reader of the computed value must not see that.
-    const exact = statement !== undefined && (!isFloat(statement.dtype) || statement.dtype === "f32");
-    if (exact && !homes.has(store.statement)) homes.set(store.statement, store);
+    if (!narrow.has(store.tensor) && !homes.has(store.statement)) homes.set(store.statement, store);
   }
   const homeOf = (statement: Statement): Store => {
     const known = homes.get(statement.name);
@@ -40,13 +39,7 @@ export function materialize(program: IndexProgram, groups: readonly FusionGroup[
       index: rowMajor(statement.axes, sizes),
     };
     const shape = statement.axes.map((axis) => sizes.get(axis) ?? 1);
-    // 16-bit values keep f32 between kernels: rounding belongs to casts and results only.
-    tensors.push({
-      name: home.tensor,
-      dtype: isFloat(statement.dtype) ? "f32" : statement.dtype,
-      shape,
-      role: "temporary",
-    });
+    tensors.push({ name: home.tensor, dtype: statement.dtype, shape, role: "temporary" });
     stores.push(home);
     homes.set(statement.name, home);
     return home;
@@ -60,8 +53,12 @@ export function materialize(program: IndexProgram, groups: readonly FusionGroup[
       const at = new Map(
         producer.axes.map((axis, i): [string, IndexExpr] => [axis, e.index[i] ?? indexConst(0)]),
       );
-      const dtype = isFloat(producer.dtype) ? "f32" : producer.dtype;
-      return { kind: "tensor", dtype, tensor: home.tensor, index: indexSubstitute(home.index, at, sizes) };
+      return {
+        kind: "tensor",
+        dtype: producer.dtype,
+        tensor: home.tensor,
+        index: indexSubstitute(home.index, at, sizes),
+      };
     });
     return value === statement.value ? statement : { ...statement, value };
   });

@@ -11,6 +11,7 @@ import {
   indexSubstitute,
   type IndexExpr,
 } from "../../ir/index-expr.ts";
+import { isFloat } from "../../ir/dtype.ts";
 import {
   mapIndices,
   visitScalar,
@@ -161,7 +162,8 @@ export function partialOf(
   const axes = whole.reduce?.axes ?? [];
   return {
     name,
-    dtype: value.dtype,
+    // What is read may be stored in 16 bits; a state of it is not.
+    dtype: isFloat(value.dtype) ? "f32" : value.dtype,
     // Pieces outermost: neighbouring points of the grid stay neighbours in memory.
     axes: [piece.outer, ...whole.axes],
     reduce: { fn, axes: axes.flatMap((axis) => (axis === piece.axis ? (piece.inner ?? []) : axis)) },

@@ -7,6 +7,7 @@ import { shareSums } from "../../../src/passes/index/share-sums.ts";
 import type { GroupedProgram, IndexProgram } from "../../../src/ir/index-notation.ts";
 import { parseIndexProgram } from "../../../src/ir/parse-index.ts";
 import { printGroups, printIndexProgram } from "../../../src/ir/print-index.ts";
+import { widenValues } from "../../../src/passes/index/widen-values.ts";
 import { verifyIndexProgram } from "../../../src/ir/verify-index.ts";
 import { testGoldens } from "../../support/golden.ts";
 import type { Golden } from "../../support/golden.ts";
@@ -16,6 +17,7 @@ const PASSES: Readonly<Record<string, (program: IndexProgram) => IndexProgram>> 
   "align-axes": alignAxes,
   "inline-reads": inlineReads,
   "collapse-axes": collapseAxes,
+  "widen-values": widenValues,
   "share-sums": (program) => shareSums(program, { ...profileNamed("default"), onChipBytes: 1024 }),
 };
 
@@ -41,7 +43,14 @@ function runPasses(golden: Golden): IndexProgram {
   }, verified(start));
 }
 
-for (const pass of ["build-index-notation", "align-axes", "inline-reads", "collapse-axes", "share-sums"])
+for (const pass of [
+  "build-index-notation",
+  "align-axes",
+  "inline-reads",
+  "collapse-axes",
+  "share-sums",
+  "widen-values",
+])
   testGoldens(`passes/index/${pass}`, (golden) => printIndexProgram(runPasses(golden)));
 
 testGoldens("passes/index/fuse", async (golden) => printFused((await compileGolden(golden)).grouped));
