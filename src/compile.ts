@@ -101,7 +101,6 @@ interface IndexPass {
   readonly run: (program: IndexProgram) => IndexProgram;
 }
 const INDEX_PASSES: readonly IndexPass[] = [
-  { name: "widen-values", run: widenValues }, // before all that ask for the dtype of a value
   { name: "align-axes", run: alignAxes }, // first: every later pass asks which axes are the same
   { name: "inline-reads", run: inlineReads }, // needs aligned axes to tell which reads are not by name
   { name: "align-axes", run: alignAxes }, // again: what was cloned reads tensors over axes that may be the same, too
@@ -120,8 +119,19 @@ function checkIndex(program: IndexProgram, name: string, options: CompileOptions
   return program;
 }
 
+/** The statements, before all passes that ask for the dtype of a value. */
+function startIndex(
+  graph: Graph,
+  options: CompileOptions,
+  how?: { readonly everyOp: boolean },
+): IndexProgram {
+  const built = checkIndex(buildIndexNotation(graph, how), "build-index-notation", options);
+  const wide = widenValues(built);
+  return wide === built ? built : checkIndex(wide, "widen-values", options);
+}
+
 export function lowerToIndex(graph: Graph, options: CompileOptions): IndexProgram {
-  const built = checkIndex(buildIndexNotation(graph), "build-index-notation", options);
+  const built = startIndex(graph, options);
   return INDEX_PASSES.reduce((program, pass) => {
     const next = pass.run(program);
     return next === program ? program : checkIndex(next, pass.name, options);
@@ -153,7 +163,7 @@ function groupApart(graph: Graph, options: CompileOptions): Fused {
       "materialize",
       options,
     );
-  const built = checkIndex(buildIndexNotation(graph, { everyOp: true }), "build-index-notation", options);
+  const built = startIndex(graph, options, { everyOp: true });
   const collapsed = collapseAxes(alignAxes(apart(built).program));
   const index = splitReductions(collapsed, profile, options);
   return { index: checkIndex(index, "split-reductions", options), grouped: apart(index) };
