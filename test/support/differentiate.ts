@@ -83,7 +83,7 @@ export function gradientOf(program: Program): Program {
 }
 
 /** sum(result * upstream) over all float results, in float64, with a bound on its rounding there. */
-function contract(graph: Graph, inputs: Inputs, upstream: Inputs): { value: number; error: number } {
+function contract(graph: Graph, inputs: Inputs, upstream: Inputs): Contracted {
   const results = interpretGraph(graph, inputs, { bounds: true, rounded: false });
   let value = 0;
   let error = 0;
@@ -110,7 +110,30 @@ export interface DerivativeCheck {
   readonly scale: number;
 }
 
-const STEP = 2 ** -11;
+/** Of the differences, and of others that they are judged by. */
+const STEPS = [2 ** -11, 2 ** -13];
+
+interface Contracted {
+  readonly value: number;
+  readonly error: number;
+}
+
+/** The derivative from values at h, -h, h/2, -h/2; undefined where these do not resolve the function. */
+function extrapolate(
+  h: number,
+  a: Contracted,
+  b: Contracted,
+  c: Contracted,
+  d: Contracted,
+): Contracted | undefined {
+  const coarse = (a.value - b.value) / (2 * h);
+  const fine = (c.value - d.value) / h;
+  if (!isResolved(coarse, fine)) return undefined;
+  // Richardson: the error of both is one of h^2, and what is left after taking it away is smaller than their difference.
+  const truncation = Math.abs(coarse - fine);
+  const rounding = (2 * (a.error + b.error + c.error + d.error)) / h;
+  return { value: (4 * fine - coarse) / 3, error: truncation + rounding };
+}
 
 /**
  * Compares along a random direction; undefined where differences say nothing: at a kink, where the step does not resolve
@@ -154,18 +177,16 @@ export function checkDerivative(
         x.map((value, i) => value + h * (direction.get(name)?.[i] ?? 0)),
       ]),
     );
-  const points = [STEP, -STEP, STEP / 2, -STEP / 2].map(move);
-  if (isNearKink(choiceGraph(graph), [inputs, ...points])) return undefined;
-  const [a, b, c, d] = points.map((point) => contract(graph, point, upstream));
-  if (a === undefined || b === undefined || c === undefined || d === undefined) return undefined;
-  const coarse = (a.value - b.value) / (2 * STEP);
-  const fine = (c.value - d.value) / STEP;
-  if (!isResolved(coarse, fine)) return undefined;
-  // Richardson: the error of both is one of h^2, and what is left after taking it away is smaller than their difference.
-  const truncation = Math.abs(coarse - fine);
-  const rounding = (2 * (a.error + b.error + c.error + d.error)) / STEP;
-  const tolerance = bound + truncation + rounding;
-  const differences = (4 * fine - coarse) / 3;
+  const points = STEPS.map((h) => [h, -h, h / 2, -h / 2].map(move));
+  if (isNearKink(choiceGraph(graph), [inputs, ...points.flat()])) return undefined;
+  const [wide, narrow] = points.map((four, i) => {
+    const [a, b, c, d] = four.map((point) => contract(graph, point, upstream));
+    return a && b && c && d ? extrapolate(STEPS[i] ?? 1, a, b, c, d) : undefined;
+  });
+  if (wide === undefined || narrow === undefined) return undefined;
+  // A wrong derivative lies off whatever the step is; differences that say little change with it.
+  const { value: differences, error } = wide;
+  const tolerance = bound + error + Math.abs(wide.value - narrow.value);
   return Number.isFinite(tolerance) ? { transform, differences, tolerance, scale } : undefined;
 }
 
