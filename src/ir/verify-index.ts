@@ -76,7 +76,12 @@ function verifyCoverage({ sizes, defined, report }: Check, program: IndexProgram
       report(`${role} ${name} is stored ${String(stores.length)} times`);
     const isWhole = stores.length === 1;
     let end = 0;
-    const ranges = stores.map(({ statement, index }) => ({ statement, range: indexRange(index, sizes) }));
+    // What else is wrong with a store has been told.
+    const ranges = stores.flatMap(({ statement, index }) =>
+      [...indexAxes(index)].every((axis) => sizes.has(axis))
+        ? [{ statement, range: indexRange(index, sizes) }]
+        : [],
+    );
     for (const { statement, range } of ranges.sort((a, b) => a.range[0] - b.range[0])) {
       const [low, high] = range;
       const axes = defined.get(statement)?.axes;

@@ -11,7 +11,7 @@
 import { CompilerBug } from "../../diagnostics/diagnostic.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import type { FusionGroup, IndexProgram } from "../../ir/index-notation.ts";
-import { elementCount, isFloat } from "../../ir/dtype.ts";
+import { elementCount } from "../../ir/dtype.ts";
 import { UnionFind } from "../union-find.ts";
 import { formCandidate, type Candidate } from "./candidate-group.ts";
 import { fusionContext, product, type FusionContext, type StatementFacts } from "./fusion-context.ts";
@@ -89,10 +89,8 @@ function packedBindings({ context, groups, order }: State, candidate: Candidate)
 }
 
 /** Whether a value that crosses kernels is a temporary that `packTemporaries` may put beside others. */
-const isPackable = (context: FusionContext, { statement, stored }: StatementFacts): boolean =>
-  isFloat(statement.dtype) &&
-  (stored === 0 || statement.dtype !== "f32") &&
-  product(statement.axes, context.sizes) <= MOST_PACKED_ELEMENTS;
+const isPackable = (context: FusionContext, { statement, isKept }: StatementFacts): boolean =>
+  statement.dtype === "f32" && !isKept && product(statement.axes, context.sizes) <= MOST_PACKED_ELEMENTS;
 
 /** The candidate of a statement alone. */
 function candidateAlone(context: FusionContext, facts: StatementFacts): Candidate {

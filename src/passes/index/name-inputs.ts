@@ -1,14 +1,15 @@
 /**
  * Names of params and scalars in index notation. A user may call a tensor anything; from here on names are identifiers,
- * and those of statements, axes, outputs and temporaries (`t7`, `a0`, `out0`, `tmp_t7`) belong to the compiler.
+ * and those of statements, axes, outputs and temporaries (`t7`, `a0`, `out0`, `tmp_t7`) belong to the compiler, as do those that
+ * passes make of them (`t7_part`, `tmp_t7_part_and_2`).
  *
  * Ensures: distinct identifiers, none of the compiler's form; a name that was fine stays.
  *
- *     param "x", param "out0", param "a b"      =>      x, out0_, a_b
+ *     param "x", param "out0", param "a b"      =>      x, in_out0, a_b
  */
 import type { Graph, NodeId } from "../../ir/graph.ts";
 
-const COMPILER_NAME = /^(?:a|t|out|copy_out|tmp_t|tmp_copy_out)\d+$/;
+const COMPILER_NAME = /^(?:a\d+|(?:t|out)\d+(?:_\w*)?|(?:copy|tmp)_\w*)$/;
 const isFine = (name: string): boolean => /^[A-Za-z_]\w*$/.test(name) && !COMPILER_NAME.test(name);
 
 export function nameInputs(graph: Graph): ReadonlyMap<NodeId, string> {
@@ -26,8 +27,9 @@ export function nameInputs(graph: Graph): ReadonlyMap<NodeId, string> {
   for (const { id, name } of clashing) {
     const word = name.replace(/\W/g, "_");
     const base = /^[A-Za-z_]/.test(word) ? word : `_${word}`;
-    let free = isFine(base) && !taken.has(base) ? base : `${base}_`;
-    for (let n = 2; taken.has(free); n++) free = `${base}_${String(n)}`;
+    const fine = isFine(base) ? base : `in_${base}`;
+    let free = fine;
+    for (let n = 2; taken.has(free); n++) free = `${fine}_${String(n)}`;
     names.set(id, free);
     taken.add(free);
   }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { compileGraph, type Compiled } from "../../../src/compile.ts";
 import { f32, trace, type TracedTensor } from "../../../src/index.ts";
+import { indexAxis } from "../../../src/ir/index-expr.ts";
 import { verifyIndexProgram } from "../../../src/ir/verify-index.ts";
 import { checkProgram } from "../../support/check-program.ts";
 import { profileNamed } from "../../support/pipeline-golden.ts";
@@ -47,5 +48,15 @@ test("a program whose parts overlap, or leave a gap within themselves, is refuse
   const stores = program.stores.map((s) => (s === second ? { ...s, index: first.index } : s));
   expect(verifyIndexProgram({ ...program, stores })).toEqual([
     `store of ${second.statement} to ${first.tensor} overlaps another`,
+  ]);
+});
+
+test("a store along an axis that is none is reported like any other mistake", () => {
+  const { program } = compile(8).grouped;
+  const [first, ...others] = program.stores;
+  if (first === undefined) throw new Error("nothing is stored");
+  const stores = [{ ...first, index: indexAxis("nowhere") }, ...others];
+  expect(verifyIndexProgram({ ...program, stores })).toEqual([
+    `store of ${first.statement} to ${first.tensor} uses axes that it does not have`,
   ]);
 });
