@@ -6,11 +6,17 @@
  *          JSON is inlined; names without hashes and unminified code, so that stack traces read well and equal sources
  *          build equal files.
  */
-import { isAbsolute } from "node:path";
+import * as crypto from "node:crypto";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
 import type { RolldownOptions } from "rolldown";
+import { hashSources } from "./src/cache/build-id.ts";
 
 /** What the compiler inserts for `using`, younger than the Node versions that we support. */
 const isHelper = (id: string): boolean => id.startsWith("@oxc-project/runtime/");
+
+const sources = fileURLToPath(new URL("src", import.meta.url));
 
 export default {
   input: {
@@ -20,8 +26,12 @@ export default {
     // By the place of this one the package knows its own frames in stacks, so it keeps its place.
     "diagnostics/call-site": "./src/diagnostics/call-site.ts",
   },
-  external: (id) => !id.startsWith(".") && !isAbsolute(id) && !isHelper(id),
+  external: (id) => !id.startsWith(".") && !path.isAbsolute(id) && !isHelper(id),
   platform: "neutral",
-  transform: { target: "es2024" },
+  transform: {
+    target: "es2024",
+    // Plans that this build compiles are kept under it: only equal sources find them again.
+    define: { TENSORWEFT_BUILD_ID: JSON.stringify(hashSources({ fs, path, crypto }, sources)) },
+  },
   output: { dir: "dist", chunkFileNames: "chunks/[name].js" },
 } satisfies RolldownOptions;

@@ -8,6 +8,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: [CONDITION, "node", "import", "module", "default"] } },
   test: {
     include: ["test/**/*.test.ts"],
+    // What a test compiles must not hang on what an earlier run left in the user's cache: tests of the cache name a folder.
+    env: { TENSORWEFT_CACHE: "off" },
     // Dawn is a native module: a crash takes its process along, and threads of one process would share it.
     pool: "forks",
     maxWorkers: 2,

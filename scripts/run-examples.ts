@@ -46,6 +46,7 @@ function findExamples(): readonly Example[] {
 function check({ script, expected }: Example, update: boolean): string | undefined {
   const run = spawnSync(process.execPath, [script], {
     encoding: "utf8",
+    env: { TENSORWEFT_CACHE: "off", ...process.env }, // what is printed must not hang on earlier runs
     timeout: TIMEOUT_MS,
     maxBuffer: 64 * 1024 * 1024,
     stdio: ["ignore", "pipe", "inherit"],

@@ -33,12 +33,10 @@ export {
 } from "./fold-weight-norm.ts";
 export { listAdapters, type AdapterSummary } from "./runtime/adapter.ts";
 export { calibrateProfile } from "./runtime/calibrate.ts";
-export {
-  openDevice,
-  type CalibrateOptions,
-  type OpenDeviceOptions,
-  type TunedOptions,
-} from "./runtime/open-device.ts";
+export { openDevice } from "./open-device.ts";
+export type { CalibrateOptions, OpenDeviceOptions, TunedOptions } from "./runtime/open-device.ts";
+export type { CacheOptions } from "./cache/open-cache.ts";
+export type { CacheCounters, PlanCache } from "./cache/plan-cache.ts";
 export type { TuningTable } from "./runtime/tuning-table.ts";
 export type { TunedKernel, TuningRecord } from "./ir/tuning-record.ts";
 export type { TuneOptions, TuneProgress } from "./tune.ts";

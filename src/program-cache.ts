@@ -2,13 +2,19 @@
  * Compiled programs of one function, found again by what they depend on: the device, and a key that holds shapes, dtypes
  * and static arguments. The second call with equal keys costs a look-up.
  */
-import { compileGraph, optimizeGraph } from "./compile.ts";
+import { type CompileOptions, compileGraph, optimizeGraph } from "./compile.ts";
 import { captureCallSite } from "./diagnostics/call-site.ts";
 import { fail } from "./diagnostics/diagnostic.ts";
+import { printPlanKey } from "./cache/plan-key.ts";
 import type { Graph } from "./ir/graph.ts";
 import type { Plan } from "./ir/plan.ts";
+import type { DeviceProfile } from "./ir/profile.ts";
+import { compareInterfaces, interfaceOf } from "./ir/verify-plan.ts";
 import type { Device, LoadedProgram, Tensor } from "./runtime/device.ts";
+import { checkPlan } from "./runtime/check-plan.ts";
+import { PACKAGE_VERSION } from "./runtime/version.ts";
 import type { TuneOptions } from "./tune.ts";
+import type { TunedSchedules } from "./tuned-schedule.ts";
 
 export interface CallCounters {
   /** How often the function was run on types to get its graph, and the graph compiled. */
@@ -69,14 +75,44 @@ export class ProgramCache<T> {
   }
 }
 
-/** Compiles a graph for the device's backend and loads it. */
+/** Loads a graph on the device: compiled for its backend, or from the device's cache. */
 export function loadGraph(device: Device, graph: Graph, options: ProgramCacheOptions = {}): LoadedProgram {
   const { debug: check, dump, tune = false } = options;
   if (device.backend === "cpu") return device.load({ graph: optimizeGraph(graph, { check, dump }) });
-  const { profile, tuning } = device;
-  const { plan } = compileGraph(graph, { profile, check, dump, tuned: tuning });
+  const plan = findPlan(device, graph, { check, dump });
   if (tune === false) return device.load({ plan });
   return device.load({ plan, tuned: tunePlan(device, graph, { check, ...(tune === true ? {} : tune) }) });
+}
+
+/** The plan of a graph, from the device's cache where it has one. Who wants to see the passes at work gets them to work. */
+function findPlan(device: Device, graph: Graph, options: Pick<CompileOptions, "check" | "dump">): Plan {
+  const { cache, profile, tuning } = device;
+  const compile = (tuned: TunedSchedules): Plan => compileGraph(graph, { ...options, profile, tuned }).plan;
+  const isWatched = options.check === true || options.dump !== undefined;
+  const buildId = cache?.buildId ?? null;
+  if (cache === null || buildId === null || isWatched) {
+    cache?.countCompile();
+    return compile(tuning);
+  }
+  const compiler = { version: PACKAGE_VERSION, buildId };
+  const isTuned = tuning.size > 0; // else the compiler asks nothing
+  return cache.find({
+    key: printPlanKey(compiler, graph, { profile, options: { isTuned } }),
+    tuned: tuning,
+    accept: (plan) => isPlanOf(plan, graph, profile),
+    compile,
+  });
+}
+
+/** Whether a plan from anywhere can be run in place of a compilation of the graph. */
+function isPlanOf(plan: Plan, graph: Graph, profile: DeviceProfile): boolean {
+  if (compareInterfaces(plan, interfaceOf(graph)).length > 0) return false;
+  try {
+    checkPlan(plan, profile);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The plan under the fastest schedules. What times kernels is loaded by those who want it. */

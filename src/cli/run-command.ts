@@ -10,9 +10,10 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import { fileDType } from "../formats/safetensors-dtype.ts";
 import { readTensor, type SafetensorsTensor } from "../formats/safetensors.ts";
-import { compileGraph, type Device, openDevice, type Program, type Tensor } from "../index.ts";
+import { type Device, openDevice, type Tensor } from "../index.ts";
 import { type DType, printType } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
+import { loadGraph } from "../program-cache.ts";
 import type { KernelInfo } from "../text.ts";
 import { bindTensors, type BoundTensor } from "./bind-tensors.ts";
 import type { Pairs } from "./parse-options.ts";
@@ -96,7 +97,7 @@ async function runGraph(
     warn: (message) => session.terminal.writeError(`${message}\n`),
   });
   try {
-    const program = device.load(compileFor(device, graph));
+    const program = loadGraph(device, graph);
     const inputs = await uploadInputs(device, bound);
     await program.ready;
     const start = performance.now();
@@ -117,11 +118,6 @@ async function runGraph(
     device.dispose();
   }
 }
-
-const compileFor = (device: Device, graph: Graph): Program =>
-  device.backend === "cpu"
-    ? { graph }
-    : { graph, plan: compileGraph(graph, { profile: device.profile, tuned: device.tuning }).plan };
 
 const nameOf = ({ backend, profile }: Device): string =>
   backend === "cpu" ? "cpu" : `${backend} (${profile.name})`;

@@ -1,32 +1,21 @@
 /**
  * Checks a plan against a device before any GPU work.
  *
- * Ensures: sizes, bindings, grids and features fit the device (else a typed error that names both sides); positions are
- * in range, bindings are aligned and fit their buffers, inputs are never written, and no dispatch binds a buffer it writes twice, which
- * WebGPU forbids (else `CompilerBug`).
+ * Ensures: sizes, bindings, grids and features fit the device (else a typed error that names both sides); the plan makes
+ * sense (verify-plan.ts; else `CompilerBug`).
  */
 import { captureCallSite } from "../diagnostics/call-site.ts";
 import { CompilerBug, fail } from "../diagnostics/diagnostic.ts";
-import { elementCount, storageBytes } from "../ir/dtype.ts";
-import {
-  BINDING_ALIGNMENT,
-  bufferBytes,
-  type Plan,
-  type PlanBuffer,
-  type PlanKernel,
-  type PlanTensor,
-} from "../ir/plan.ts";
+import type { Plan, PlanBuffer, PlanKernel } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
+import { planBufferBytes, verifyPlan } from "../ir/verify-plan.ts";
 import { formatBytes, tooLarge } from "./runtime-errors.ts";
 
 /** Device features that a kernel may name. Others in `PlanKernel.features` are language features: the compiler of WGSL knows. */
 const DEVICE_FEATURES: readonly string[] = ["subgroups", "shader-f16"];
 
-export const tensorBytes = (tensor: PlanTensor): number =>
-  bufferBytes(elementCount(tensor.shape), storageBytes(tensor.dtype));
-
 export function checkPlan(plan: Plan, profile: DeviceProfile): void {
-  const problems = findProblems(plan);
+  const problems = verifyPlan(plan);
   if (problems.length > 0) throw new CompilerBug(`the plan of @${plan.name} is broken`, problems);
   for (const buffer of plan.buffers) checkBufferSize(plan, buffer, profile);
   for (const kernel of plan.kernels) checkKernel(kernel, profile);
@@ -37,13 +26,6 @@ export function checkPlan(plan: Plan, profile: DeviceProfile): void {
         `kernel "${plan.kernels[step.kernel]?.name ?? ""}" runs ${step.workgroups.join(" x ")} workgroups, but this device takes at most ${most} per dimension`,
         "compile the program for the profile of this device, or work in smaller pieces",
       );
-}
-
-/** Bytes of a buffer of the plan, or undefined where it names no tensor of the plan. */
-export function planBufferBytes(plan: Plan, buffer: PlanBuffer): number | undefined {
-  if (buffer.kind === "temporary") return Math.max(16, buffer.bytes);
-  const tensor = (buffer.kind === "input" ? plan.inputs : plan.outputs)[buffer.index];
-  return tensor === undefined ? undefined : tensorBytes(tensor);
 }
 
 export function describeBuffer(plan: Plan, buffer: PlanBuffer): string {
@@ -85,46 +67,4 @@ function checkKernel(kernel: PlanKernel, profile: DeviceProfile): void {
       span: captureCallSite(),
       help: "compile the program for the profile of this device: compile with device.profile",
     });
-}
-
-function findProblems(plan: Plan): readonly string[] {
-  const problems: string[] = [];
-  const report = (message: string): void => void problems.push(message);
-  if ((plan.version as number) !== 1) report(`version ${plan.version} is not 1`);
-  const sizes = plan.buffers.map((buffer) => planBufferBytes(plan, buffer));
-  for (const [index, size] of sizes.entries())
-    if (size === undefined) report(`buffer ${index} names no tensor`);
-  for (const [index, step] of plan.steps.entries()) {
-    const at = `step ${index}`;
-    if (step.kind === "copy") {
-      for (const buffer of [step.from, step.to])
-        if (step.bytes > (sizes[buffer] ?? -1)) report(`${at}: ${step.bytes} bytes exceed buffer ${buffer}`);
-      if (step.from === step.to) report(`${at}: copies buffer ${step.to} to itself`);
-      if (plan.buffers[step.to]?.kind === "input") report(`${at}: writes an input`);
-      continue;
-    }
-    const kernel = plan.kernels[step.kernel];
-    if (kernel === undefined) {
-      report(`${at}: there is no kernel ${step.kernel}`);
-      continue;
-    }
-    if (step.buffers.length !== kernel.bindings.length)
-      report(`${at}: ${step.buffers.length} buffers for ${kernel.bindings.length} bindings`);
-    for (const [position, binding] of kernel.bindings.entries()) {
-      const buffer = step.buffers[position] ?? -1;
-      const bytes = sizes[buffer] ?? -1;
-      const offset = step.offsets?.[position] ?? 0;
-      if (offset + binding.bytes > bytes)
-        report(
-          `${at}: binding ${position} needs ${binding.bytes} bytes from ${offset}, its buffer has ${bytes}`,
-        );
-      if (offset < 0 || offset % BINDING_ALIGNMENT !== 0)
-        report(`${at}: binding ${position} starts at ${offset}, no multiple of ${BINDING_ALIGNMENT}`);
-      if (binding.access !== "read_write") continue;
-      if (plan.buffers[buffer]?.kind === "input") report(`${at}: binding ${position} writes an input`);
-      if (step.buffers.indexOf(buffer) !== step.buffers.lastIndexOf(buffer))
-        report(`${at}: buffer ${buffer} is written and bound twice`);
-    }
-  }
-  return problems;
 }

@@ -240,6 +240,8 @@ export class CpuDevice implements Device {
   readonly profile: DeviceProfile = cpuProfile();
   readonly counters: DeviceCounters = newCounters();
   readonly gpuDevice = null;
+  /** Graphs are interpreted: there is no plan to keep. */
+  readonly cache = null;
   readonly #usage: Usage = { tensors: 0, bytes: 0 };
   readonly #collected = new FinalizationRegistry<Holding>(letGo);
   #disposed = false;

@@ -5,6 +5,7 @@
  * A call returns its tensors at once, before the work is done. Mistakes of the caller throw at once; whatever goes
  * wrong later (a kernel that does not compile, a lost device) rejects the reads of the tensors that depend on it.
  */
+import type { PlanCache } from "../cache/plan-cache.ts";
 import type { DType } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Plan } from "../ir/plan.ts";
@@ -149,6 +150,8 @@ export interface Device extends Disposable {
   readonly counters: DeviceCounters;
   /** Schedules that were found to be fast here; every compilation for this device asks it. Unused on the CPU. */
   readonly tuning: TuningTable;
+  /** Plans that were compiled for such a device before (`openDevice({ cache })`), or null on the CPU. */
+  readonly cache: PlanCache | null;
   /** The WebGPU device below, or null on the CPU. */
   readonly gpuDevice: GPUDevice | null;
   /** Copies data to the device. Without a shape the result has one dimension, or none for a single number. */

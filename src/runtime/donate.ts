@@ -6,7 +6,7 @@
  * reading and for writing, and a copy from a buffer to itself.
  */
 import type { Plan } from "../ir/plan.ts";
-import { tensorBytes } from "./check-plan.ts";
+import { tensorBytes } from "../ir/verify-plan.ts";
 
 /** For each output, the donated input that it replaces, or -1. Each input is used once, in the order of outputs. */
 export function assignDonations(plan: Plan, donated: readonly number[]): readonly number[] {

@@ -1,4 +1,5 @@
 /** The WebGPU device: tensors in buffers from a pool, programs as plans. */
+import type { PlanCache } from "../cache/plan-cache.ts";
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { printType, storageBytes } from "../ir/dtype.ts";
 import { bufferBytes } from "../ir/plan.ts";
@@ -28,16 +29,22 @@ import { deviceDisposed } from "./runtime-errors.ts";
 import { checkDType, checkShape, encodeData, toGpuBytes } from "./tensor-data.ts";
 import { TuningTable } from "./tuning-table.ts";
 
+export interface DeviceOptions extends CoreOptions {
+  readonly cache?: PlanCache | undefined;
+}
+
 export class WebGpuDevice implements Device {
   readonly backend = "webgpu";
   readonly gpuDevice: GPUDevice;
   readonly tuning: TuningTable;
+  readonly cache: PlanCache | null;
   readonly #core: GpuCore;
   #profile: DeviceProfile;
   #disposed = false;
 
-  constructor(gpuDevice: GPUDevice, info: AdapterInfo, options: CoreOptions) {
+  constructor(gpuDevice: GPUDevice, info: AdapterInfo, options: DeviceOptions) {
     this.gpuDevice = gpuDevice;
+    this.cache = options.cache ?? null;
     this.#profile = deriveProfile(gpuDevice.limits, gpuDevice.features, info);
     this.tuning = new TuningTable(profileKey(this.#profile, info));
     this.#core = new GpuCore(gpuDevice, options);

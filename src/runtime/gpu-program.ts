@@ -9,6 +9,7 @@
 import type { TensorweftError } from "../diagnostics/diagnostic.ts";
 import { printType } from "../ir/dtype.ts";
 import type { Plan } from "../ir/plan.ts";
+import { tensorBytes } from "../ir/verify-plan.ts";
 import { type BindableProgram, BoundGpuCall, type ChosenSteps } from "./bound-call.ts";
 import {
   bindSteps,
@@ -21,7 +22,7 @@ import {
 } from "./bound-steps.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
 import { bindScalars, checkInputs } from "./call-arguments.ts";
-import { describeBuffer, tensorBytes } from "./check-plan.ts";
+import { describeBuffer } from "./check-plan.ts";
 import type { BoundCall, Device, LoadedProgram, RunOptions, Tensor } from "./device.ts";
 import { firstLine } from "./device-health.ts";
 import { assignDonations } from "./donate.ts";

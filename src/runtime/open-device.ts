@@ -7,6 +7,8 @@
 import { captureCallSite } from "../diagnostics/call-site.ts";
 import { fail, type TensorweftError } from "../diagnostics/diagnostic.ts";
 import { findAdapter, isNode, requestFullDevice } from "./adapter.ts";
+import type { CacheOptions } from "../cache/open-cache.ts";
+import type { PlanCache } from "../cache/plan-cache.ts";
 import { isComplete, keepPlausible, measureCosts } from "./calibrate.ts";
 import { CpuDevice } from "./cpu-device.ts";
 import type { Backend, Device } from "./device.ts";
@@ -44,13 +46,22 @@ export interface OpenDeviceOptions {
    * programs that are compiled for the device use them. Nothing is timed. Default false, for the same reason.
    */
   readonly tuned?: boolean | TunedOptions | undefined;
+  /**
+   * Compiled plans are kept in memory and, in Node, in the user's cache folder, from where later processes take them without
+   * compiling: `folder` names another one, `maxBytes` bounds it, false keeps nothing. Default true.
+   */
+  readonly cache?: boolean | CacheOptions | undefined;
   /** Options for Dawn, the WebGPU of Node, such as `disable-dawn-features=timestamp_quantization`. */
   readonly dawnOptions?: readonly string[] | undefined;
 }
 
 const BACKENDS: readonly string[] = ["auto", "webgpu", "cpu"];
 
-export async function openDevice(options: OpenDeviceOptions = {}): Promise<Device> {
+/** Makes the cache that the options ask for. */
+export type OpenCache = (wanted: OpenDeviceOptions["cache"]) => PlanCache;
+
+/** Programs that were compiled ahead of time need no cache: who compiles passes `openCache`. */
+export async function openDevice(options: OpenDeviceOptions = {}, openCache?: OpenCache): Promise<Device> {
   const { backend = "auto", gpuDevice, maxPooledBytes } = options;
   if (!BACKENDS.includes(backend))
     fail("wrong-argument", `there is no backend "${backend}"`, {
@@ -64,11 +75,12 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Devic
         help: "leave one of them out",
       });
     const info = infoOf(gpuDevice);
-    const shared = new WebGpuDevice(gpuDevice, info, { isShared: true, maxPooledBytes });
+    const cache = openCache?.(options.cache);
+    const shared = new WebGpuDevice(gpuDevice, info, { isShared: true, maxPooledBytes, cache });
     return prepare(shared, info, options);
   }
   if (backend === "cpu") return new CpuDevice();
-  const opened = await openGpu(options);
+  const opened = await openGpu(options, openCache);
   if (opened instanceof WebGpuDevice) return opened;
   if (backend === "webgpu") throw opened;
   const warn = options.warn ?? console.warn;
@@ -77,7 +89,10 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Devic
 }
 
 /** The device, or why there is none. */
-async function openGpu(options: OpenDeviceOptions): Promise<WebGpuDevice | TensorweftError> {
+async function openGpu(
+  options: OpenDeviceOptions,
+  openCache: OpenCache | undefined,
+): Promise<WebGpuDevice | TensorweftError> {
   const where = isNode() ? "node" : "browser";
   const found = await findAdapter({}, options.dawnOptions);
   if (found.adapter === null) return noAdapter(found.reason, where);
@@ -91,6 +106,7 @@ async function openGpu(options: OpenDeviceOptions): Promise<WebGpuDevice | Tenso
   const device = new WebGpuDevice(gpuDevice, adapter.info, {
     isShared: false,
     maxPooledBytes: options.maxPooledBytes,
+    cache: openCache?.(options.cache),
   });
   return prepare(device, adapter.info, options);
 }

@@ -1,0 +1,36 @@
+/** The cache of a device that is being opened. */
+import { findBuildId } from "./build-id.ts";
+import { findPlansFolder, isCacheOff } from "./cache-folder.ts";
+import { DiskLevel } from "./disk-level.ts";
+import { findNodeModules, type NodeModules } from "./node-modules.ts";
+import { PlanCache } from "./plan-cache.ts";
+
+export interface CacheOptions {
+  /** Where compiled plans are kept, in Node. Default: `plans` in `$TENSORWEFT_CACHE` or in the user's cache folder. */
+  readonly folder?: string | undefined;
+  /** What they may take; the ones that were used least recently go first. Default 128 MiB. */
+  readonly maxBytes?: number | undefined;
+}
+
+export const DEFAULT_MAX_BYTES = 128 * 2 ** 20;
+
+/** Id of a compiler that nobody can tell from others: good enough within one process. */
+const UNKNOWN_BUILD = "unknown";
+
+export function openPlanCache(wanted: boolean | CacheOptions = true): PlanCache {
+  if (wanted === false) return new PlanCache();
+  const node = findNodeModules();
+  const options = wanted === true ? {} : wanted;
+  // Off by the environment, unless the program itself names a folder.
+  if (node !== null && isCacheOff(node) && options.folder === undefined) return new PlanCache();
+  const buildId = findBuildId(node);
+  if (node === null || buildId === null) return new PlanCache(buildId ?? UNKNOWN_BUILD);
+  return new PlanCache(buildId, openDisk(node, options));
+}
+
+function openDisk(node: NodeModules, { folder, maxBytes = DEFAULT_MAX_BYTES }: CacheOptions): DiskLevel {
+  return new DiskLevel(node, {
+    folder: folder === undefined ? findPlansFolder(node) : node.path.resolve(folder),
+    maxBytes,
+  });
+}

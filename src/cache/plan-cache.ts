@@ -1,0 +1,109 @@
+/**
+ * Compiled plans of a device, by all that they depend on: in memory, and in files (Node) or a database (browsers), where
+ * later processes find them. A plan that is found runs no pass of the compiler.
+ *
+ * Ensures: what is found was compiled by this compiler for this graph and this profile, or it is dropped and compiled
+ *          again: entries are taken only whole, with the very key that was asked for, and when `accept` takes their plan.
+ */
+import type { Plan } from "../ir/plan.ts";
+import { printEntry, readEntry } from "./entry.ts";
+import { MemoryLevel } from "./memory-level.ts";
+import type { StoredLevel } from "./stored-level.ts";
+import { hearsTheSame, recordAnswers, type TunedSource } from "./tuned-answers.ts";
+
+/** What the cache of a device has done since it was opened. */
+export interface CacheCounters {
+  readonly memoryHits: number;
+  readonly storedHits: number;
+  /** Times that the passes of the compiler ran for a program of this device, found or not looked for. */
+  readonly compiles: number;
+  readonly writes: number;
+  /** Writes that failed: no room, no permission. */
+  readonly failedWrites: number;
+  /** Entries that were damaged, foreign or of no use, and removed. */
+  readonly dropped: number;
+  /** Entries that made room for others. */
+  readonly evicted: number;
+}
+
+export interface PlanRequest<S extends TunedSource> {
+  readonly key: string;
+  readonly tuned: S;
+  /** Whether the caller can run the plan. */
+  readonly accept: (plan: Plan) => boolean;
+  readonly compile: (tuned: Pick<S, "size" | "find">) => Plan;
+}
+
+/** Characters of entries in memory at most. */
+const MOST_IN_MEMORY = 32 * 2 ** 20;
+
+export class PlanCache {
+  readonly #stored: StoredLevel | null;
+  readonly #memory: MemoryLevel | null;
+  /** What tells this compiler from others, or null where nothing is cached. */
+  readonly buildId: string | null;
+  #memoryHits = 0;
+  #storedHits = 0;
+  #compiles = 0;
+
+  constructor(buildId: string | null = null, stored: StoredLevel | null = null) {
+    this.buildId = buildId;
+    this.#stored = stored;
+    this.#memory = buildId === null ? null : new MemoryLevel(MOST_IN_MEMORY);
+  }
+
+  /** The folder or the database, or null where plans live in memory only. */
+  get place(): string | null {
+    return this.#stored?.place ?? null;
+  }
+
+  get counters(): CacheCounters {
+    const none = { writes: 0, failedWrites: 0, dropped: 0, evicted: 0 };
+    return {
+      memoryHits: this.#memoryHits,
+      storedHits: this.#storedHits,
+      compiles: this.#compiles,
+      ...(this.#stored?.counts ?? none),
+    };
+  }
+
+  /** Counts a compilation that has nothing to do with the cache. */
+  countCompile(): void {
+    this.#compiles += 1;
+  }
+
+  /** The plan for the request, compiled where none is known. */
+  find<S extends TunedSource>(request: PlanRequest<S>): Plan {
+    const { key, tuned, accept, compile } = request;
+    const held = this.#memory?.get(key);
+    if (held !== undefined && hearsTheSame(held.answers, tuned)) {
+      this.#memoryHits += 1;
+      return held.plan;
+    }
+    const stored = this.#read(request);
+    if (stored !== null) return stored;
+    this.#compiles += 1;
+    const { source, answers } = recordAnswers(tuned);
+    const plan = compile(source);
+    // A plan that the device refuses is none to keep: the refusal must be the same at the next call.
+    if (!accept(plan)) return plan;
+    const text = printEntry(key, { plan, answers });
+    this.#memory?.set(key, { plan, answers }, text.length);
+    this.#stored?.write(key, text);
+    return plan;
+  }
+
+  #read<S extends TunedSource>({ key, tuned, accept }: PlanRequest<S>): Plan | null {
+    const text = this.#stored?.read(key) ?? null;
+    if (text === null) return null;
+    const entry = readEntry(text, key);
+    if (entry === null || !accept(entry.plan)) {
+      this.#stored?.drop(key);
+      return null;
+    }
+    if (!hearsTheSame(entry.answers, tuned)) return null;
+    this.#storedHits += 1;
+    this.#memory?.set(key, entry, text.length);
+    return entry.plan;
+  }
+}

@@ -1,0 +1,26 @@
+/** What outlives the process: files in Node, a database in browsers. */
+
+/** Texts by key. Nothing throws: what cannot be read is not there, what cannot be written is not kept. */
+export interface StoredLevel {
+  /** Where it is, for people. */
+  readonly place: string;
+  readonly counts: StoredCounts;
+  /** The text as it was written, or null; what is there but damaged is removed. */
+  read(key: string): string | null;
+  write(key: string, text: string): void;
+  /** Removes what turned out to be of no use. */
+  drop(key: string): void;
+}
+
+export interface StoredCounts {
+  readonly writes: number;
+  /** Writes that failed: no room, no permission. */
+  readonly failedWrites: number;
+  /** Entries that were removed because they were damaged, foreign or of no use. */
+  readonly dropped: number;
+  /** Entries that were removed for others. */
+  readonly evicted: number;
+}
+
+/** Longer entries are neither written nor read. */
+export const MOST_ENTRY_BYTES = 16 * 2 ** 20;
