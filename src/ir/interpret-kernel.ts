@@ -13,10 +13,10 @@ import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { evaluateElement, evaluateIndex } from "./kernel-values.ts";
 import { openBuffer, openShared, representScalar } from "./kernel-memory.ts";
 import type { Place, SharedMemory, StorageBuffer } from "./kernel-memory.ts";
-import { combineNumbers, type MonoidName } from "./monoids.ts";
+import { laneFinder, reduceRows, type LaneRows } from "./lane-rows.ts";
 import { castValue, roundTo } from "./round.ts";
-import { typeOf } from "./kernel.ts";
-import type { Expr, Kernel, LaneOrder, Stmt, ValueType } from "./kernel.ts";
+import { isSubgroupRuns, typeOf } from "./kernel.ts";
+import type { Expr, Kernel, Stmt, ValueType } from "./kernel.ts";
 
 interface Registers {
   readonly type: ValueType;
@@ -36,6 +36,15 @@ interface Workgroup {
   readonly sharedTypes: ReadonlyMap<string, ValueType>;
   readonly values: Map<string, Float64Array>;
   readonly registers: Map<string, Registers>;
+  readonly subgroupSize: number | undefined;
+}
+
+export interface InterpretOptions {
+  /**
+   * Lanes of a subgroup, where the kernel does not say: it is one that `legalize` has made, whose reductions among neighbours
+   * then have to stay inside a subgroup. Without it, all group reductions are what lowering means by them.
+   */
+  readonly subgroupSize?: number;
 }
 
 type Mask = Uint8Array;
@@ -45,6 +54,7 @@ export function interpretKernel(
   kernel: Kernel,
   buffers: Map<string, Float64Array>,
   scalars: ReadonlyMap<string, number> = new Map(),
+  options: InterpretOptions = {},
 ): void {
   const opened = new Map<string, StorageBuffer>();
   for (const binding of kernel.bindings) {
@@ -66,6 +76,7 @@ export function interpretKernel(
       sharedTypes: new Map(kernel.shared.map(({ name, type }) => [name, type])),
       values: new Map(),
       registers: new Map(),
+      subgroupSize: kernel.subgroupSize ?? options.subgroupSize,
     };
     runBody(kernel.body, workgroup, new Uint8Array(kernel.workgroupSize).fill(1));
   }
@@ -163,15 +174,17 @@ function runStructured(stmt: Structured, workgroup: Workgroup, mask: Mask): void
       if (mask.includes(0)) failIn(workgroup, "some lanes miss a barrier");
       for (const memory of workgroup.shared.values()) memory.pass();
       return;
-    case "groupReduce":
+    case "groupReduce": {
       if (mask.includes(0)) failIn(workgroup, "some lanes miss a group reduction");
+      const rows = laneRows(stmt, workgroup, mask);
       for (const { fn, parts } of stmt.items) {
         const partials = parts.map(({ value }) => evaluate(value, workgroup, mask));
         const type = typeOf(parts[0]?.value ?? { kind: "lane" });
-        const totals = reduceRows(stmt, fn, type, partials);
+        const totals = reduceRows(rows, fn, type, partials);
         parts.forEach(({ result }, i) => workgroup.values.set(result, totals[i] ?? new Float64Array(0)));
       }
       return;
+    }
     default:
       return stmt satisfies never;
   }
@@ -228,43 +241,21 @@ function delinearize(stmt: Stmt & { kind: "delinearize" }, workgroup: Workgroup,
   }
 }
 
-/** Combines over the lanes of each row, from the first lane on. */
-function reduceRows(
-  stmt: Stmt & { kind: "groupReduce" },
-  fn: MonoidName,
-  { width, scalar }: ValueType,
-  partials: readonly Float64Array[],
-): readonly Float64Array[] {
-  const [first = new Float64Array(0)] = partials;
-  const rows = first.length / width / stmt.lanes;
-  const laneOf = laneFinder(stmt.order, stmt.lanes, rows);
-  const out = partials.map(() => new Float64Array(first.length));
-  for (let row = 0; row < rows; row++)
-    for (let c = 0; c < width; c++) {
-      const stateOf = (t: number): number[] =>
-        partials.map((partial) => partial[laneOf(row, t) * width + c] ?? 0);
-      let total: readonly number[] = stateOf(0);
-      for (let t = 1; t < stmt.lanes; t++) total = combineNumbers(fn, scalar, total, stateOf(t));
-      for (let t = 0; t < stmt.lanes; t++)
-        out.forEach((component, i) => (component[laneOf(row, t) * width + c] = total[i] ?? 0));
-    }
-  return out;
-}
-
-/** The lane that is the t-th of a row. */
-function laneFinder(order: LaneOrder, lanes: number, rows: number): (row: number, t: number) => number {
-  if (order === "inner") return (row, t) => row * lanes + t;
-  if (order === "outer") return (row, t) => t * rows + row;
-  return (row, t) => {
-    let [restRow, restLane, lane, stride] = [row, t, 0, 1];
-    for (const { size, shared } of [...order].reverse()) {
-      lane += stride * ((shared ? restLane : restRow) % size);
-      if (shared) restLane = Math.floor(restLane / size);
-      else restRow = Math.floor(restRow / size);
-      stride *= size;
-    }
-    return lane;
-  };
+function laneRows(stmt: Stmt & { kind: "groupReduce" }, workgroup: Workgroup, mask: Mask): LaneRows {
+  const { order } = stmt;
+  const { subgroupSize } = workgroup;
+  let lanes = stmt.lanes;
+  if (isSubgroupRuns(order)) {
+    const size = subgroupSize ?? failIn(workgroup, "nothing says how large subgroups are");
+    lanes = Math.min(size, evaluate(order.within, workgroup, mask)[0] ?? 0);
+    if (size > stmt.lanes) failIn(workgroup, `a subgroup has ${String(size)} lanes`);
+    if (workgroup.lanes % size !== 0) failIn(workgroup, "a subgroup is not full");
+  } else if (subgroupSize !== undefined && stmt.method === "subgroup") {
+    if (order !== "inner" || subgroupSize % lanes !== 0)
+      failIn(workgroup, `${String(lanes)} lanes do not share a subgroup of ${String(subgroupSize)}`);
+  }
+  const rows = workgroup.lanes / lanes;
+  return { rows, lanes, laneOf: laneFinder(isSubgroupRuns(order) ? "inner" : order, lanes, rows) };
 }
 
 /** The expression in every lane. The result may be a variable's own array: callers copy before they write. */
@@ -289,6 +280,12 @@ function evaluate(expr: Expr, workgroup: Workgroup, mask: Mask): Float64Array {
       return new Float64Array(lanes).fill(workgroup.index);
     case "lane":
       return Float64Array.from({ length: lanes }, (_, lane) => lane);
+    case "subgroup": {
+      const size = workgroup.subgroupSize ?? failIn(workgroup, "nothing says how large subgroups are");
+      return Float64Array.from({ length: lanes }, (_, lane) =>
+        expr.part === "size" ? size : expr.part === "id" ? Math.floor(lane / size) : lane % size,
+      );
+    }
     case "index": {
       const [a, b] = [evaluate(expr.args[0], workgroup, mask), evaluate(expr.args[1], workgroup, mask)];
       return a.map((x, lane) => evaluateIndex(expr.fn, x, b[lane] ?? 0));

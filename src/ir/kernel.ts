@@ -32,6 +32,11 @@ export type Expr =
   | { readonly kind: "workgroup" }
   /** Index of the invocation in its workgroup, u32. */
   | { readonly kind: "lane" }
+  /**
+   * What WGSL tells of an invocation's subgroup, u32: lanes of a full one, its index in the workgroup, the invocation's index in
+   * it. Subgroups hold neighbouring lanes and start at multiples of their size (src/runtime/probe-subgroups.ts tests that).
+   */
+  | { readonly kind: "subgroup"; readonly part: "size" | "id" | "lane" }
   /** u32 arithmetic on indices; wraps. */
   | { readonly kind: "index"; readonly fn: IndexOp; readonly args: readonly [Expr, Expr] }
   /** Scalar op of the table, element by element; all operands have the same width. Comparisons also take u32. */
@@ -61,7 +66,14 @@ export interface LaneDigit {
   /** Lanes of one row differ in it. */
   readonly shared: boolean;
 }
-export type LaneOrder = "inner" | "outer" | readonly LaneDigit[];
+/** Runs of neighbours in a subgroup, as many as it has or as `within` says, whichever is less; both are powers of two. */
+export interface SubgroupRuns {
+  readonly within: Expr;
+}
+export type LaneOrder = "inner" | "outer" | readonly LaneDigit[] | SubgroupRuns;
+
+export const isSubgroupRuns = (order: LaneOrder): order is SubgroupRuns =>
+  typeof order !== "string" && "within" in order;
 
 export type Stmt =
   | { readonly kind: "let"; readonly name: string; readonly value: Expr }
@@ -102,8 +114,9 @@ export type Stmt =
   /**
    * Combines states over the `lanes` invocations that share a row. With `order` "inner" a row's lanes are neighbours
    * (lane = row * lanes + t), with "outer" they are `workgroupSize / lanes` apart (lane = t * rows + row); else the lane
-   * index is a number in mixed radix, and lanes share a row that agree in all digits that are not `shared`. Only in
-   * uniform control flow. `method` says how it is expanded by `codegen`.
+   * index is a number in mixed radix, and lanes share a row that agree in all digits that are not `shared`; with runs of a
+   * subgroup, whose size is known at run time only, `lanes` is the most that a run may have. Only in uniform control flow.
+   * `method` says how it is expanded by `codegen`.
    */
   | {
       readonly kind: "groupReduce";
@@ -145,9 +158,13 @@ export interface Kernel {
   readonly scalars: readonly ScalarParam[];
   readonly shared: readonly SharedArray[];
   readonly body: readonly Stmt[];
+  /** Subgroups have this size (`@subgroup_size`); left out, the device chooses one within its bounds. */
+  readonly subgroupSize?: number;
 }
 
 export const U32: ValueType = { scalar: "u32", width: 1 };
 export const BOOL: ValueType = { scalar: "bool", width: 1 };
 export const typeOf = (expr: Expr): ValueType =>
-  expr.kind === "workgroup" || expr.kind === "lane" || expr.kind === "index" ? U32 : expr.type;
+  expr.kind === "workgroup" || expr.kind === "lane" || expr.kind === "subgroup" || expr.kind === "index"
+    ? U32
+    : expr.type;

@@ -33,6 +33,7 @@ export function readValueType(text: string): ValueType | undefined {
 const isScalarType = (text: string | undefined): text is ScalarType =>
   text === "f32" || text === "i32" || text === "u32" || text === "bool";
 
+const SUBGROUP_PARTS = ["size", "id", "lane"] as const;
 const INDEX_OPS: readonly IndexOp[] = ["add", "sub", "mul", "div", "mod", "min"];
 
 export function openKernelExprs(cursor: TextCursor): KernelExprs {
@@ -97,6 +98,8 @@ export function openKernelExprs(cursor: TextCursor): KernelExprs {
     }
     if (token.text === "(") return parseInfix();
     if (token.text === "workgroup" || token.text === "lane") return { kind: token.text };
+    const part = SUBGROUP_PARTS.find((one) => token.text === `subgroup.${one}`);
+    if (part !== undefined) return { kind: "subgroup", part };
     if (token.text === "uniform") {
       const name = cursor.expectKind("name", "a scalar's name");
       return { kind: "uniform", type: lookUp(scalars, "scalar", name), name: parseName(cursor, name) };

@@ -34,13 +34,15 @@ export function parseKernel(text: string, file = "kernel.txt"): Kernel {
   cursor.expect("grid");
   cursor.expect("=");
   const [x = 1, y = 1, z = 1] = parseList(cursor, "[", "]", () => expectInteger(cursor));
+  const subgroupSize = cursor.peek().text === "subgroups" ? takeAttribute(cursor, "subgroups") : undefined;
   cursor.expect("{");
   const exprs = openKernelExprs(cursor);
   const declarations = parseDeclarations(cursor, exprs);
   const body = parseBody(cursor, exprs, 0);
   const rest = cursor.peek();
   if (rest.kind !== "end") cursor.failAt(rest, "syntax", `expected the end of the text, found ${rest.text}`);
-  return { name, workgroupSize, workgroupCount, workgroups: [x, y, z], ...declarations, body };
+  const head = { name, workgroupSize, workgroupCount, workgroups: [x, y, z] as const };
+  return { ...head, ...declarations, body, ...(subgroupSize === undefined ? {} : { subgroupSize }) };
 }
 
 const takeName = (cursor: TextCursor): string => parseName(cursor, cursor.expectKind("name", "a name"));
@@ -215,7 +217,8 @@ function parseDelinearize(cursor: TextCursor, exprs: KernelExprs): Stmt {
   return { kind: "delinearize", names, sizes, from };
 }
 
-function parseOrder(cursor: TextCursor): LaneOrder {
+function parseOrder(cursor: TextCursor, exprs: KernelExprs): LaneOrder {
+  if (cursor.accept("within")) return { within: exprs.parse() };
   if (cursor.peek().text === "[")
     return parseList(cursor, "[", "]", () => ({ size: expectInteger(cursor), shared: cursor.accept("*") }));
   if (cursor.accept("outer")) return "outer";
@@ -225,7 +228,7 @@ function parseOrder(cursor: TextCursor): LaneOrder {
 
 function parseGroupReduce(cursor: TextCursor, exprs: KernelExprs): Stmt {
   const lanes = takeAttribute(cursor, "lanes");
-  const order = parseOrder(cursor);
+  const order = parseOrder(cursor, exprs);
   const method = cursor.accept("subgroup") ? "subgroup" : "tree";
   if (method === "tree") cursor.expect("tree");
   const items = parseList(cursor, "(", ")", (): GroupReduceItem => {

@@ -5,6 +5,7 @@
  * Ensures:  equal kernels print equal text; lines are as long as the statement is, blocks are indented by two spaces.
  */
 import type { Expr, IndexOp, Kernel, Stmt, LaneOrder } from "./kernel.ts";
+import { isSubgroupRuns } from "./kernel.ts";
 import { printNumber } from "./number-text.ts";
 import { printName } from "./print-graph.ts";
 import { printValueType } from "./verify-kernel-expr.ts";
@@ -22,10 +23,10 @@ export const INDEX_WORDS: Readonly<Record<IndexOp, string>> = {
 const nameOf = (name: string): string => `%${printName(name)}`;
 
 export function printKernel(kernel: Kernel): string {
-  const { workgroupSize, workgroupCount, workgroups } = kernel;
+  const { workgroupSize, workgroupCount, workgroups, subgroupSize } = kernel;
   const lines = [
     `kernel @${printName(kernel.name)} size=${String(workgroupSize)} count=${String(workgroupCount)}` +
-      ` grid=[${workgroups.join(",")}] {`,
+      ` grid=[${workgroups.join(",")}]${subgroupSize === undefined ? "" : ` subgroups=${String(subgroupSize)}`} {`,
   ];
   for (const { name, access, dtype, elements, width } of kernel.bindings)
     lines.push(`  binding ${nameOf(name)}: ${dtype}[${String(elements)}] width=${String(width)} ${access}`);
@@ -96,7 +97,9 @@ export function printKernelStmt(stmt: Exclude<Stmt, { kind: "for" | "if" }>): st
 const printOrder = (order: LaneOrder): string =>
   typeof order === "string"
     ? order
-    : `[${order.map(({ size, shared }) => `${String(size)}${shared ? "*" : ""}`).join(",")}]`;
+    : isSubgroupRuns(order)
+      ? `within ${printKernelExpr(order.within)}`
+      : `[${order.map(({ size, shared }) => `${String(size)}${shared ? "*" : ""}`).join(",")}]`;
 
 export function printKernelExpr(expr: Expr): string {
   const printAll = (list: readonly Expr[]): string => list.map(printKernelExpr).join(", ");
@@ -115,6 +118,8 @@ export function printKernelExpr(expr: Expr): string {
     case "workgroup":
     case "lane":
       return expr.kind;
+    case "subgroup":
+      return `subgroup.${expr.part}`;
     case "index": {
       const [a, b] = expr.args;
       return `(${printKernelExpr(a)} ${INDEX_WORDS[expr.fn]} ${printKernelExpr(b)})`;

@@ -18,9 +18,12 @@ export interface DeviceLimits {
 export interface DeviceProfile {
   readonly name: string;
   readonly limits: DeviceLimits;
+  /** Optional features of devices, and of the language of shaders ("subgroup_id"). */
   readonly features: readonly string[];
   /** Smallest and largest subgroup size, or null without the feature. */
   readonly subgroups: readonly [number, number] | null;
+  /** The size that kernels may ask for instead, or null where the device chooses. */
+  readonly subgroupSize: number | null;
   /** Runs on the CPU: barriers cost thousands of cycles, one thread per row wins. */
   readonly software: boolean;
   /** What one workgroup may keep of its rows (registers plus workgroup memory). */
@@ -50,6 +53,7 @@ export function findProfile(name: string): DeviceProfile | undefined {
   return {
     name: known,
     ...rest,
+    subgroupSize: null,
     subgroups: least === undefined || most === undefined ? null : [least, most],
   };
 }

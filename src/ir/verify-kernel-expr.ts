@@ -74,6 +74,7 @@ function findProblem(expr: Expr, scope: KernelScope): string | undefined {
     }
     case "workgroup":
     case "lane":
+    case "subgroup":
       return undefined;
     case "index": {
       const [, divisor] = expr.args;
@@ -165,6 +166,7 @@ function becomesConstant(index: Expr, scope: KernelScope): boolean {
 /** Whether all invocations of a workgroup see the same value. Loads are not: WGSL counts them as not uniform. */
 export function isUniform(expr: Expr, scope: KernelScope): boolean {
   if (expr.kind === "lane" || expr.kind === "register") return false;
+  if (expr.kind === "subgroup") return expr.part === "size";
   if (expr.kind === "name") return scope.values.get(expr.name)?.uniform ?? false;
   return operandsOf(expr).every((operand) => isUniform(operand, scope));
 }

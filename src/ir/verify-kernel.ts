@@ -5,13 +5,13 @@
  * types and widths that their op takes; conditions are scalar bools, indices scalar u32; bindings and shared arrays
  * exist, stores go to read_write bindings, accesses have the binding's width; a constant index is aligned to that width
  * and in range; assignments go to vars of the same type; register indices are made of constants and counters of
- * unrolled loops; barriers and group reductions stand in uniform control flow; lanes divide the workgroup; trip counts
- * are integers; the grid covers the workgroups; nothing nests deeper than MAX_NESTING.
+ * unrolled loops; barriers and group reductions stand in uniform control flow; lanes divide the workgroup, and so do
+ * subgroups of a size that the kernel asks for; runs of a subgroup are as long in all of them; trip counts are integers; the grid covers the workgroups; nothing nests deeper than MAX_NESTING.
  *
  * Missing: bounds of indices that are not constant, and races (the interpreter finds both for the inputs it is run on).
  */
 import type { GroupReduceItem, Kernel, Stmt, ValueType, LaneDigit } from "./kernel.ts";
-import { typeOf } from "./kernel.ts";
+import { isSubgroupRuns, typeOf } from "./kernel.ts";
 import { monoidOf } from "./monoids.ts";
 import { checkExpr, checkIndex, isUniform, printValueType, sameType } from "./verify-kernel-expr.ts";
 import type { ArrayName, KernelScope } from "./verify-kernel-expr.ts";
@@ -39,6 +39,7 @@ export function verifyKernel(kernel: Kernel): readonly string[] {
   return problems;
 }
 
+const isPowerOfTwo = (n: number): boolean => n >= 1 && Number.isInteger(Math.log2(n));
 const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 1;
 
 function checkHeader(scope: KernelScope): void {
@@ -47,6 +48,9 @@ function checkHeader(scope: KernelScope): void {
   if (!isCount(workgroupSize) || workgroupSize > 1024)
     problems.push(`workgroup size ${String(workgroupSize)} is not between 1 and 1024`);
   if (!isCount(workgroupCount)) problems.push(`workgroup count ${String(workgroupCount)} is not a count`);
+  const { subgroupSize } = kernel;
+  if (subgroupSize !== undefined && (!isPowerOfTwo(subgroupSize) || workgroupSize % subgroupSize !== 0))
+    problems.push(`subgroups of ${String(subgroupSize)} do not make up the workgroup`);
   const [x, y, z] = workgroups;
   if (![x, y].every(isCount) || z !== 1 || x * y < workgroupCount)
     problems.push(`the grid ${workgroups.join(" x ")} does not cover ${String(workgroupCount)} workgroups`);
@@ -272,7 +276,12 @@ function checkGroupReduce(stmt: Stmt & { kind: "groupReduce" }, scope: KernelSco
     scope.problems.push(
       `${String(stmt.lanes)} lanes do not divide workgroups of ${String(scope.kernel.workgroupSize)}`,
     );
-  if (typeof stmt.order !== "string") {
+  if (isSubgroupRuns(stmt.order)) {
+    checkIndex(stmt.order.within, "binding", undefined, scope);
+    if (!isUniform(stmt.order.within, scope)) scope.problems.push("runs of a subgroup differ in length");
+    if (!isPowerOfTwo(stmt.lanes))
+      scope.problems.push(`${String(stmt.lanes)} lanes are no size of a subgroup`);
+  } else if (typeof stmt.order !== "string") {
     const count = (digits: readonly LaneDigit[]): number => digits.reduce((n, { size }) => n * size, 1);
     if (
       count(stmt.order) !== scope.kernel.workgroupSize ||

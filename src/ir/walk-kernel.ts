@@ -6,7 +6,7 @@
  * which grow with the graph, are walked in loops.
  */
 import { evaluateIndex } from "./kernel-values.ts";
-import { U32, typeOf } from "./kernel.ts";
+import { U32, isSubgroupRuns, typeOf } from "./kernel.ts";
 import type { Expr, GroupReducePart, IndexOp, Kernel, Stmt } from "./kernel.ts";
 
 /** Deepest expression and deepest block of a valid kernel. WGSL compilers refuse little more (Tint: 127 blocks). */
@@ -24,6 +24,7 @@ export function operandsOf(expr: Expr): readonly Expr[] {
     case "uniform":
     case "workgroup":
     case "lane":
+    case "subgroup":
       return [];
     case "register":
       return [expr.index];
@@ -49,6 +50,7 @@ export function rewriteOperands(expr: Expr, rewrite: (operand: Expr) => Expr): E
     case "uniform":
     case "workgroup":
     case "lane":
+    case "subgroup":
       return expr;
     case "register": {
       const index = rewrite(expr.index);
@@ -105,7 +107,10 @@ export function exprsOf(stmt: Stmt): readonly Expr[] {
     case "if":
       return [stmt.condition];
     case "groupReduce":
-      return stmt.items.flatMap(({ parts }) => parts.map(({ value }) => value));
+      return [
+        ...stmt.items.flatMap(({ parts }) => parts.map(({ value }) => value)),
+        ...(isSubgroupRuns(stmt.order) ? [stmt.order.within] : []),
+      ];
     case "registers":
     case "for":
     case "barrier":
@@ -143,8 +148,10 @@ export function rewriteExprsOf(stmt: Stmt, rewrite: (expr: Expr) => Expr): Stmt 
       const condition = rewrite(stmt.condition);
       return condition === stmt.condition ? stmt : { ...stmt, condition };
     }
-    case "groupReduce":
-      return mapParts(stmt, (part) => ({ ...part, value: rewrite(part.value) }));
+    case "groupReduce": {
+      const order = isSubgroupRuns(stmt.order) ? { within: rewrite(stmt.order.within) } : stmt.order;
+      return mapParts({ ...stmt, order }, (part) => ({ ...part, value: rewrite(part.value) }));
+    }
     case "registers":
     case "for":
     case "barrier":

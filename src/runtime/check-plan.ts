@@ -11,8 +11,13 @@ import type { DeviceProfile } from "../ir/profile.ts";
 import { planBufferBytes, verifyPlan } from "../ir/verify-plan.ts";
 import { formatBytes, tooLarge } from "./runtime-errors.ts";
 
-/** Device features that a kernel may name. Others in `PlanKernel.features` are language features: the compiler of WGSL knows. */
-const DEVICE_FEATURES: readonly string[] = ["subgroups", "shader-f16"];
+/** Features that a kernel may name and a profile has. */
+const DEVICE_FEATURES: readonly string[] = [
+  "subgroups",
+  "subgroup-size-control",
+  "subgroup_id",
+  "shader-f16",
+];
 
 export function checkPlan(plan: Plan, profile: DeviceProfile): void {
   const problems = verifyPlan(plan);

@@ -6,7 +6,12 @@ import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { type DeviceLimits, type DeviceProfile, findProfile, type ProfileName } from "../ir/profile.ts";
 
 /** The optional features that change what the compiler emits. Others are left alone: the profile is part of cache keys. */
-export const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["subgroups", "shader-f16", "timestamp-query"];
+export const OPTIONAL_FEATURES: readonly GPUFeatureName[] = [
+  "subgroups",
+  "subgroup-size-control" as GPUFeatureName, // newer than the types of TypeScript's own library
+  "shader-f16",
+  "timestamp-query",
+];
 
 /** As in GPUAdapterInfo; older implementations lack some of it. */
 export interface AdapterInfo {
@@ -40,11 +45,13 @@ export function deriveProfile(
   const known = MATCHES.find(([pattern]) => pattern.test(text))?.[1] ?? (software ? "lavapipe" : "default");
   const base = findProfile(known);
   if (base === undefined) throw new CompilerBug(`the built-in profile "${known}" is missing`, []);
+  const subgroups = features.has("subgroups") ? subgroupSizes(info, base) : null;
   return {
     ...base,
     limits: pickLimits(limits),
     features: OPTIONAL_FEATURES.filter((feature) => features.has(feature)),
-    subgroups: features.has("subgroups") ? subgroupSizes(info, base) : null,
+    subgroups,
+    subgroupSize: subgroups !== null && features.has("subgroup-size-control") ? chooseSize(subgroups) : null,
     software,
   };
 }
@@ -54,6 +61,10 @@ const subgroupSizes = (info: AdapterInfo, base: DeviceProfile): readonly [number
   info.subgroupMinSize !== undefined && info.subgroupMaxSize !== undefined && info.subgroupMinSize > 0
     ? [info.subgroupMinSize, info.subgroupMaxSize]
     : (base.subgroups ?? [4, 128]);
+
+/** Subgroups of 32 lanes, or as near as the device comes to it; null where it has one size only. */
+const chooseSize = ([least, most]: readonly [number, number]): number | null =>
+  least === most ? null : Math.min(Math.max(32, least), most);
 
 /** Only the limits of the contract, as own properties: those of WebGPU are getters, which neither spread nor print. */
 const pickLimits = (limits: DeviceLimits): DeviceLimits => ({

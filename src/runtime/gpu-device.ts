@@ -24,6 +24,7 @@ import { type CoreOptions, GpuCore } from "./gpu-core.ts";
 import { GpuProgram } from "./gpu-program.ts";
 import { GpuTensor } from "./gpu-tensor.ts";
 import { Outcome } from "./outcome.ts";
+import { applyFindings, type SubgroupFindings } from "./probe-subgroups.ts";
 import { profileKey } from "./profile-store.ts";
 import { deviceDisposed } from "./runtime-errors.ts";
 import { checkDType, checkShape, encodeData, toGpuBytes } from "./tensor-data.ts";
@@ -52,6 +53,11 @@ export class WebGpuDevice implements Device {
 
   get profile(): DeviceProfile {
     return this.#profile;
+  }
+
+  /** Takes over what a test of its subgroups has shown. Only before the device is handed out, as below. */
+  setSubgroups(found: SubgroupFindings): void {
+    this.#profile = applyFindings(this.#profile, found);
   }
 
   /** Replaces the costs of the profile. Only before the device is handed out: programs are compiled for a profile. */

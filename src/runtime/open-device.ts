@@ -15,6 +15,7 @@ import type { Backend, Device } from "./device.ts";
 import type { AdapterInfo } from "./device-profile.ts";
 import { WebGpuDevice } from "./gpu-device.ts";
 import { loadCosts, loadTuning, profileKey, saveCosts } from "./profile-store.ts";
+import { probeSubgroups } from "./probe-subgroups.ts";
 import { noAdapter } from "./runtime-errors.ts";
 
 export interface CalibrateOptions {
@@ -111,12 +112,13 @@ async function openGpu(
   return prepare(device, adapter.info, options);
 }
 
-/** What earlier runs have found out of the adapter, as far as the caller wants it. */
+/** Tests what WebGPU leaves open, and takes over what earlier runs have found out of the adapter, as far as the caller wants it. */
 async function prepare(
   device: WebGpuDevice,
   info: AdapterInfo,
   { calibrate: wanted, tuned = false }: OpenDeviceOptions,
 ): Promise<WebGpuDevice> {
+  device.setSubgroups(await probeSubgroups(device.gpuDevice, device.profile));
   if (tuned !== false) await loadTuning(device.tuning, tuned === true ? undefined : tuned.cacheFolder);
   return calibrate(device, info, wanted);
 }

@@ -13,7 +13,7 @@ import type { GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
 import type { MemoryOrder } from "./memory-order.ts";
-import { subgroupLanes } from "./subgroup-lanes.ts";
+import { subgroupLanes } from "../ir/subgroup-blocks.ts";
 
 /** Lanes of a workgroup of columns. */
 export const SOFTWARE_LANES = 16;
@@ -42,7 +42,7 @@ export function dealSoftware(
   let lanesPerRow = 1;
   if (reduces && !isPoint) {
     const isContiguous = order.contiguous !== null && rowAxes.includes(order.contiguous);
-    lanesPerRow = isContiguous ? subgroupLanes(profile) : 1;
+    lanesPerRow = isContiguous ? subgroupLanes(profile, SOFTWARE_LANES) : 1;
     if (lanesPerRow === 1 && count(gridAxes) < profile.usefulWorkgroups && count(rowAxes) >= SHARED_ROW_STEPS)
       lanesPerRow = SOFTWARE_LANES;
     lanesPerRow = Math.max(lanesPerRow, leastPerRow);

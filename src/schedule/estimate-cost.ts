@@ -6,10 +6,10 @@
 import { coefficientOf } from "../ir/index-expr.ts";
 import { readKey, type GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import { pointsAlong, type KernelSchedule } from "../ir/schedule.ts";
+import { pointsAlong, type KernelSchedule, type LaneAxis } from "../ir/schedule.ts";
 import { elementsOf } from "./memory-order.ts";
 import { stepsPerLane, unitsAlong } from "./row-steps.ts";
-import { subgroupLanes } from "./subgroup-lanes.ts";
+import { blockLanes, subgroupLanes } from "../ir/subgroup-blocks.ts";
 
 /** Elements of one 32-byte sector. */
 const SECTOR = 8;
@@ -37,7 +37,7 @@ export function estimateCost(view: GroupView, schedule: KernelSchedule, profile:
   const accesses = steps * sweeps * size * workgroups * (schedule.tile?.steps ?? 1);
   if (profile.software) {
     // A vector of lanes costs the same however many of them work.
-    const vectors = Math.ceil(size / subgroupLanes(profile)) / size;
+    const vectors = Math.ceil(size / subgroupLanes(profile, size)) / size;
     const gathered = wasteOf(view, schedule) > 1 ? 1.5 : 1;
     // A wider access is a few more instructions, not a longer wait.
     const each = ACCESS_US_SOFTWARE * (0.5 + 0.5 * schedule.vectorWidth) * gathered;
@@ -68,9 +68,12 @@ function barrierUs(schedule: KernelSchedule, profile: DeviceProfile): number {
   const sharing = schedule.lanes.filter(
     ({ axis }) => schedule.rowAxes.includes(axis) || schedule.helperAxes.includes(axis),
   );
-  const lanes = sharing.reduce((n, l) => n * l.lanes, 1);
+  const count = (list: readonly LaneAxis[]): number => list.reduce((n, l) => n * l.lanes, 1);
+  const lanes = count(sharing);
   if (schedule.reduction === "subgroup")
-    return lanes <= subgroupLanes(profile) ? profile.barrierUs / 100 : profile.barrierUs;
+    return blockLanes(lanes, count(schedule.lanes), profile) === lanes
+      ? profile.barrierUs / 100
+      : profile.barrierUs;
   return 2 * profile.barrierUs;
 }
 

@@ -105,12 +105,14 @@ export async function runWgsl(
   return outputs;
 }
 
+const OPTIONAL: readonly GPUFeatureName[] = ["subgroups", "subgroup-size-control" as GPUFeatureName];
+
 /** Errors and warnings of Dawn's null backend, which needs no driver: WGSL, and a pipeline made of it. */
 export async function checkWgsl(wgsl: string): Promise<readonly string[]> {
   const adapter = await dawn("null").requestAdapter();
   if (adapter === null) throw new Error("Dawn's null backend is missing: reinstall the package webgpu");
   const device = await adapter.requestDevice({
-    requiredFeatures: adapter.features.has("subgroups") ? ["subgroups"] : [],
+    requiredFeatures: OPTIONAL.filter((feature) => adapter.features.has(feature)),
     requiredLimits: {
       maxComputeInvocationsPerWorkgroup: adapter.limits.maxComputeInvocationsPerWorkgroup,
       maxComputeWorkgroupSizeX: adapter.limits.maxComputeWorkgroupSizeX,

@@ -2,9 +2,10 @@
  * Spells group reductions as workgroup memory and barriers.
  *
  * Requires: a verified kernel.
- * Ensures:  every `groupReduce` that is left stays inside a subgroup (`isInsideSubgroup`); all lanes of a row combine the
- *           same numbers in the same order (in a subgroup: up to the order of two operands), and so do runs. All items of
- *           one statement share its barriers, unless their scratch does not fit at once (reduce-in-rounds.ts).
+ * Ensures:  every `groupReduce` that is left stays inside a subgroup (`isInsideSubgroup`), whose size the kernel asks for if
+ *           that takes one; all lanes of a row combine the same numbers in the same order (in a subgroup: up to the order of
+ *           two operands), and so do runs. All items of one statement share its barriers, unless their scratch does not fit
+ *           at once (reduce-in-rounds.ts).
  *
  *     groupReduce 256 inner: s = sum x    =>    scratch[lane] = x
  *                                               barrier
@@ -16,10 +17,13 @@
  * neighbouring slots. Few lanes take one level. Method "subgroup" is expanded by expand-subgroup-reduce.ts where the
  * lanes lie as it needs them, and as a tree elsewhere. How scratch is shared: group-scratch.ts.
  */
+import { CompilerBug } from "../../diagnostics/diagnostic.ts";
+import { isSubgroupRuns } from "../../ir/kernel.ts";
 import type { Expr, Kernel, LaneDigit, SharedArray, Stmt } from "../../ir/kernel.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { sizeToAskFor } from "../../ir/subgroup-blocks.ts";
 import { LANE, bodyOf, collectNames, makeIndex, someStmt, u32 } from "../../ir/walk-kernel.ts";
-import { expandInSubgroups, isInsideSubgroup, provenSubgroupLanes } from "./expand-subgroup-reduce.ts";
+import { expandInSubgroups, isInsideSubgroup } from "./expand-subgroup-reduce.ts";
 import {
   combineSlots,
   isLaneBelow,
@@ -35,7 +39,15 @@ const ONE_LEVEL_LANES = 16;
 const ONE_LEVEL_LANES_SOFTWARE = 64;
 
 export function expandGroupReduce(kernel: Kernel, profile: DeviceProfile): Kernel {
-  const needsScratch = (stmt: GroupReduce): boolean => !isInsideSubgroup(stmt, profile);
+  const expanded = expandReductions(kernel, profile);
+  const asked = sizeToAskFor(profile, kernel.workgroupSize);
+  return asked === undefined || !hasGroupReduce(expanded.body)
+    ? expanded
+    : { ...expanded, subgroupSize: asked };
+}
+
+function expandReductions(kernel: Kernel, profile: DeviceProfile): Kernel {
+  const needsScratch = (stmt: GroupReduce): boolean => !isInsideSubgroup(stmt, kernel.workgroupSize, profile);
   if (scratchBytesPerLane(kernel.body, needsScratch) === 0) return kernel;
   const used = kernel.shared.reduce((sum, { type, length }) => sum + 4 * type.width * length, 0);
   const free = profile.limits.maxComputeWorkgroupStorageSize - used;
@@ -45,7 +57,7 @@ export function expandGroupReduce(kernel: Kernel, profile: DeviceProfile): Kerne
     kernel,
     taken: collectNames(kernel),
     oneLevelLanes: profile.software ? ONE_LEVEL_LANES_SOFTWARE : ONE_LEVEL_LANES,
-    subgroupLanes: provenSubgroupLanes(profile),
+    profile,
     scratch: new Map(),
     pending: new Set(),
     areas: 2 * bytesPerLane * kernel.workgroupSize <= free ? [0, 1] : [0],
@@ -134,6 +146,8 @@ interface Slots {
 
 function describeSlots(stmt: GroupReduce, workgroupSize: number): Slots {
   const rows = workgroupSize / stmt.lanes;
+  if (isSubgroupRuns(stmt.order))
+    throw new CompilerBug("a group reduction is expanded twice", ["it has runs of a subgroup already"]);
   if (rows === 1)
     return { own: LANE, base: u32(0), stride: 1, isAmongFirst: (count) => isLaneBelow(LANE, count) };
   if (typeof stmt.order !== "string") return mixedSlots(stmt.order, stmt.lanes);

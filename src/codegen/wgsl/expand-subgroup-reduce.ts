@@ -1,15 +1,12 @@
 /**
- * Group reductions inside subgroups: partial results go from lane to lane without workgroup memory.
+ * Group reductions inside subgroups: partial results go from lane to lane without workgroup memory. Which lanes are sure to
+ * share a subgroup, `m` of them: ir/subgroup-blocks.ts.
  *
- * WebGPU tells the size of a subgroup at run time only, between the bounds of the profile. So the text counts on no size:
- * it reduces over blocks of `m` neighbouring lanes, where `m` is the largest power of two that is no larger than the
- * smallest subgroup. Such a block lies inside one subgroup whatever its size, provided that the lanes of a subgroup are
- * neighbours in the workgroup and start at a multiple of its size; WGSL leaves the mapping open, all implementations that
- * we know number lanes so (gpuweb PR #5578 calls it safe to rely on).
- *
- *     lanes <= m         stays a `groupReduce`: log2(lanes) exchanges (print-subgroup-reduce.ts), no barrier
+ *     lanes = m          stays a `groupReduce`: log2(lanes) exchanges (print-subgroup-reduce.ts), no barrier
  *     lanes = S * m      one slot per block, one barrier, then the S slots: a second exchange where S is small enough or
  *                        a multiple of m, else every lane reads them all
+ *     lanes of whole     the same with whole subgroups in place of blocks, however large they turn out to be
+ *     subgroups          (expand-subgroup-runs.ts)
  *     anything else      a tree (expand-group-reduce.ts)
  *
  *     groupReduce 256 inner: s = sum x    =>    groupReduce 32 inner: s_block = sum x
@@ -18,12 +15,14 @@
  *                                               s_slot = scratch[lane % 8]
  *                                               groupReduce 8 inner: s = sum s_slot
  *
- * Ensures: the result depends neither on the size of subgroups nor on the run.
+ * Ensures: the result does not depend on the run; nor, but for whole subgroups, on the size of subgroups.
  */
 import { typeOf } from "../../ir/kernel.ts";
 import type { Expr, GroupReduceItem, Stmt } from "../../ir/kernel.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { blockLanes, isPowerOfTwo } from "../../ir/subgroup-blocks.ts";
 import { LANE, makeIndex, takeName, u32 } from "../../ir/walk-kernel.ts";
+import { expandInRuns, fillsSubgroups } from "./expand-subgroup-runs.ts";
 import {
   combineSlots,
   isLaneBelow,
@@ -34,29 +33,21 @@ import {
   type ScratchItem,
 } from "./group-scratch.ts";
 
-const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n));
-
-/** Lanes of an aligned block that are sure to share a subgroup; 0 without the feature. */
-export function provenSubgroupLanes(profile: DeviceProfile): number {
-  if (!profile.features.includes("subgroups") || profile.subgroups === null) return 0;
-  const [smallest] = profile.subgroups;
-  return smallest < 2 ? 0 : 2 ** Math.floor(Math.log2(smallest));
-}
-
 /** Whether a reduction needs nothing but exchanges between lanes of a subgroup: such a statement is legal WGSL. */
-export const isInsideSubgroup = (stmt: GroupReduce, profile: DeviceProfile): boolean =>
+export const isInsideSubgroup = (stmt: GroupReduce, workgroupSize: number, profile: DeviceProfile): boolean =>
   stmt.method === "subgroup" &&
   stmt.order === "inner" &&
   stmt.lanes > 1 &&
-  isPowerOfTwo(stmt.lanes) &&
-  stmt.lanes <= provenSubgroupLanes(profile);
+  blockLanes(stmt.lanes, workgroupSize, profile) === stmt.lanes;
 
 /** The expansion, or undefined where a tree has to serve. */
 export function expandInSubgroups(stmt: GroupReduce, expansion: Expansion): readonly Stmt[] | undefined {
-  const block = expansion.subgroupLanes;
-  if (block === 0 || stmt.order !== "inner") return undefined;
-  if (stmt.lanes <= block) return isPowerOfTwo(stmt.lanes) ? [stmt] : undefined;
-  if (stmt.lanes % block !== 0) return undefined;
+  const { kernel, profile } = expansion;
+  if (stmt.order !== "inner") return undefined;
+  const block = blockLanes(stmt.lanes, kernel.workgroupSize, profile);
+  if (block === stmt.lanes) return [stmt];
+  if (fillsSubgroups(stmt.lanes, kernel.workgroupSize, profile)) return expandInRuns(stmt, expansion);
+  if (block === 1) return undefined;
   const out: Stmt[] = [];
   const scratch = takeScratch(stmt, expansion.kernel.workgroupSize / block, expansion, out);
   const items = stmt.items.map((item) => ({

@@ -8,6 +8,7 @@
 import { combineExprs } from "../../ir/kernel-states.ts";
 import { BOOL, U32, typeOf } from "../../ir/kernel.ts";
 import type { Expr, GroupReduceItem, GroupReducePart, Kernel, SharedArray, Stmt } from "../../ir/kernel.ts";
+import type { DeviceProfile } from "../../ir/profile.ts";
 import { makeIndex, takeName, u32 } from "../../ir/walk-kernel.ts";
 
 export type GroupReduce = Stmt & { kind: "groupReduce" };
@@ -20,8 +21,7 @@ export interface Expansion {
   readonly taken: Set<string>;
   /** Up to so many lanes, one level of a tree. */
   readonly oneLevelLanes: number;
-  /** Lanes that are sure to share a subgroup, or 0 where nothing is sure. */
-  readonly subgroupLanes: number;
+  readonly profile: DeviceProfile;
   /** Scratch arrays by area, type and position among items of that type. */
   readonly scratch: Map<string, SharedArray>;
   /** Areas that a lane may still read when control gets here. */
@@ -129,7 +129,7 @@ export function combineSlots(
  * Two states combined. Several components each get a name, since all of them are in the formula of each; a single one
  * stays an expression.
  */
-function combineInto(
+export function combineInto(
   { fn, parts }: GroupReduceItem,
   left: readonly Expr[],
   right: readonly Expr[],

@@ -44,6 +44,8 @@ export function printExpr(expr: Expr, needs: TextNeeds): string {
       return "wg";
     case "lane":
       return "lane";
+    case "subgroup":
+      return `subgroup_${expr.part}`;
     case "index":
       return printIndex(expr.fn, expr.args, print);
     case "op":

@@ -3,13 +3,14 @@
  * index differs in one bit. Written with exchanges rather than with subgroupAdd and its kin, which reduce over the whole
  * subgroup, of a size that is not known, and may lose a nan in a maximum.
  *
- * Requires: `lanes` is a power of two, the lanes of a row are neighbours and share a subgroup (expand-subgroup-reduce.ts).
+ * Requires: `lanes` is a power of two, the lanes of a row are neighbours and share a subgroup (expand-subgroup-reduce.ts), or
+ *           are runs of it: then the steps that go beyond its size are left out at run time, by all lanes alike.
  * Ensures:  every lane of the row has the result.
  */
 import { CompilerBug } from "../../diagnostics/diagnostic.ts";
 import { combineExprs } from "../../ir/kernel-states.ts";
-import { typeOf } from "../../ir/kernel.ts";
-import type { Expr, GroupReduceItem, Stmt, ValueType } from "../../ir/kernel.ts";
+import { isSubgroupRuns, typeOf } from "../../ir/kernel.ts";
+import type { Expr, GroupReduceItem, LaneOrder, Stmt, ValueType } from "../../ir/kernel.ts";
 import { plainOpOf } from "../../ir/monoids.ts";
 import { takeName } from "../../ir/walk-kernel.ts";
 import { printExpr, stripParentheses, type TextNeeds } from "./print-expr.ts";
@@ -19,16 +20,36 @@ export function printSubgroupReduce(
   stmt: Stmt & { kind: "groupReduce" },
   needs: TextNeeds,
 ): readonly string[] {
-  return stmt.items.flatMap((item) => printItem(item, stmt.lanes, needs));
+  return stmt.items.flatMap((item) => printItem(item, stmt, needs));
 }
 
-function printItem(item: GroupReduceItem, lanes: number, needs: TextNeeds): readonly string[] {
+function printItem(
+  item: GroupReduceItem,
+  { lanes, order }: Stmt & { kind: "groupReduce" },
+  needs: TextNeeds,
+): readonly string[] {
   const lines = item.parts.map(
     ({ value, result }) => `var v_${result} = ${stripParentheses(printExpr(value, needs))};`,
   );
-  for (let distance = lanes / 2; distance >= 1; distance /= 2)
-    lines.push(...(item.parts.length === 1 ? combinePlain : combineStates)(item, distance, needs));
+  for (let distance = lanes / 2; distance >= 1; distance /= 2) {
+    const step = (item.parts.length === 1 ? combinePlain : combineStates)(item, distance, needs);
+    const condition = isTaken(distance, order, needs);
+    lines.push(
+      ...(condition === "" ? step : [`if (${condition}) {`, ...step.map((line) => `  ${line}`), "}"]),
+    );
+  }
   return lines;
+}
+
+/** The condition under which a step stays in a run, or "". */
+function isTaken(distance: number, order: LaneOrder, needs: TextNeeds): string {
+  if (!isSubgroupRuns(order)) return "";
+  const { within } = order;
+  const isLonger = `subgroup_size > ${String(distance)}u`;
+  // Rows of a known length are whole subgroups.
+  return within.kind === "const"
+    ? isLonger
+    : `${isLonger} && ${printExpr(within, needs)} > ${String(distance)}u`;
 }
 
 function combinePlain({ fn, parts }: GroupReduceItem, distance: number, needs: TextNeeds): string[] {

@@ -6,8 +6,9 @@
  * Ensures:  equal kernels print equal text.
  */
 import { CompilerBug } from "../../diagnostics/diagnostic.ts";
-import type { Kernel, Stmt } from "../../ir/kernel.ts";
-import { someStmt } from "../../ir/walk-kernel.ts";
+import { isSubgroupRuns } from "../../ir/kernel.ts";
+import type { Expr, Kernel, Stmt } from "../../ir/kernel.ts";
+import { exprsOf, forEachExpr, forEachStmt, someStmt } from "../../ir/walk-kernel.ts";
 import { printHelpers } from "./helpers.ts";
 import { printExpr, stripParentheses } from "./print-expr.ts";
 import type { TextNeeds } from "./print-expr.ts";
@@ -25,15 +26,19 @@ export function printWgsl(kernel: Kernel): string {
   const bits = Object.entries(CONSTANT_BITS)
     .filter(([name]) => [...needs.bits].some((used) => used === name))
     .map(([name, value]) => `  var ${name} = ${value};`);
+  const size = kernel.subgroupSize === undefined ? "" : ` @subgroup_size(${String(kernel.subgroupSize)})`;
+  const builtins = [...listSubgroupParts(kernel)].map((part) => `, ${SUBGROUP_BUILTINS[part]}: u32`);
   const main = [
-    `@compute @workgroup_size(${String(kernel.workgroupSize)})`,
-    `fn ${ENTRY_POINT}(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {`,
+    `@compute @workgroup_size(${String(kernel.workgroupSize)})${size}`,
+    `fn ${ENTRY_POINT}(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32${builtins.join("")}) {`,
     ...printWorkgroupIndex(kernel),
     ...bits,
     ...lines,
     "}",
   ];
-  const enables = listFeatures(kernel).map((feature) => `enable ${feature};`);
+  const enables = listFeatures(kernel).map((feature) =>
+    feature === SUBGROUP_ID ? `requires ${feature};` : `enable ${feature.replaceAll("-", "_")};`,
+  );
   const sections = [
     enables.join("\n"),
     printDeclarations(kernel),
@@ -43,9 +48,37 @@ export function printWgsl(kernel: Kernel): string {
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
-/** Device features that the text of a legalised kernel needs, by the names that WebGPU and WGSL share. */
-export const listFeatures = (kernel: Kernel): readonly string[] =>
-  someStmt(kernel.body, (stmt) => stmt.kind === "groupReduce") ? ["subgroups"] : [];
+type SubgroupPart = (Expr & { kind: "subgroup" })["part"];
+const SUBGROUP_BUILTINS: Readonly<Record<SubgroupPart, string>> = {
+  size: "@builtin(subgroup_size) subgroup_size",
+  id: "@builtin(subgroup_id) subgroup_id",
+  lane: "@builtin(subgroup_invocation_id) subgroup_lane",
+};
+/** A feature of the language: it is required, not enabled. */
+const SUBGROUP_ID = "subgroup_id";
+
+/** Features that the text of a legalised kernel needs, by WebGPU's names. */
+export function listFeatures(kernel: Kernel): readonly string[] {
+  if (!someStmt(kernel.body, (stmt) => stmt.kind === "groupReduce")) return [];
+  return [
+    "subgroups",
+    ...(kernel.subgroupSize === undefined ? [] : ["subgroup-size-control"]),
+    ...(listSubgroupParts(kernel).has("id") ? [SUBGROUP_ID] : []),
+  ];
+}
+
+/** What the text reads of an invocation's subgroup, in the order of their first use. */
+function listSubgroupParts(kernel: Kernel): ReadonlySet<SubgroupPart> {
+  const parts = new Set<SubgroupPart>();
+  forEachStmt(kernel.body, (stmt) => {
+    if (stmt.kind === "groupReduce" && isSubgroupRuns(stmt.order)) parts.add("size");
+    for (const expr of exprsOf(stmt))
+      forEachExpr(expr, (one) => {
+        if (one.kind === "subgroup") parts.add(one.part);
+      });
+  });
+  return parts;
+}
 
 function printDeclarations(kernel: Kernel): string {
   const lines = kernel.bindings.map(

@@ -3,9 +3,10 @@ import { emitWgsl, legalize } from "../../../src/codegen/wgsl/emit-wgsl.ts";
 import { interpretKernel } from "../../../src/ir/interpret-kernel.ts";
 import type { Kernel } from "../../../src/ir/kernel.ts";
 import { parseKernel } from "../../../src/ir/parse-kernel.ts";
+import { printKernel } from "../../../src/ir/print-kernel.ts";
 import { findProfile, type DeviceProfile } from "../../../src/ir/profile.ts";
 import { verifyKernel } from "../../../src/ir/verify-kernel.ts";
-import { forEachStmt } from "../../../src/ir/walk-kernel.ts";
+import { forEachStmt, someStmt } from "../../../src/ir/walk-kernel.ts";
 import { deriveProfile } from "../../../src/runtime/device-profile.ts";
 import { describeGpu, skipWithout } from "../../support/gpu.ts";
 import { checkWgsl, runWgsl } from "../../support/run-wgsl.ts";
@@ -69,9 +70,9 @@ const cases = CASES.map((c) => [Object.values(c).join(" "), c] as const);
 const inputOf = (kernel: Kernel): number[] =>
   Array.from({ length: kernel.bindings[0]?.elements ?? 0 }, (_, i) => ((i * 7919) % 7) - 3);
 
-function interpret(kernel: Kernel): number[] {
+function interpret(kernel: Kernel, subgroupSize?: number): number[] {
   const buffers = new Map([["x", Float64Array.from(inputOf(kernel))]]);
-  interpretKernel(kernel, buffers);
+  interpretKernel(kernel, buffers, new Map(), subgroupSize === undefined ? {} : { subgroupSize });
   return [...(buffers.get("y") ?? [])];
 }
 
@@ -106,21 +107,104 @@ const withSubgroups = (smallest: number): DeviceProfile => {
   return { ...profile, subgroups: [smallest, 128] };
 };
 
-describe.each([4, 8, 16, 32, 64, 128])("with subgroups of %i lanes and more", (smallest) => {
-  const profile = withSubgroups(smallest);
-  test.each(subgroupCases)("the expansion means the same: %s", async (_, c) => {
-    const kernel = reductions(c, "subgroup");
-    expect(verifyKernel(kernel)).toEqual([]);
-    const expanded = legalize(kernel, profile);
-    expect(verifyKernel(expanded)).toEqual([]);
-    expect(interpret(expanded)).toEqual(interpret(kernel));
-    forEachStmt(expanded.body, (stmt) => {
-      if (stmt.kind === "groupReduce") expect(stmt.lanes).toBeLessThanOrEqual(smallest);
-    });
-    const { wgsl, features } = emitWgsl(kernel, profile);
-    expect(features.includes("subgroups")).toBe(wgsl.startsWith("enable subgroups;"));
-    if (c.size <= 256) expect(await checkWgsl(wgsl)).toEqual([]); // the null backend takes no more
+/** Each level of what devices offer, with the sizes that a subgroup may then turn out to have. */
+const SIZES = [4, 8, 16, 32, 64, 128] as const;
+const LEVELS: readonly (readonly [string, DeviceProfile, readonly number[]])[] = [
+  ...([4, 8, 32, 128] as const).map((least) => {
+    const sizes = SIZES.filter((size) => size >= least);
+    return [`subgroups of ${String(least)} lanes and more`, withSubgroups(least), sizes] as const;
+  }),
+  ...(
+    [
+      [4, 128],
+      [8, 32],
+    ] as const
+  ).map(([least, most]) => {
+    const profile = withSubgroups(least);
+    const features = [...profile.features, "subgroup_id"];
+    const sizes = SIZES.filter((size) => size >= least && size <= most);
+    return [
+      `subgroup_id and ${String(least)} to ${String(most)} lanes`,
+      { ...profile, features, subgroups: [least, most] },
+      sizes,
+    ] as const;
+  }),
+  ...([32, 128] as const).map((subgroupSize) => {
+    const profile = withSubgroups(4);
+    const features = [...profile.features, "subgroup_id", "subgroup-size-control"];
+    return [
+      `subgroups of ${String(subgroupSize)} lanes on demand`,
+      { ...profile, features, subgroupSize },
+      SIZES,
+    ] as const;
+  }),
+];
+
+/** Large trees are the same at every level, and slow to interpret. */
+const levelCases = subgroupCases.filter(
+  ([, { order, size, width }]) => order === "inner" || size * width <= 256,
+);
+
+describe.each(LEVELS)("with %s", (_level, profile, sizes) => {
+  test.each(levelCases)("the expansion means the same: %s", async (_, c) => {
+    for (const kernel of [reductions(c, "subgroup"), positions(c, "subgroup")]) {
+      expect(verifyKernel(kernel)).toEqual([]);
+      const expanded = legalize(kernel, profile);
+      expect(verifyKernel(expanded)).toEqual([]);
+      expect(parseKernel(printKernel(expanded))).toEqual(expanded);
+      // The interpreter throws on races, and on exchanges that leave a subgroup.
+      const meant = interpret(kernel);
+      const exchanges = someStmt(expanded.body, (stmt) => stmt.kind === "groupReduce");
+      for (const size of exchanges ? sizes : sizes.slice(0, 1))
+        expect(interpret(expanded, size)).toEqual(meant);
+      const { wgsl, features } = emitWgsl(kernel, profile);
+      expect(features.includes("subgroups")).toBe(wgsl.includes("enable subgroups;"));
+      expect(features.every((feature) => profile.features.includes(feature))).toBe(true);
+      if (c.size <= 256) expect(await checkWgsl(wgsl)).toEqual([]); // the null backend takes no more
+    }
   });
+});
+
+/** Barriers, slots of workgroup memory and features of one sum over a workgroup of 256 lanes. */
+function costOfSum(
+  profile: DeviceProfile,
+  lanes = 256,
+  size = 256,
+): readonly [number, number, readonly string[]] {
+  const kernel = parseKernel(`kernel @sum size=${String(size)} count=1 grid=[1,1,1] {
+    binding %x: f32[${String(size)}] width=1 read
+    binding %y: f32[${String(size)}] width=1 read_write
+    load %v: f32 = %x[lane]
+    group.reduce lanes=${String(lanes)} inner subgroup (%s = sum %v, %t = max %v, %u = min %v)
+    store %y[lane] = add(%s, add(%t, %u))
+  }`);
+  const { body, shared } = legalize(kernel, profile);
+  let barriers = 0;
+  forEachStmt(body, (stmt) => (barriers += stmt.kind === "barrier" ? 1 : 0));
+  return [barriers, shared.reduce((n, { length }) => n + length, 0), emitWgsl(kernel, profile).features];
+}
+
+test("each level takes fewer barriers or less workgroup memory than the one below", () => {
+  const base = withSubgroups(8);
+  const levels: DeviceProfile = { ...base, subgroups: [8, 32] };
+  const id = { ...levels, features: [...levels.features, "subgroup_id"] };
+  const asked = { ...id, features: [...id.features, "subgroup-size-control"], subgroupSize: 32 };
+  const none = { ...levels, features: [], subgroups: null };
+  expect(costOfSum(none)).toEqual([2, 768, []]);
+  expect(costOfSum(levels)).toEqual([1, 96, ["subgroups"]]);
+  expect(costOfSum(id)).toEqual([1, 96, ["subgroups", "subgroup_id"]]);
+  expect(costOfSum(asked)).toEqual([1, 24, ["subgroups", "subgroup-size-control"]]);
+  expect(costOfSum(asked, 32)).toEqual([0, 0, ["subgroups", "subgroup-size-control"]]);
+  // A workgroup that is no multiple of the size cannot ask for it: blocks of the largest power of two that divides the row.
+  expect(costOfSum(asked, 48, 48)).toEqual([1, 18, ["subgroups"]]);
+  expect(costOfSum({ ...base, subgroups: [32, 32] }, 240, 240)).toEqual([1, 45, ["subgroups"]]);
+  expect(costOfSum({ ...none }, 240, 240)).toEqual([2, 720, []]);
+});
+
+test("exchanges that leave a subgroup are found", () => {
+  const kernel = reductions({ size: 32, lanes: 8, order: "inner", type: "f32", width: 1 }, "subgroup");
+  const expanded = legalize(kernel, withSubgroups(8));
+  expect(() => interpret(expanded, 4)).toThrow("8 lanes do not share a subgroup of 4");
 });
 
 test("rows inside a subgroup take neither barriers nor workgroup memory", () => {
@@ -202,21 +286,6 @@ function positions({ size, lanes, order, type, width }: Case, method: "tree" | "
     store %y[${at}] = add(mul(%b, i32${suffix}(1000)), sub(%s, %d))
   }`);
 }
-
-describe("states of two components", () => {
-  const some = subgroupCases.filter(([, { size }], i) => size <= 256 && i % 2 === 0);
-  test.each(some)("the expansion means the same: %s", (_, c) => {
-    for (const method of ["tree", "subgroup"] as const) {
-      const kernel = positions(c, method);
-      expect(verifyKernel(kernel)).toEqual([]);
-      for (const profile of [withSubgroups(4), withSubgroups(32)]) {
-        const expanded = legalize(kernel, profile);
-        expect(verifyKernel(expanded)).toEqual([]);
-        expect(interpret(expanded)).toEqual(interpret(kernel)); // the interpreter throws on races
-      }
-    }
-  });
-});
 
 describeGpu("states of two components on the device", (gpu) => {
   const small = subgroupCases.filter(([, { size, width }]) => size <= 128 && size * width <= 512);
