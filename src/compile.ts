@@ -187,6 +187,10 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
   return { graph, index, grouped, kernels, plan: makePlan(source, grouped, kernels) };
 }
 
+/** The groups of a graph, without their kernels. */
+export const groupGraph = (source: Graph, options: CompileOptions): GroupedProgram =>
+  fuseGraph(optimizeGraph(source, options), options).grouped;
+
 /** One kernel of a program, from its group alone. */
 export function compileGroup(alone: IsolatedGroup, options: CompileOptions): CompiledKernel {
   const { program, group } = alone;

@@ -8,6 +8,8 @@ import {
 } from "./call-pattern.ts";
 import { captureCallSite } from "./diagnostics/call-site.ts";
 import { fail } from "./diagnostics/diagnostic.ts";
+import { checkDynamic } from "./dynamic-dimensions.ts";
+import { dynamicCallOf } from "./dynamic-trace.ts";
 import {
   type ArgumentLeaf,
   flattenArguments,
@@ -19,6 +21,7 @@ import { parameterNamesOf } from "./frontend/trace/parameter-names.ts";
 import { trace } from "./frontend/trace/trace.ts";
 import { TracedTensor } from "./frontend/trace/traced-tensor.ts";
 import type { TensorType } from "./ir/dtype.ts";
+import type { Graph } from "./ir/graph.ts";
 import {
   type CachedProgram,
   type CallCounters,
@@ -139,6 +142,7 @@ class JitCalls {
     this.#name = options.name ?? (fn.name === "" ? "traced" : fn.name);
     this.#names = parameterNamesOf(fn).map((name, i) => name ?? `arg${String(i)}`);
     this.#cache = new ProgramCache(options);
+    if (options.dynamic !== undefined) checkDynamic(options.dynamic, this.#name);
   }
 
   get counters(): CallCounters {
@@ -185,7 +189,7 @@ class JitCalls {
     { leaves, values, key }: ReturnType<typeof flattenArguments>,
   ): CachedProgram<Traced> {
     const device = deviceOf(values.filter(isTensor), this.#options.device, this.#name);
-    return this.#cache.find(device, key, () => {
+    const lower = (): { readonly graph: Graph; readonly extra: Traced } => {
       // The types of the arguments are those that `fn` declares; `trace` puts traced tensors in the places of tensors.
       const { graph, outputTree } = trace(this.#fn, args as never, {
         name: this.#name,
@@ -193,7 +197,9 @@ class JitCalls {
       });
       const scalarNames = leaves.filter(({ spec }) => "kind" in spec).map(({ path }) => path);
       return { graph, extra: { tree: outputTree, scalarNames, donate: this.#donatedTensors(args) } };
-    });
+    };
+    const call = { fn: this.#fn, name: this.#name, names: this.#names, args };
+    return this.#cache.find(device, key, lower, () => dynamicCallOf(call, this.#options.dynamic));
   }
 
   /** Positions among all tensors of those in the donated arguments. */

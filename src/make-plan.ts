@@ -44,9 +44,10 @@ export function makePlan(
   const kernels: PlanKernel[] = [];
   const known = new Map<string, number>();
   const steps = compiled.flatMap((one): readonly PlanStep[] => {
-    const { wgsl } = one.emitted;
-    const kernel = known.get(wgsl) ?? kernels.push(makeKernel(one, scalarNames)) - 1;
-    known.set(wgsl, kernel);
+    // Texts that leave the length of a binding open are equal where lengths are not.
+    const key = `${one.dispatched.bindings.map(({ elements }) => elements).join(",")} ${one.emitted.wgsl}`;
+    const kernel = known.get(key) ?? kernels.push(makeKernel(one, scalarNames)) - 1;
+    known.set(key, kernel);
     const bound = one.kernel.bindings.map((b) => {
       const buffer = bufferOf.get(b.name);
       if (buffer === undefined) throw new CompilerBug("plan", [`no buffer for ${b.name}`]);

@@ -6,6 +6,8 @@ import { type CompileOptions, compileGraph, optimizeGraph } from "./compile.ts";
 import { captureCallSite } from "./diagnostics/call-site.ts";
 import { fail } from "./diagnostics/diagnostic.ts";
 import { printPlanKey } from "./cache/plan-key.ts";
+import type { DynamicDimensions } from "./dynamic-dimensions.ts";
+import { type DynamicCall, DynamicPrograms } from "./dynamic-programs.ts";
 import type { Graph } from "./ir/graph.ts";
 import type { Plan } from "./ir/plan.ts";
 import type { DeviceProfile } from "./ir/profile.ts";
@@ -17,7 +19,10 @@ import type { TuneOptions } from "./tune.ts";
 import type { TunedSchedules } from "./tuned-schedule.ts";
 
 export interface CallCounters {
-  /** How often the function was run on types to get its graph, and the graph compiled. */
+  /**
+   * How often the function was run on types to get its graph, and the graph compiled. A further size of a dynamic dimension
+   * compiles nothing and does not count.
+   */
   readonly traces: number;
   readonly calls: number;
 }
@@ -32,6 +37,15 @@ export interface ProgramCacheOptions {
    * Calls return at once as always; their results wait until tuning is done (seconds per kernel). Default false.
    */
   readonly tune?: boolean | TuneOptions | undefined;
+  /**
+   * Outermost dimensions, such as a batch, whose sizes share kernels: a further size is not compiled. By parameter,
+   * `{ x: [0] }`, or by position, `[[0], []]`; all of them have one size in a call. Where the function does more with the
+   * dimension than going along it, each size has kernels of its own, and a warning says why (docs/shapes.md). Schedules of
+   * shared kernels are not tuned.
+   */
+  readonly dynamic?: DynamicDimensions | undefined;
+  /** Told once why a dynamic dimension is none. Default: console.warn. */
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 export interface CachedProgram<T> {
@@ -44,9 +58,11 @@ export class ProgramCache<T> {
   readonly #options: ProgramCacheOptions;
   readonly #devices = new WeakMap<Device, Map<string, CachedProgram<T>>>();
   readonly #counters = { traces: 0, calls: 0 };
+  readonly #dynamic: DynamicPrograms;
 
   constructor(options: ProgramCacheOptions = {}) {
     this.#options = options;
+    this.#dynamic = new DynamicPrograms(options);
   }
 
   get counters(): CallCounters {
@@ -57,19 +73,24 @@ export class ProgramCache<T> {
     this.#counters.calls++;
   }
 
-  /** The program for the key on the device; made from `lower` the first time. */
+  /** The program for the key on the device; made from `lower` the first time, with the kernels of other sizes where it can be. */
   find(
     device: Device,
     key: string,
     lower: () => { readonly graph: Graph; readonly extra: T },
+    dynamic?: () => DynamicCall | undefined,
   ): CachedProgram<T> {
     const programs = this.#devices.get(device) ?? new Map<string, CachedProgram<T>>();
     this.#devices.set(device, programs);
     const known = programs.get(key);
     if (known !== undefined) return known;
-    this.#counters.traces++;
+    const described = dynamic?.(); // also where nothing is compiled: it refuses wrong arguments
+    const call = device.backend === "webgpu" ? described : undefined;
+    if (call === undefined) this.#counters.traces++;
     const { graph, extra } = lower();
-    const made = { program: loadGraph(device, graph, this.#options), extra };
+    const shared = call === undefined ? undefined : this.#dynamic.load(device, graph, call);
+    if (call !== undefined && shared?.isNew !== false) this.#counters.traces++;
+    const made = { program: shared?.program ?? loadGraph(device, graph, this.#options), extra };
     programs.set(key, made);
     return made;
   }

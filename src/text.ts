@@ -11,7 +11,16 @@ import { lowerKernel as lower, type LoweredKernel } from "./frontend/text/lower-
 import { parseModule } from "./frontend/text/parse.ts";
 import { createTemplateTag, lowerFunction, type TextFunction } from "./frontend/text/template.ts";
 import type { GivenShape } from "./frontend/text/bind-params.ts";
-import type { DType } from "./ir/dtype.ts";
+import {
+  checkDynamic,
+  checkDynamicNames,
+  type DynamicDimensions,
+  findDynamicSize,
+  onlyDynamic,
+  typeAt,
+} from "./dynamic-dimensions.ts";
+import type { DynamicCall } from "./dynamic-programs.ts";
+import { type DType, printType, type TensorType } from "./ir/dtype.ts";
 import type { Graph } from "./ir/graph.ts";
 import { LIBRARY } from "./library/registry.ts";
 import { deviceOf, ProgramCache, type CallCounters, type ProgramCacheOptions } from "./program-cache.ts";
@@ -57,7 +66,9 @@ interface CallableOptions extends ProgramCacheOptions {
 
 /** Makes a function written in a template run on tensors, compiled once for each set of shapes and dtypes. */
 export function callable(fn: TextFunction, options: CallableOptions = {}): TextCallable {
-  return makeCallable(fn.fn.declaration.name.text, options, (tensors) => graphOf(lowerFunction(fn, tensors)));
+  const { name, params } = fn.fn.declaration;
+  const kernel = { name: name.text, tensors: params.map((p) => p.name.text) };
+  return makeCallable(kernel, options, (tensors) => graphOf(lowerFunction(fn, tensors)));
 }
 
 /**
@@ -73,9 +84,13 @@ export function loadText(
   const all = module === undefined ? diagnostics : [...diagnostics, ...checkModule(module)];
   const errors = all.filter((d) => d.severity === "error");
   if (module === undefined || errors.length > 0) throw new TensorweftError(errors);
-  const entries = listKernels(module).map((kernel: KernelInfo): [string, TextCallable] => {
-    const names = kernel.params.filter((p) => p.kind === "tensor").map((p) => p.name);
-    const callable_ = makeCallable(kernel.name, options, (tensors) =>
+  const kernels = listKernels(module);
+  const { dynamic } = options;
+  if (dynamic !== undefined) checkDynamicNames(dynamic, kernels.flatMap(tensorsOf), options.file ?? "<text>");
+  const entries = kernels.map((kernel: KernelInfo): [string, TextCallable] => {
+    const names = tensorsOf(kernel);
+    const own = dynamic === undefined ? options : { ...options, dynamic: onlyDynamic(dynamic, names) };
+    const callable_ = makeCallable({ name: kernel.name, tensors: names }, own, (tensors) =>
       graphOf(
         lowerKernel(module, kernel.name, Object.fromEntries(tensors.map((t, i) => [names[i] ?? "", t]))),
       ),
@@ -85,17 +100,53 @@ export function loadText(
   return Object.fromEntries(entries);
 }
 
+const tensorsOf = ({ params }: KernelInfo): readonly string[] =>
+  params.filter((p) => p.kind === "tensor").map((p) => p.name);
+
+interface TextKernel {
+  readonly name: string;
+  /** Its tensor parameters. */
+  readonly tensors: readonly string[];
+}
+
+const keyOf = (types: readonly TensorType[]): string => types.map(printType).join(";");
+
+/** The dynamic call that a call with these tensors is, where one of their dimensions is dynamic. */
+function dynamicCallOf(
+  kernel: TextKernel,
+  tensors: readonly Tensor[],
+  dynamic: DynamicDimensions | undefined,
+  lowerAt: (types: readonly TensorType[]) => Graph,
+): DynamicCall | undefined {
+  if (dynamic === undefined) return undefined;
+  const pathOf = (position: number): string => kernel.tensors[position] ?? `arg${String(position)}`;
+  const leaves = tensors.map((type, argument) => ({ path: pathOf(argument), argument, type }));
+  const found = findDynamicSize(dynamic, leaves, kernel.name);
+  if (found === undefined) return undefined;
+  const typesAt = (size: number): readonly TensorType[] =>
+    tensors.map((tensor, position) => typeAt(found, pathOf(position), tensor, size));
+  const { size, dimensions } = found;
+  const family = keyOf(typesAt(0));
+  return { name: kernel.name, dimensions, family, size, graphAt: (n) => lowerAt(typesAt(n)) };
+}
+
 function makeCallable(
-  name: string,
+  kernel: TextKernel,
   options: CallableOptions,
-  lowerAt: (tensors: readonly Tensor[]) => Graph,
+  lowerAt: (types: readonly TensorType[]) => Graph,
 ): TextCallable {
+  const { name } = kernel;
+  if (options.dynamic !== undefined) checkDynamic(options.dynamic, name);
   const cache = new ProgramCache<undefined>(options);
   const call = (tensors: readonly Tensor[], scalars: Readonly<Record<string, number>> = {}): Tensor[] => {
     cache.countCall();
-    const key = tensors.map((t) => `${t.dtype}[${t.shape.join(",")}]`).join(";");
     const device = deviceOf(tensors, options.device, name);
-    const { program } = cache.find(device, key, () => ({ graph: lowerAt(tensors), extra: undefined }));
+    const { program } = cache.find(
+      device,
+      keyOf(tensors),
+      () => ({ graph: lowerAt(tensors), extra: undefined }),
+      () => dynamicCallOf(kernel, tensors, options.dynamic, lowerAt),
+    );
     return program.run(tensors, scalars);
   };
   return Object.defineProperty(call, "counters", { get: () => cache.counters }) as TextCallable;

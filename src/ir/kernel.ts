@@ -134,6 +134,8 @@ export interface Binding {
   readonly elements: number;
   /** Elements per access: `array<vec4<f32>>` has width 4. */
   readonly width: Width;
+  /** The buffer that is bound says how long it is, at most `elements`. */
+  readonly isOpen?: true | undefined;
 }
 
 export interface SharedArray {
@@ -153,6 +155,8 @@ export interface Kernel {
   /** Workgroups that do work; the dispatch grid may be larger where it had to be folded to two dimensions. */
   readonly workgroupCount: number;
   readonly workgroups: readonly [number, number, number];
+  /** The dispatch says how many workgroups there are, a few idle ones among them: `workgroupCount` is the most. */
+  readonly isOpen?: true | undefined;
   /** Position is the binding number in group 0; a uniform block with `scalars`, if any, follows as the next number. */
   readonly bindings: readonly Binding[];
   readonly scalars: readonly ScalarParam[];

@@ -35,6 +35,7 @@ export function parseKernel(text: string, file = "kernel.txt"): Kernel {
   cursor.expect("=");
   const [x = 1, y = 1, z = 1] = parseList(cursor, "[", "]", () => expectInteger(cursor));
   const subgroupSize = cursor.peek().text === "subgroups" ? takeAttribute(cursor, "subgroups") : undefined;
+  const open = takeOpen(cursor);
   cursor.expect("{");
   const exprs = openKernelExprs(cursor);
   const declarations = parseDeclarations(cursor, exprs);
@@ -42,8 +43,12 @@ export function parseKernel(text: string, file = "kernel.txt"): Kernel {
   const rest = cursor.peek();
   if (rest.kind !== "end") cursor.failAt(rest, "syntax", `expected the end of the text, found ${rest.text}`);
   const head = { name, workgroupSize, workgroupCount, workgroups: [x, y, z] as const };
-  return { ...head, ...declarations, body, ...(subgroupSize === undefined ? {} : { subgroupSize }) };
+  const size = subgroupSize === undefined ? {} : { subgroupSize };
+  return { ...head, ...size, ...open, ...declarations, body };
 }
+
+const takeOpen = (cursor: TextCursor): { readonly isOpen?: true } =>
+  cursor.accept("open") ? { isOpen: true } : {};
 
 const takeName = (cursor: TextCursor): string => parseName(cursor, cursor.expectKind("name", "a name"));
 
@@ -98,9 +103,9 @@ function parseBinding(cursor: TextCursor): Binding {
   const dtype = isDType(token.text) ? token.text : cursor.failAt(token, "syntax", `no dtype ${token.text}`);
   const elements = takeLength(cursor);
   const width = takeWidth(cursor);
-  if (cursor.accept("read_write")) return { name, access: "read_write", dtype, elements, width };
-  cursor.expect("read");
-  return { name, access: "read", dtype, elements, width };
+  const access = cursor.accept("read_write") ? "read_write" : "read";
+  if (access === "read") cursor.expect("read");
+  return { name, access, dtype, elements, width, ...takeOpen(cursor) };
 }
 
 function parseBody(cursor: TextCursor, exprs: KernelExprs, depth: number): readonly Stmt[] {

@@ -24,12 +24,17 @@ const nameOf = (name: string): string => `%${printName(name)}`;
 
 export function printKernel(kernel: Kernel): string {
   const { workgroupSize, workgroupCount, workgroups, subgroupSize } = kernel;
+  const open = ({ isOpen }: { readonly isOpen?: true | undefined }): string =>
+    isOpen === true ? " open" : "";
   const lines = [
     `kernel @${printName(kernel.name)} size=${String(workgroupSize)} count=${String(workgroupCount)}` +
-      ` grid=[${workgroups.join(",")}]${subgroupSize === undefined ? "" : ` subgroups=${String(subgroupSize)}`} {`,
+      ` grid=[${workgroups.join(",")}]${subgroupSize === undefined ? "" : ` subgroups=${String(subgroupSize)}`}${open(kernel)} {`,
   ];
-  for (const { name, access, dtype, elements, width } of kernel.bindings)
-    lines.push(`  binding ${nameOf(name)}: ${dtype}[${String(elements)}] width=${String(width)} ${access}`);
+  for (const binding of kernel.bindings) {
+    const { name, access, dtype, elements, width } = binding;
+    const type = `${dtype}[${String(elements)}] width=${String(width)}`;
+    lines.push(`  binding ${nameOf(name)}: ${type} ${access}${open(binding)}`);
+  }
   for (const { name, dtype } of kernel.scalars) lines.push(`  scalar ${nameOf(name)}: ${dtype}`);
   for (const { name, type, length } of kernel.shared)
     lines.push(`  shared ${nameOf(name)}: ${printValueType(type)}[${String(length)}]`);

@@ -24,9 +24,17 @@ export interface Scope {
   readonly cacheAt: Expr | undefined;
 }
 
+/** A grid axis whose size the dispatch says, in the units of `unitsOf`; the axis sizes of the view have the largest. */
+export interface OpenAxis {
+  readonly axis: string;
+  /** Name of the u32 scalar that has the size, the last of the kernel's. */
+  readonly scalar: string;
+}
+
 export interface Emitter {
   readonly view: GroupView;
   readonly schedule: KernelSchedule;
+  readonly open: OpenAxis | undefined;
   readonly fresh: (hint: string) => string;
   readonly widths: ReadonlyMap<string, Width>;
   /** Read key -> name of the register array that keeps it between phases. */

@@ -1,8 +1,8 @@
 /** Where an invocation stands: coordinates of its grid point from the workgroup index and the digits of its lane index. */
-import { BOOL, type Expr, type LaneOrder } from "../ir/kernel.ts";
+import { BOOL, U32, type Expr, type LaneOrder } from "../ir/kernel.ts";
 import type { GroupView } from "../ir/group-view.ts";
 import { lanesAlong, NO_AXIS, pointsAlong, type KernelSchedule } from "../ir/schedule.ts";
-import { bind, type Emitter, type Scope } from "./emitter.ts";
+import { bind, type Emitter, type OpenAxis, type Scope } from "./emitter.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { less, nameOf, op } from "./kernel-expr.ts";
 
@@ -89,16 +89,20 @@ export function enterAxis(
   const { schedule, view } = emitter;
   const units = unitsOf(view, schedule, axis);
   const lanes = lanesAlong(schedule, axis);
+  const size = axis === emitter.open?.axis ? openSize(emitter.open) : u32(units);
   let unit = bind(emitter, scope, axis, makeIndex("add", makeIndex("mul", block, u32(lanes)), lane));
   let isInside: Expr | undefined;
-  if (units % pointsAlong(schedule, axis) !== 0) {
-    isInside = less(unit, u32(units));
-    unit = bind(emitter, scope, axis, makeIndex("min", unit, u32(units - 1)));
+  if (size.kind === "uniform" || units % pointsAlong(schedule, axis) !== 0) {
+    isInside = less(unit, size);
+    const last = size.kind === "uniform" ? makeIndex("sub", size, u32(1)) : u32(units - 1);
+    unit = bind(emitter, scope, axis, makeIndex("min", unit, last));
   }
   const isVector = axis === schedule.vectorAxis;
   const at = isVector ? bind(emitter, scope, axis, makeIndex("mul", unit, u32(schedule.vectorWidth))) : unit;
   return { at, isInside };
 }
+
+const openSize = ({ scalar }: OpenAxis): Expr => ({ kind: "uniform", type: U32, name: scalar });
 
 function enterLanes(emitter: Emitter, grid: Scope): ReadonlyMap<string, Expr> {
   const used = emitter.schedule.lanes.filter((l) => l.lanes > 1);
@@ -111,13 +115,16 @@ function enterLanes(emitter: Emitter, grid: Scope): ReadonlyMap<string, Expr> {
 }
 
 function enterBlocks(emitter: Emitter, grid: Scope): ReadonlyMap<string, Expr> {
-  const { schedule, view } = emitter;
-  const many = schedule.gridAxes.filter((axis) => blocksOf(view, schedule, axis) > 1);
+  const { schedule, view, open } = emitter;
+  const isOpen = (axis: string): boolean => axis === open?.axis;
+  // The open axis first: the coordinates of the others then do not depend on its size.
+  const order = [...schedule.gridAxes.filter(isOpen), ...schedule.gridAxes.filter((axis) => !isOpen(axis))];
+  const many = order.filter((axis) => isOpen(axis) || blocksOf(view, schedule, axis) > 1);
   const [only] = many;
   if (only === undefined) return new Map();
   if (many.length === 1) return new Map([[only, { kind: "workgroup" }]]);
   const names = many.map((axis) => emitter.fresh(`block_${axis}`));
-  const sizes = many.map((axis) => blocksOf(view, schedule, axis));
+  const sizes = many.map((axis) => Math.max(isOpen(axis) ? 2 : 1, blocksOf(view, schedule, axis)));
   grid.out.push({ kind: "delinearize", names, sizes, from: { kind: "workgroup" } });
   return new Map(many.map((axis, i) => [axis, nameOf(names[i] ?? "")]));
 }

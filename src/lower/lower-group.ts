@@ -12,8 +12,9 @@ import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
 import type { KernelSchedule, Turns } from "../ir/schedule.ts";
-import { makeIndex, u32 } from "../ir/walk-kernel.ts";
-import { bind, namer, scopeFor, type Emitter, type Scope } from "./emitter.ts";
+import { makeIndex, takeName, u32 } from "../ir/walk-kernel.ts";
+import { foldGrid } from "../ir/dynamic-plan.ts";
+import { bind, namer, scopeFor, type Emitter, type OpenAxis, type Scope } from "./emitter.ts";
 import { computeType, nameOf } from "./kernel-expr.ts";
 import { and, countWorkgroups, enterAxis, enterGrid, workgroupSizeOf, type Position } from "./enter-grid.ts";
 import { declareCarried, declareKept, lowerPhase, stepsPerLane, storeCarried } from "./lower-phase.ts";
@@ -24,18 +25,30 @@ import { lowerValue } from "./lower-value.ts";
 import { chooseStageArrays } from "./staged-values.ts";
 import { storeGridValues } from "./store-grid-values.ts";
 
+/** What of a group the dispatch sizes: a grid axis, and the tensors that are as long as the buffers bound for them. */
+export interface OpenGroup {
+  readonly axis: string | undefined;
+  readonly tensors: ReadonlySet<string>;
+}
+
 export function lowerGroup(
   grouped: GroupedProgram,
   group: FusionGroup,
   schedule: KernelSchedule,
   limits: DeviceLimits,
+  openGroup?: OpenGroup,
 ): Kernel {
   const view = viewGroup(grouped, group, { pairing: schedule.pairing });
-  const bindings = chooseBindings(view, schedule);
+  const bindings = chooseBindings(view, schedule).map((b) =>
+    openGroup?.tensors.has(b.name) === true ? { ...b, isOpen: true as const } : b,
+  );
+  const taken = new Set([...bindings, ...view.scalars].map((b) => b.name));
+  const open = nameSize(openGroup, taken);
   const emitter: Emitter = {
     view,
     schedule,
-    fresh: namer(new Set([...bindings, ...view.scalars].map((b) => b.name))),
+    open,
+    fresh: namer(taken),
     widths: new Map(bindings.map((b) => [b.name, b.width])),
     caches: chooseCaches(view, schedule),
     kept: chooseKept(view, schedule),
@@ -62,11 +75,20 @@ export function lowerGroup(
     workgroupSize: workgroupSizeOf(schedule),
     workgroupCount: count,
     workgroups: foldGrid(count, limits.maxComputeWorkgroupsPerDimension),
+    ...(open === undefined ? {} : { isOpen: true }),
     bindings,
-    scalars: view.scalars.map(({ name, dtype }) => ({ name, dtype })),
+    scalars: [
+      ...view.scalars.map(({ name, dtype }) => ({ name, dtype })),
+      ...(open === undefined ? [] : [{ name: open.scalar, dtype: "u32" as const }]),
+    ],
     shared: [...emitter.stageArrays.values(), ...shared],
     body: grid.out,
   };
+}
+
+function nameSize(open: OpenGroup | undefined, taken: Set<string>): OpenAxis | undefined {
+  if (open?.axis === undefined) return undefined;
+  return { axis: open.axis, scalar: takeName(taken, "size") };
 }
 
 /** The blocks that a workgroup takes one after the other, each as if it were alone. */
@@ -116,13 +138,6 @@ function lowerPoint(emitter: Emitter, point: Scope, position: Position): void {
     for (const phase of view.phases) if (phase.level === level) lowerPhase(emitter, point, phase, position);
   }
   storeGridValues(emitter, point, view.stores, position);
-}
-
-/** More workgroups than one dimension takes are folded to two, as evenly as can be. */
-function foldGrid(count: number, most: number): readonly [number, number, number] {
-  if (count <= most) return [count, 1, 1];
-  const rows = Math.ceil(count / most);
-  return [Math.ceil(count / rows), rows, 1];
 }
 
 /** Vector bindings where every access of the kernel to that tensor is a whole, aligned vector. */

@@ -9,6 +9,7 @@ import type { Graph } from "../../src/ir/graph.ts";
 import { interpretGraph, type OutputData } from "../../src/ir/interpret-graph.ts";
 import { interpretIndexProgram } from "../../src/ir/interpret-index.ts";
 import { interpretKernel } from "../../src/ir/interpret-kernel.ts";
+import type { Plan } from "../../src/ir/plan.ts";
 import { parseGraph } from "../../src/ir/parse-graph.ts";
 import { parseIndexProgram } from "../../src/ir/parse-index.ts";
 import { printGraph } from "../../src/ir/print-graph.ts";
@@ -78,8 +79,9 @@ export async function checkProgram(
 
 export type Results = ReadonlyMap<string, ArrayLike<number>>;
 
-interface Tally {
+export interface Tally {
   readonly failures: string[];
+  /** Elements, and those of them that the oracle says nothing about. */
   compared: number;
   excluded: number;
 }
@@ -90,7 +92,7 @@ interface JudgeOptions {
   readonly excuseFinite?: boolean;
 }
 
-function judge(
+export function judge(
   stage: string,
   results: Results,
   oracle: ReadonlyMap<string, OutputData>,
@@ -197,20 +199,25 @@ function runDispatches(
   if (parts === undefined) interpretKernel(kernel, buffers, scalars);
 }
 
-export async function runOnDevice(
+export const runOnDevice = (
   device: Device,
   compiled: Compiled,
   graph: Graph,
   inputs: Inputs,
+): Promise<Results> => runPlanOnDevice(device, compiled.plan, graph, inputs);
+
+export async function runPlanOnDevice(
+  device: Device,
+  plan: Plan,
+  graph: Graph,
+  inputs: Inputs,
 ): Promise<Results> {
   const given = (name: string): Float64Array => inputs.get(name) ?? new Float64Array(1);
-  const tensors = compiled.plan.inputs.map((t) =>
-    device.tensor([...given(t.name)], t.shape, { dtype: t.dtype }),
-  );
-  const scalars = Object.fromEntries(compiled.plan.scalars.map((s) => [s.name, given(s.name)[0] ?? 0]));
+  const tensors = plan.inputs.map((t) => device.tensor([...given(t.name)], t.shape, { dtype: t.dtype }));
+  const scalars = Object.fromEntries(plan.scalars.map((s) => [s.name, given(s.name)[0] ?? 0]));
   let results: Tensor[] = [];
   try {
-    results = device.load({ plan: compiled.plan, graph }).run(tensors, scalars);
+    results = device.load({ plan, graph }).run(tensors, scalars);
     const data = await Promise.all(results.map((r) => r.read()));
     return new Map(graph.results.map((r, i) => [r.name, numbersOf(results[i]?.dtype, data[i] ?? [])]));
   } finally {

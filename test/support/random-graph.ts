@@ -24,6 +24,8 @@ export interface RandomGraphOptions {
   readonly maxSteps?: number;
   /** Elements of any value at most. Default 2048. */
   readonly maxElements?: number;
+  /** Length of the outermost dimension of the first param. Default: drawn as the others. */
+  readonly leading?: number;
   /** Dtypes of params (repeat one to draw it more often). Casts stay among them. Default mostly f32. */
   readonly dtypes?: readonly DType[];
   /** Kinds of steps to draw from. Default all. */
@@ -88,7 +90,9 @@ export const randomGraph = (options: RandomGraphOptions = {}): fc.Arbitrary<Grap
 function buildGraph(recipe: Recipe, options: RandomGraphOptions): Graph {
   const maxElements = options.maxElements ?? 2048;
   const builder = createGraphBuilder("random");
-  const shape = limitShape(recipe.shape, maxElements);
+  const { leading } = options;
+  const drawn = leading === undefined ? recipe.shape : [leading, ...recipe.shape.slice(1)];
+  const shape = limitShape(drawn, maxElements);
   const values: Value[] = recipe.params.map(({ dtype, variant }, i) =>
     builder.param(`p${String(i)}`, { dtype, shape: i === 0 ? shape : varyShape(shape, variant) }),
   );

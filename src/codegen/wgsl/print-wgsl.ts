@@ -30,7 +30,7 @@ export function printWgsl(kernel: Kernel): string {
   const builtins = [...listSubgroupParts(kernel)].map((part) => `, ${SUBGROUP_BUILTINS[part]}: u32`);
   const main = [
     `@compute @workgroup_size(${String(kernel.workgroupSize)})${size}`,
-    `fn ${ENTRY_POINT}(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32${builtins.join("")}) {`,
+    `fn ${ENTRY_POINT}(${listBuiltins(kernel)}${builtins.join("")}) {`,
     ...printWorkgroupIndex(kernel),
     ...bits,
     ...lines,
@@ -97,8 +97,16 @@ function printDeclarations(kernel: Kernel): string {
   return lines.join("\n");
 }
 
+const listBuiltins = ({ isOpen }: Kernel): string =>
+  [
+    "@builtin(workgroup_id) wid: vec3<u32>",
+    ...(isOpen === true ? ["@builtin(num_workgroups) groups: vec3<u32>"] : []),
+    "@builtin(local_invocation_index) lane: u32",
+  ].join(", ");
+
 /** `min` tells the compiler the range of the index, which then needs no bounds checks. */
 function printWorkgroupIndex(kernel: Kernel): readonly string[] {
+  if (kernel.isOpen === true) return ["  let wg = wid.y * groups.x + wid.x;"];
   const last = `${String(kernel.workgroupCount - 1)}u`;
   const [x, y] = kernel.workgroups;
   if (y === 1 && x === kernel.workgroupCount) return [`  let wg = min(wid.x, ${last});`];

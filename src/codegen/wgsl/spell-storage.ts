@@ -22,16 +22,20 @@ type PackedDType = "f16" | "bf16";
 const isPacked = (dtype: DType): dtype is PackedDType => dtype === "f16" || dtype === "bf16";
 const isShared = (binding: Binding): boolean => binding.width === 1 && binding.access === "read_write";
 
-/** The type of a binding: a fixed-size array, whose bounds the compiler can prove instead of asking at run time. */
+/**
+ * The type of a binding: a fixed-size array, whose bounds the compiler can prove instead of asking at run time, unless one
+ * kernel serves buffers of different sizes.
+ */
 export function spellBindingType(binding: Binding): string {
-  const { dtype, width, elements } = binding;
+  const { dtype, width, elements, isOpen } = binding;
+  const array = (element: string, length: number): string =>
+    isOpen === true ? `array<${element}>` : `array<${element}, ${String(length)}>`;
   if (!isPacked(dtype)) {
     const scalar = dtype === "bool" ? "u32" : dtype;
-    return `array<${typeName({ scalar, width })}, ${String(elements / width)}>`;
+    return array(typeName({ scalar, width }), elements / width);
   }
-  if (width === 1)
-    return `array<${isShared(binding) ? "atomic<u32>" : "u32"}, ${String(Math.ceil(elements / 2))}>`;
-  return `array<${width === 4 ? "vec2<u32>" : "u32"}, ${String(elements / width)}>`;
+  if (width === 1) return array(isShared(binding) ? "atomic<u32>" : "u32", Math.ceil(elements / 2));
+  return array(width === 4 ? "vec2<u32>" : "u32", elements / width);
 }
 
 const elementAt = (binding: Binding, index: Expr, by: number, needs: TextNeeds): string => {

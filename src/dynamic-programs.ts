@@ -1,0 +1,79 @@
+/**
+ * Programs of one function whose sizes share kernels: per device and set of types, and per class of sizes, what
+ * `compileDynamic` made of it. A size that was not met before costs a trace, which is held against the shared program, and
+ * the arithmetic of a plan: no pass runs and no kernel is compiled.
+ *
+ * Ensures: a program that computes what the function computes at that size, or none; why there is none is said once.
+ */
+import { type CompiledDynamic, compileDynamic, SIZE_CLASSES } from "./compile-dynamic.ts";
+import type { Span } from "./diagnostics/diagnostic.ts";
+import { isGraphAt, type Refusal } from "./ir/compare-graphs.ts";
+import { isInRange, planAt } from "./ir/dynamic-plan.ts";
+import type { Graph } from "./ir/graph.ts";
+import type { Device, LoadedProgram } from "./runtime/device.ts";
+
+/** A call with a dynamic dimension. */
+export interface DynamicCall {
+  /** What is called, in messages: `softmax`, and `x[0]` for its dynamic dimensions. */
+  readonly name: string;
+  readonly dimensions: string;
+  /** The types of the arguments without the size. */
+  readonly family: string;
+  readonly size: number;
+  readonly graphAt: (size: number) => Graph;
+}
+
+export interface DynamicOptions {
+  readonly debug?: boolean | undefined;
+  readonly warn?: ((message: string) => void) | undefined;
+}
+
+export interface SharedProgram {
+  readonly program: LoadedProgram;
+  /** Whether its kernels were compiled for this call. */
+  readonly isNew: boolean;
+}
+
+export class DynamicPrograms {
+  readonly #options: DynamicOptions;
+  readonly #families = new WeakMap<Device, Map<string, CompiledDynamic | Refusal>>();
+  readonly #warned = new Set<string>();
+
+  constructor(options: DynamicOptions) {
+    this.#options = options;
+  }
+
+  /** The program for the call's size, with kernels that it shares with others. `graph` is the function's at that size. */
+  load(device: Device, graph: Graph, call: DynamicCall): SharedProgram | undefined {
+    const { size } = call;
+    const position = SIZE_CLASSES.findIndex(({ least, most }) => size >= least && size <= most);
+    const sizes = SIZE_CLASSES[position];
+    if (sizes === undefined) return undefined;
+    const families = this.#families.get(device) ?? new Map<string, CompiledDynamic | Refusal>();
+    this.#families.set(device, families);
+    const key = `${String(position)} ${call.family}`;
+    const known = families.get(key);
+    const { debug: check } = this.#options;
+    if (known === undefined) device.cache?.countCompile();
+    const made = known ?? compileDynamic(call.graphAt, sizes, { profile: device.profile, check });
+    families.set(key, made);
+    if ("reason" in made) {
+      this.#warn(call, `has kernels for each size: ${made.reason}`, made.span);
+      return undefined;
+    }
+    if (!isInRange(made.plan, size)) return undefined;
+    if (!isGraphAt(graph, size, made.graphs, made.sizes)) {
+      this.#warn(call, `has kernels of its own for ${String(size)}: it computes something else there`);
+      return undefined;
+    }
+    return { program: device.load({ plan: planAt(made.plan, size) }), isNew: known === undefined };
+  }
+
+  #warn({ name, dimensions, family }: DynamicCall, message: string, span?: Span): void {
+    if (this.#warned.has(family)) return;
+    this.#warned.add(family);
+    const where = span === undefined ? "" : ` (${span.file}:${String(span.line)}:${String(span.column)})`;
+    const warn = this.#options.warn ?? console.warn;
+    warn(`tensorweft: @${name} with dynamic ${dimensions} ${message}${where}`);
+  }
+}
