@@ -24,11 +24,11 @@ const broken = (reason: string): EntryFile => ({ kind: "broken", reason });
 
 export function printEntryFile({ crypto }: Pick<NodeModules, "crypto">, text: string): Buffer {
   const body = Buffer.from(text);
-  const header = `tensorweft-cache ${CACHE_FORMAT} ${hash(crypto, body)} ${body.byteLength}\n`;
+  const header = `tensorweft-cache ${CACHE_FORMAT} ${sumOf(crypto, body)} ${body.byteLength}\n`;
   return Buffer.concat([Buffer.from(header), body]);
 }
 
-const hash = (crypto: NodeModules["crypto"], bytes: Uint8Array): string =>
+export const sumOf = (crypto: NodeModules["crypto"], bytes: Uint8Array): string =>
   crypto.createHash("sha256").update(bytes).digest("hex");
 
 export function readEntryFile(node: NodeModules, file: string): EntryFile {
@@ -79,14 +79,29 @@ function readWhole(fs: NodeModules["fs"], descriptor: number, size: number): Buf
 }
 
 function parseEntryFile(crypto: NodeModules["crypto"], bytes: Buffer): string {
-  const end = bytes.subarray(0, MOST_HEADER_BYTES).indexOf("\n");
-  const header = bytes.subarray(0, Math.max(0, end)).toString("latin1");
-  const [, format, sum, length] = /^tensorweft-cache (\d+) ([0-9a-f]{64}) (\d+)$/.exec(header) ?? [];
-  if (sum === undefined) throw new NoEntry("has no header");
-  if (Number(format) !== CACHE_FORMAT) throw new NoEntry(`has the format ${format ?? ""}`);
-  const body = bytes.subarray(end + 1);
-  if (body.byteLength !== Number(length))
-    throw new NoEntry(`has ${body.byteLength} of ${length ?? ""} bytes`);
-  if (hash(crypto, body) !== sum) throw new NoEntry("has another checksum than it says");
+  const header = parseHeader(bytes);
+  if (typeof header === "string") throw new NoEntry(header);
+  const body = bytes.subarray(header.end);
+  if (body.byteLength !== header.length)
+    throw new NoEntry(`has ${body.byteLength} of ${header.length} bytes`);
+  if (sumOf(crypto, body) !== header.sum) throw new NoEntry("has another checksum than it says");
   return body.toString("utf8");
+}
+
+export interface EntryHeader {
+  /** SHA-256 of what follows, and its length. */
+  readonly sum: string;
+  readonly length: number;
+  /** Where it begins. */
+  readonly end: number;
+}
+
+/** The first line, or what is wrong with it. */
+export function parseHeader(bytes: Buffer): EntryHeader | string {
+  const end = bytes.subarray(0, MOST_HEADER_BYTES).indexOf("\n");
+  const line = bytes.subarray(0, Math.max(0, end)).toString("latin1");
+  const [, format = "", sum, length] = /^tensorweft-cache (\d+) ([0-9a-f]{64}) (\d+)$/.exec(line) ?? [];
+  if (sum === undefined) return "has no header";
+  if (Number(format) !== CACHE_FORMAT) return `has the format ${format}`;
+  return { sum, length: Number(length), end: end + 1 };
 }

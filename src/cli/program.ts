@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { DTYPES, isFloat } from "../ir/dtype.ts";
 import { PROFILE_NAMES } from "../ir/profile.ts";
 import { addBench } from "./bench-options.ts";
+import { addCache } from "./cache-options.ts";
 import { STAGES } from "./explain-stages.ts";
 import type { ExplainOptions } from "./explain-command.ts";
 import { addFold } from "./fold-options.ts";
@@ -52,6 +53,7 @@ export function createProgram(session: Session): Command {
   addBench(program, session);
   addTune(program, session);
   addDevices(program, session);
+  addCache(program, session);
   return program;
 }
 
