@@ -33,5 +33,12 @@ export default {
     // Plans that this build compiles are kept under it: only equal sources find them again.
     define: { TENSORWEFT_BUILD_ID: JSON.stringify(hashSources({ fs, path, crypto }, sources)) },
   },
-  output: { dir: "dist", chunkFileNames: "chunks/[name].js" },
+  output: {
+    dir: "dist",
+    chunkFileNames: "chunks/[name].js",
+    // What `weft cache` shares with the main entry in one file, not in one for each way to share it.
+    codeSplitting: {
+      groups: [{ name: "cache", test: /[\\/]src[\\/]cache[\\/](?!inspect-folder|export-file)/ }],
+    },
+  },
 } satisfies RolldownOptions;

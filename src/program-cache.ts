@@ -5,6 +5,7 @@
 import { type CompileOptions, compileGraph, optimizeGraph } from "./compile.ts";
 import { captureCallSite } from "./diagnostics/call-site.ts";
 import { fail } from "./diagnostics/diagnostic.ts";
+import type { FoundPlan } from "./cache/plan-cache.ts";
 import { printPlanKey } from "./cache/plan-key.ts";
 import type { DynamicDimensions } from "./dynamic-dimensions.ts";
 import { type DynamicCall, DynamicPrograms } from "./dynamic-programs.ts";
@@ -100,20 +101,20 @@ export class ProgramCache<T> {
 export function loadGraph(device: Device, graph: Graph, options: ProgramCacheOptions = {}): LoadedProgram {
   const { debug: check, dump, tune = false } = options;
   if (device.backend === "cpu") return device.load({ graph: optimizeGraph(graph, { check, dump }) });
-  const plan = findPlan(device, graph, { check, dump });
-  if (tune === false) return device.load({ plan });
-  return device.load({ plan, tuned: tunePlan(device, graph, { check, ...(tune === true ? {} : tune) }) });
+  const found = findPlan(device, graph, { check, dump });
+  if (tune === false) return device.load(found);
+  return device.load({ ...found, tuned: tunePlan(device, graph, { check, ...(tune === true ? {} : tune) }) });
 }
 
 /** The plan of a graph, from the device's cache where it has one. Who wants to see the passes at work gets them to work. */
-function findPlan(device: Device, graph: Graph, options: Pick<CompileOptions, "check" | "dump">): Plan {
+function findPlan(device: Device, graph: Graph, options: Pick<CompileOptions, "check" | "dump">): FoundPlan {
   const { cache, profile, tuning } = device;
   const compile = (tuned: TunedSchedules): Plan => compileGraph(graph, { ...options, profile, tuned }).plan;
   const isWatched = options.check === true || options.dump !== undefined;
   const buildId = cache?.buildId ?? null;
   if (cache === null || buildId === null || isWatched) {
     cache?.countCompile();
-    return compile(tuning);
+    return { plan: compile(tuning), renew: undefined };
   }
   const compiler = { version: PACKAGE_VERSION, buildId };
   const isTuned = tuning.size > 0; // else the compiler asks nothing

@@ -34,6 +34,15 @@ export interface PlanRequest<S extends TunedSource> {
   readonly compile: (tuned: Pick<S, "size" | "find">) => Plan;
 }
 
+export interface FoundPlan {
+  readonly plan: Plan;
+  /**
+   * Where the plan was not compiled just now: forgets it and compiles it, for whoever finds that its kernels do not run. That
+   * is all that the checks of an entry cannot see.
+   */
+  readonly renew: (() => Plan) | undefined;
+}
+
 /** Characters of entries in memory at most. */
 const MOST_IN_MEMORY = 32 * 2 ** 20;
 
@@ -73,15 +82,23 @@ export class PlanCache {
   }
 
   /** The plan for the request, compiled where none is known. */
-  find<S extends TunedSource>(request: PlanRequest<S>): Plan {
-    const { key, tuned, accept, compile } = request;
+  find<S extends TunedSource>(request: PlanRequest<S>): FoundPlan {
+    const { key, tuned } = request;
+    const renew = (): Plan => {
+      this.#stored?.drop(key);
+      return this.#compile(request);
+    };
     const held = this.#memory?.get(key);
     if (held !== undefined && hearsTheSame(held.answers, tuned)) {
       this.#memoryHits += 1;
-      return held.plan;
+      return { plan: held.plan, renew };
     }
     const stored = this.#read(request);
-    if (stored !== null) return stored;
+    if (stored !== null) return { plan: stored, renew };
+    return { plan: this.#compile(request), renew: undefined };
+  }
+
+  #compile<S extends TunedSource>({ key, tuned, accept, compile }: PlanRequest<S>): Plan {
     this.#compiles += 1;
     const { source, answers } = recordAnswers(tuned);
     const plan = compile(source);

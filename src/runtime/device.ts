@@ -87,6 +87,11 @@ export interface Program {
    * is known, and `ready` with them. Where it fails, `plan` stays.
    */
   readonly tuned?: Promise<Plan> | undefined;
+  /**
+   * Makes a plan of the same inputs, outputs and buffers that takes the place of `plan`, which came from a cache, where the
+   * kernels of that one do not compile.
+   */
+  readonly renew?: (() => Plan) | undefined;
 }
 
 export interface RunOptions {

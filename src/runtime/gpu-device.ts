@@ -101,7 +101,7 @@ export class WebGpuDevice implements Device {
       checkPlan(plan, this.profile);
       return plan;
     });
-    return new GpuProgram(this, this.#core, program.plan, tuned);
+    return new GpuProgram(this, this.#core, program.plan, { tuned, renew: program.renew });
   }
 
   batch<R>(calls: () => R): R {

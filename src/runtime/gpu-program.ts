@@ -23,7 +23,7 @@ import {
 import type { PooledBuffer } from "./buffer-pool.ts";
 import { bindScalars, checkInputs } from "./call-arguments.ts";
 import { describeBuffer } from "./check-plan.ts";
-import type { BoundCall, Device, LoadedProgram, RunOptions, Tensor } from "./device.ts";
+import type { BoundCall, Device, LoadedProgram, Program, RunOptions, Tensor } from "./device.ts";
 import { firstLine } from "./device-health.ts";
 import { assignDonations } from "./donate.ts";
 import { needsCopy } from "./foreign-buffer.ts";
@@ -59,7 +59,7 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
   #donations: { readonly donated: readonly number[]; readonly inputOf: readonly number[] } | null = null;
 
   /** The plan has been checked against the device. */
-  constructor(device: Device, core: GpuCore, plan: Plan, tuned?: Promise<Plan>) {
+  constructor(device: Device, core: GpuCore, plan: Plan, others: Pick<Program, "tuned" | "renew"> = {}) {
     this.device = device;
     this.core = core;
     this.plan = plan;
@@ -72,16 +72,21 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
       purpose: describeBuffer(plan, { kind: "output", index }),
     }));
     this.#purposes = plan.buffers.map((buffer) => describeBuffer(plan, buffer));
-    this.ready = this.#load(tuned);
+    this.ready = this.#load(others);
     // Reads report the failure as well, so nobody is obliged to await `ready`.
     this.ready.catch(() => undefined);
   }
 
-  async #load(tuned: Promise<Plan> | undefined): Promise<void> {
+  async #load({ tuned, renew }: Pick<Program, "tuned" | "renew">): Promise<void> {
     const { core } = this;
     try {
-      const plan = (await tuned?.catch(() => undefined)) ?? this.plan;
-      const kernels = await Promise.all(plan.kernels.map((kernel) => core.pipelines.compile(kernel)));
+      const wanted = (await tuned?.catch(() => undefined)) ?? this.plan;
+      const { plan, kernels } = await this.#compile(wanted).catch((error: unknown) => {
+        const again = core.health.loss === null ? renew?.() : undefined;
+        // Calls that wait have buffers for the plan that they know.
+        if (again === undefined || printBuffers(again) !== printBuffers(this.plan)) throw error;
+        return this.#compile(again);
+      });
       const { requests, blockOf } = listBlocks(plan);
       const blocks = core.uniforms.createBlocks(requests, plan.scalars);
       this.#compiled = { plan, kernels, blocks, blockOf };
@@ -91,6 +96,11 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     } finally {
       core.drainCalls();
     }
+  }
+
+  async #compile(plan: Plan): Promise<Pick<ReadyPlan, "plan" | "kernels">> {
+    const kernels = await Promise.all(plan.kernels.map((kernel) => this.core.pipelines.compile(kernel)));
+    return { plan, kernels };
   }
 
   get failure(): TensorweftError | null {
@@ -231,6 +241,8 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     return gpuError(`running @${name} failed in ${label} ${list}: ${firstLine(error.message)}`, [], error);
   }
 }
+
+const printBuffers = ({ buffers }: Plan): string => JSON.stringify(buffers);
 
 interface OutputSlot {
   readonly type: Plan["outputs"][number];

@@ -215,6 +215,36 @@ describeGpu("a forged entry is dropped and compiled again:", () => {
     expect(countersOf(next)).toMatchObject({ compiles: 0, storedHits: 1, dropped: 0 });
   });
 
+  test("WGSL that does not compile, behind a sound checksum", async () => {
+    const folder = newFolder();
+    await run(await open({ folder }));
+    replacePlan(folder, (plan) => ({
+      ...plan,
+      kernels: plan.kernels.map((kernel) => ({ ...kernel, wgsl: kernel.wgsl.replace("fn main", "fn niam") })),
+    }));
+    const device = await open({ folder });
+    expect(await run(device)).toEqual([0.6, 0.8]);
+    expect(countersOf(device)).toMatchObject({ compiles: 1, storedHits: 1, dropped: 1, writes: 1 });
+    expect(await run(device)).toEqual([0.6, 0.8]);
+    const next = await open({ folder });
+    expect(await run(next)).toEqual([0.6, 0.8]);
+    expect(countersOf(next)).toMatchObject({ compiles: 0, storedHits: 1, dropped: 0 });
+  });
+
+  test("WGSL that does not compile, with other buffers: its reads fail, and the next program is right", async () => {
+    const folder = newFolder();
+    await run(await open({ folder }));
+    replacePlan(folder, (plan) => ({
+      ...plan,
+      buffers: [...plan.buffers, { kind: "temporary", bytes: 64 }],
+      kernels: plan.kernels.map((kernel) => ({ ...kernel, wgsl: "no WGSL" })),
+    }));
+    const device = await open({ folder });
+    await expect(run(device)).rejects.toThrow("does not compile");
+    expect(countersOf(device)).toMatchObject({ dropped: 1, writes: 1 });
+    expect(await run(device)).toEqual([0.6, 0.8]);
+  });
+
   test("the sound entry of another program, in this one's place", async () => {
     const folder = newFolder();
     await run(await open({ folder }));

@@ -31,7 +31,7 @@ function fill(file: string, seed: number, maxBytes: number): void {
   const cache = new PlanCache("build", new DiskLevel(node, { folder, maxBytes }));
   const start = seed % programs.length;
   for (const { key, plan } of [...programs.slice(start), ...programs.slice(0, start)]) {
-    const found = cache.find({
+    const { plan: found } = cache.find({
       key,
       tuned: { size: 0, find: () => undefined },
       accept: (candidate) => verifyPlan(candidate).length === 0,
