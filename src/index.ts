@@ -72,5 +72,6 @@ export { parseGraph } from "./ir/parse-graph.ts";
 export { interpretGraph } from "./ir/interpret-graph.ts";
 export type { Graph } from "./ir/graph.ts";
 export type { DType, TensorType } from "./ir/dtype.ts";
+export type { Shape } from "./ir/shape-types.ts";
 export type { Plan } from "./ir/plan.ts";
 export type { KernelSchedule } from "./ir/schedule.ts";

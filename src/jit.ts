@@ -16,12 +16,13 @@ import {
   type ScalarArgument,
   type StaticArgument,
 } from "./frontend/trace/arguments.ts";
-import { buildOutput, type OutputOf, type OutputTree, type TracedOutput } from "./frontend/trace/outputs.ts";
+import { buildOutput, type OutputTree, type TracedOutput } from "./frontend/trace/outputs.ts";
 import { parameterNamesOf } from "./frontend/trace/parameter-names.ts";
 import { trace } from "./frontend/trace/trace.ts";
 import { TracedTensor } from "./frontend/trace/traced-tensor.ts";
 import type { TensorType } from "./ir/dtype.ts";
 import type { Graph } from "./ir/graph.ts";
+import type { Shape, Shaped } from "./ir/shape-types.ts";
 import {
   type CachedProgram,
   type CallCounters,
@@ -43,32 +44,41 @@ export interface JitOptions extends ProgramCacheOptions {
   readonly donate?: readonly number[] | undefined;
 }
 
+/** A number has no dimensions. */
+type ScalarOf<S extends Shape> = readonly [] extends S ? ScalarArgument : never;
+
+/** The structure that a function returned, with tensors for traced tensors. */
+export type ResultOf<R> =
+  R extends TracedTensor<infer S> ? Tensor<S> : { readonly [K in keyof R]: ResultOf<R[K]> };
+
 /** What a caller passes for a parameter: tensors (or `scalar(...)`) for traced tensors, anything else as it is. */
-export type CallArgument<P> = P extends TracedTensor
-  ? Tensor | ScalarArgument
-  : P extends StaticArgument
-    ? P
-    : { readonly [K in keyof P]: CallArgument<P[K]> };
+export type CallArgument<P> =
+  P extends TracedTensor<infer S>
+    ? Tensor<S> | ScalarOf<S>
+    : P extends StaticArgument
+      ? P
+      : { readonly [K in keyof P]: CallArgument<P[K]> };
 export type CallArguments<P extends readonly unknown[]> = { [I in keyof P]: CallArgument<P[I]> };
 
 /** What `compile` takes: as a call, or a type in place of a tensor. */
-export type CompileArgument<P> = P extends TracedTensor
-  ? Tensor | ScalarArgument | TensorType
-  : P extends StaticArgument
-    ? P
-    : { readonly [K in keyof P]: CompileArgument<P[K]> };
+export type CompileArgument<P> =
+  P extends TracedTensor<infer S>
+    ? Tensor<S> | ScalarOf<S> | (TensorType & Shaped<S>) | TensorType
+    : P extends StaticArgument
+      ? P
+      : { readonly [K in keyof P]: CompileArgument<P[K]> };
 export type CompileArguments<P extends readonly unknown[]> = { [I in keyof P]: CompileArgument<P[I]> };
 
 export interface Jitted<P extends readonly unknown[], R> {
   /** Runs on the device of the tensors; returns at once. */
-  (...args: CallArguments<P>): OutputOf<R, Tensor>;
+  (...args: CallArguments<P>): ResultOf<R>;
   /** Traces and compiles for these arguments; resolves when the kernels are ready. */
   compile(...args: CompileArguments<P>): Promise<void>;
   /**
    * Binds the function to these arguments and to tensors that its results are written to, in the structure that it
    * returns. `run()` of what comes back makes no tensors, buffers or bind groups; `run({ eps: 1e-6 })` changes a scalar.
    */
-  bind(args: CallArguments<P>, outputs: OutputOf<R, Tensor>): BoundCall;
+  bind(args: CallArguments<P>, outputs: ResultOf<R>): BoundCall;
   /** How often this function was traced and called. */
   readonly counters: CallCounters;
 }

@@ -10,6 +10,7 @@ import type { DType } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Plan } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
+import type { Shape, Shaped } from "../ir/shape-types.ts";
 import type { TuningTable } from "./tuning-table.ts";
 
 export type Backend = "webgpu" | "cpu";
@@ -53,7 +54,8 @@ export interface WrapOptions {
   readonly readOnly?: boolean | undefined;
 }
 
-export interface Tensor extends Disposable {
+/** `S` is its shape in types, where TypeScript knows it: `Tensor<readonly [8, 3]>`; by default nothing is known. */
+export interface Tensor<S extends Shape = Shape> extends Disposable, Shaped<S> {
   readonly shape: readonly number[];
   readonly dtype: DType;
   readonly device: Device;
@@ -160,12 +162,12 @@ export interface Device extends Disposable {
   /** The WebGPU device below, or null on the CPU. */
   readonly gpuDevice: GPUDevice | null;
   /** Copies data to the device. Without a shape the result has one dimension, or none for a single number. */
-  tensor(data: TensorData, shape?: readonly number[], options?: TensorOptions): Tensor;
+  tensor<const S extends Shape = Shape>(data: TensorData, shape?: S, options?: TensorOptions): Tensor<S>;
   /**
    * A tensor over a buffer of this `gpuDevice` that stays its owner's: nothing is copied, `dispose()` leaves it alone. It
    * needs the usages STORAGE and COPY_SRC. The owner keeps it until every call that uses it has been submitted.
    */
-  wrap(buffer: GPUBuffer, shape: readonly number[], options?: WrapOptions): Tensor;
+  wrap<const S extends Shape>(buffer: GPUBuffer, shape: S, options?: WrapOptions): Tensor<S>;
   /** Prepares a program. Throws when it asks for more than the device has; compiles in the background. */
   load(program: Program): LoadedProgram;
   /**

@@ -13,6 +13,7 @@ import { captureCallSite } from "../../diagnostics/call-site.ts";
 import { fail } from "../../diagnostics/diagnostic.ts";
 import { isDType, printType } from "../../ir/dtype.ts";
 import type { DType, TensorType } from "../../ir/dtype.ts";
+import type { Shaped } from "../../ir/shape-types.ts";
 import type { TracedTensor } from "./traced-tensor.ts";
 
 /** A number bound at call time. In arithmetic its dtype gives way to that of a tensor, as a literal's does. */
@@ -34,15 +35,18 @@ export const scalar = (
 
 export type StaticArgument = number | boolean | string | null | undefined;
 /** What the traced function sees in place of an argument. */
-export type TracedArgument<A> = A extends TensorType | ScalarArgument
-  ? TracedTensor
-  : A extends number
-    ? number
-    : A extends boolean
-      ? boolean
-      : A extends string | null | undefined
-        ? A
-        : { readonly [K in keyof A]: TracedArgument<A[K]> };
+export type TracedArgument<A> =
+  A extends Shaped<infer S>
+    ? TracedTensor<S>
+    : A extends TensorType | ScalarArgument
+      ? TracedTensor
+      : A extends number
+        ? number
+        : A extends boolean
+          ? boolean
+          : A extends string | null | undefined
+            ? A
+            : { readonly [K in keyof A]: TracedArgument<A[K]> };
 
 export type TracedArguments<A extends readonly unknown[]> = {
   -readonly [I in keyof A]: TracedArgument<A[I]>;

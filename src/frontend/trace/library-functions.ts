@@ -14,6 +14,7 @@ import * as spectral from "../../library/spectral-norm.ts";
 import type { ChannelNormOptions } from "../../library/per-channel.ts";
 import * as weights from "../../library/weight-norm.ts";
 import type { ReduceOptions } from "../../ir/graph-builder.ts";
+import type { Shape } from "../../ir/shape-types.ts";
 import { lowerOptions } from "./lower-options.ts";
 import { traceSeveral } from "./trace-several.ts";
 import { traceOp } from "./traced-tensor.ts";
@@ -29,7 +30,10 @@ export const normExceptDim = (v: T, options: norms.NormExceptDimOptions = {}): T
     norms.normExceptDim(c.builder, c.value(v), lowerOptions(options, c), c.span),
   );
 
-export const normalize = (x: T, options: norms.NormalizeOptions<T> = {}): T =>
+export const normalize = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: norms.NormalizeOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("normalize", [x], (c) => norms.normalize(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
 export const cosineSimilarity = (x: T, y: T, options: norms.CosineSimilarityOptions<T> = {}): T =>
@@ -37,25 +41,43 @@ export const cosineSimilarity = (x: T, y: T, options: norms.CosineSimilarityOpti
     norms.cosineSimilarity(c.builder, c.value(x), c.value(y), lowerOptions(options, c), c.span),
   );
 
-export const scaleNorm = (x: T, g: T, options: norms.ScaleNormOptions<T> = {}): T =>
+export const scaleNorm = <S extends Shape>(
+  x: TracedTensor<S>,
+  g: T,
+  options: norms.ScaleNormOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("scaleNorm", [x, g], (c) =>
     norms.scaleNorm(c.builder, c.value(x), c.value(g), lowerOptions(options, c), c.span),
   );
 
-export const pixelNorm = (x: T, options: norms.PixelNormOptions<T> = {}): T =>
+export const pixelNorm = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: norms.PixelNormOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("pixelNorm", [x], (c) => norms.pixelNorm(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
-export const weightNorm = (v: T, g: T, options: weights.WeightNormOptions<T> = {}): T =>
+export const weightNorm = <S extends Shape>(
+  v: TracedTensor<S>,
+  g: T,
+  options: weights.WeightNormOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("weightNorm", [v, g], (c) =>
     weights.weightNorm(c.builder, c.value(v), c.value(g), lowerOptions(options, c), c.span),
   );
 
-export const centeredWeightNorm = (v: T, g: T, options: weights.CenteredWeightNormOptions<T> = {}): T =>
+export const centeredWeightNorm = <S extends Shape>(
+  v: TracedTensor<S>,
+  g: T,
+  options: weights.CenteredWeightNormOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("centeredWeightNorm", [v, g], (c) =>
     weights.centeredWeightNorm(c.builder, c.value(v), c.value(g), lowerOptions(options, c), c.span),
   );
 
-export const weightStandardize = (w: T, options: weights.WeightStandardizeOptions<T> = {}): T =>
+export const weightStandardize = <S extends Shape>(
+  w: TracedTensor<S>,
+  options: weights.WeightStandardizeOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("weightStandardize", [w], (c) =>
     weights.weightStandardize(c.builder, c.value(w), lowerOptions(options, c), c.span),
   );
@@ -65,16 +87,28 @@ export const demodulate = (w: T, s: T, options: weights.DemodulateOptions<T> = {
     weights.demodulate(c.builder, c.value(w), c.value(s), lowerOptions(options, c), c.span),
   );
 
-export const softmax = (x: T, options: rows.SoftmaxOptions = {}): T =>
+export const softmax = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: rows.SoftmaxOptions = {},
+): TracedTensor<S> =>
   traceOp("softmax", [x], (c) => rows.softmax(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
-export const softmin = (x: T, options: rows.SoftmaxOptions = {}): T =>
+export const softmin = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: rows.SoftmaxOptions = {},
+): TracedTensor<S> =>
   traceOp("softmin", [x], (c) => rows.softmin(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
-export const hardmax = (x: T, options: rows.HardmaxOptions = {}): T =>
+export const hardmax = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: rows.HardmaxOptions = {},
+): TracedTensor<S> =>
   traceOp("hardmax", [x], (c) => rows.hardmax(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
-export const logSoftmax = (x: T, options: rows.SoftmaxOptions = {}): T =>
+export const logSoftmax = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: rows.SoftmaxOptions = {},
+): TracedTensor<S> =>
   traceOp("logSoftmax", [x], (c) => rows.logSoftmax(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
 export const logsumexp = (x: T, options: ReduceOptions = {}): T =>
@@ -86,23 +120,40 @@ export const variance = (x: T, options: moments.VarOptions = {}): T =>
 export const std = (x: T, options: moments.VarOptions = {}): T =>
   traceOp("std", [x], (c) => moments.std(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
-export const layerNorm = (x: T, options: layer.LayerNormOptions<T> = {}): T =>
+export const layerNorm = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: layer.LayerNormOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("layerNorm", [x], (c) => layer.layerNorm(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
-export const rmsNorm = (x: T, options: layer.RmsNormOptions<T> = {}): T =>
+export const rmsNorm = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: layer.RmsNormOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("rmsNorm", [x], (c) => layer.rmsNorm(c.builder, c.value(x), lowerOptions(options, c), c.span));
 
-export const groupNorm = (x: T, options: channel.GroupNormOptions<T>): T =>
+export const groupNorm = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: channel.GroupNormOptions<T>,
+): TracedTensor<S> =>
   traceOp("groupNorm", [x], (c) =>
     channel.groupNorm(c.builder, c.value(x), lowerOptions(options, c), c.span),
   );
 
-export const instanceNorm = (x: T, options: ChannelNormOptions<T> = {}): T =>
+export const instanceNorm = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: ChannelNormOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("instanceNorm", [x], (c) =>
     channel.instanceNorm(c.builder, c.value(x), lowerOptions(options, c), c.span),
   );
 
-export const batchNorm = (x: T, runningMean: T, runningVar: T, options: ChannelNormOptions<T> = {}): T =>
+export const batchNorm = <S extends Shape>(
+  x: TracedTensor<S>,
+  runningMean: T,
+  runningVar: T,
+  options: ChannelNormOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("batchNorm", [x, runningMean, runningVar], (c) =>
     batch.batchNorm(
       c.builder,
@@ -127,7 +178,10 @@ export const instanceNormTraining = (
     batch.instanceNormTraining(c.builder, c.value(x), lowerOptions(options, c), c.span),
   );
 
-export const localResponseNorm = (x: T, options: LocalResponseNormOptions<T>): T =>
+export const localResponseNorm = <S extends Shape>(
+  x: TracedTensor<S>,
+  options: LocalResponseNormOptions<T>,
+): TracedTensor<S> =>
   traceOp("localResponseNorm", [x], (c) =>
     buildLocalResponseNorm(c.builder, c.value(x), lowerOptions(options, c), c.span),
   );
@@ -142,12 +196,12 @@ export const spectralNorm = (
     spectral.spectralNorm(c.builder, c.value(w), c.value(u), c.value(v), lowerOptions(options, c), c.span),
   );
 
-export const globalResponseNorm = (
-  x: T,
+export const globalResponseNorm = <S extends Shape>(
+  x: TracedTensor<S>,
   gamma: T,
   beta: T,
   options: channel.GlobalResponseNormOptions<T> = {},
-): T =>
+): TracedTensor<S> =>
   traceOp("globalResponseNorm", [x, gamma, beta], (c) =>
     channel.globalResponseNorm(
       c.builder,
@@ -159,7 +213,12 @@ export const globalResponseNorm = (
     ),
   );
 
-export const adain = (x: T, gamma: T, beta: T, options: channel.AdainOptions<T> = {}): T =>
+export const adain = <S extends Shape>(
+  x: TracedTensor<S>,
+  gamma: T,
+  beta: T,
+  options: channel.AdainOptions<T> = {},
+): TracedTensor<S> =>
   traceOp("adain", [x, gamma, beta], (c) =>
     channel.adain(c.builder, c.value(x), c.value(gamma), c.value(beta), lowerOptions(options, c), c.span),
   );

@@ -1,7 +1,7 @@
 /** Options of library functions, with the values of traced tensors in the tensors' place. */
 import type { Value } from "../../ir/graph-builder.ts";
 import { TracedTensor } from "./traced-tensor.ts";
-import type { TraceCall } from "./traced-tensor.ts";
+import type { TraceCall } from "./traced-value.ts";
 
 type LoweredOption<V> = V extends TracedTensor ? Value : V;
 type LoweredOptions<O> = { readonly [K in keyof O]: LoweredOption<O[K]> };

@@ -6,9 +6,8 @@ import { isPlainObject } from "./arguments.ts";
 import { TracedTensor } from "./traced-tensor.ts";
 
 /** The structure of `A` with a tensor for each tensor. */
-export type TensorTree<A> = A extends TracedTensor
-  ? TracedTensor
-  : { readonly [K in keyof A]: TensorTree<A[K]> };
+export type TensorTree<A> =
+  A extends TracedTensor<infer S> ? TracedTensor<S> : { readonly [K in keyof A]: TensorTree<A[K]> };
 
 /** What `visit` makes of each part that is no array and no plain object, in the structure of `tree`. */
 export function mapTree(

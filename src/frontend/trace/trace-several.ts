@@ -1,7 +1,9 @@
 /** Calls that give several tensors, by name. */
 import type { Value } from "../../ir/graph-builder.ts";
-import { openCall, TracedTensor } from "./traced-tensor.ts";
-import type { TraceCall, TracedOperand } from "./traced-tensor.ts";
+import { TracedTensor } from "./traced-tensor.ts";
+import type { TracedOperand } from "./traced-tensor.ts";
+import { openCall } from "./traced-value.ts";
+import type { TraceCall } from "./traced-value.ts";
 
 /** As `traceOp`, for a function that builds one value for each key. */
 export function traceSeveral<K extends string>(

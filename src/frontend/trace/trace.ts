@@ -10,6 +10,7 @@
  */
 import { fail } from "../../diagnostics/diagnostic.ts";
 import type { DType, TensorType } from "../../ir/dtype.ts";
+import type { Shape, Shaped } from "../../ir/shape-types.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { createGraphBuilder } from "../../ir/graph-builder.ts";
 import type { GraphBuilder, Value } from "../../ir/graph-builder.ts";
@@ -41,7 +42,7 @@ export interface TraceResult {
 /** A type for `trace`: `f32(8, 256)` is f32[8,256]. */
 const typeOf =
   (dtype: DType) =>
-  (...shape: readonly number[]): TensorType => ({ dtype, shape });
+  <const S extends Shape>(...shape: S): TensorType & Shaped<S> => ({ dtype, shape });
 export const f32 = typeOf("f32");
 export const f16 = typeOf("f16");
 export const bf16 = typeOf("bf16");

@@ -8,274 +8,291 @@
  *          JSON, iteration) throws `value-dependent`. `if (x)`, `!x` and `x === y` cannot be noticed: JavaScript asks no
  *          object for its opinion there.
  */
-import { captureCallSite } from "../../diagnostics/call-site.ts";
-import { fail } from "../../diagnostics/diagnostic.ts";
-import type { Span } from "../../diagnostics/diagnostic.ts";
-import { elementCount, printType } from "../../ir/dtype.ts";
+import { printType } from "../../ir/dtype.ts";
 import type { DType } from "../../ir/dtype.ts";
-import type {
-  GraphBuilder,
-  Operand,
-  PositionOptions,
-  ReduceOptions,
-  SliceRange,
-  Value,
-} from "../../ir/graph-builder.ts";
+import type { PositionOptions, ReduceOptions, SliceRange, Value } from "../../ir/graph-builder.ts";
 import type { ReduceOp } from "../../ir/reduce-ops.ts";
 import type { ScalarOp } from "../../ir/scalar-ops.ts";
 import { resolveAxis } from "../../ir/shape-rules.ts";
-import { refuseOperand, refuseValue, squeezeShape } from "./refuse.ts";
-import { checkOpen, checkSameScope, locateCall } from "./trace-scope.ts";
-import type { TraceScope } from "./trace-scope.ts";
+import type {
+  Axis,
+  Broadcast,
+  Broadcastable,
+  BroadcastableTo,
+  Permutable,
+  PositionOver,
+  Reduced,
+  ReduceOver,
+  Reshapeable,
+  Reshaped,
+  Shape,
+  Shaped,
+  Transposed,
+  WithAxes,
+} from "../../ir/shape-types.ts";
+import { refuseValue, squeezeShape } from "./refuse.ts";
+import { openCall, TracedValue } from "./traced-value.ts";
+import type { TraceCall } from "./traced-value.ts";
 
 export type TracedOperand = TracedTensor | number | boolean;
 
-/** What an op sees of its trace: operands as the builder takes them, all checked to belong here. */
-export interface TraceCall {
-  readonly builder: GraphBuilder;
-  readonly span: Span | undefined;
-  readonly value: (tensor: TracedTensor) => Value;
-  readonly operand: (operand: TracedOperand) => Operand;
-}
+/** An operand whose shape, if it is known, is `S`; that of a number is []. */
+export type OperandOf<S extends Shape> = TracedTensor<S> | number | boolean;
+/** One that broadcasts with `S`. */
+export type Other<S extends Shape, O extends Shape> =
+  (TracedTensor<O> & TracedTensor<Broadcastable<S, O>>) | number | boolean;
 
-export class TracedTensor {
-  readonly #scope: TraceScope;
-  readonly #value: Value;
+export class TracedTensor<S extends Shape = Shape> extends TracedValue implements Shaped<S> {
+  /** In types alone: the shape, compared both ways (shape-types.ts). */
+  "~shape"?(shape: S): void;
 
-  /** Of the package: user code gets its tensors from `trace`. */
-  constructor(scope: TraceScope, value: Value) {
-    this.#scope = scope;
-    this.#value = value;
-  }
-
-  /** Of the package: the trace that a tensor belongs to, and its place there. */
-  static stateOf(tensor: TracedTensor): { readonly scope: TraceScope; readonly value: Value } {
-    return { scope: tensor.#scope, value: tensor.#value };
-  }
-
-  get dtype(): DType {
-    return this.#value.type.dtype;
-  }
-  get shape(): readonly number[] {
-    return this.#value.type.shape;
-  }
-  get ndim(): number {
-    return this.shape.length;
-  }
-  /** Number of elements. */
-  get size(): number {
-    return elementCount(this.shape);
+  /** Narrows to a tensor of unknown shape, where the language would say `any`. */
+  static override [Symbol.hasInstance](value: unknown): value is TracedTensor {
+    return value instanceof TracedValue;
   }
 
   // Elementwise, one operand.
 
-  neg(): TracedTensor {
+  neg(): TracedTensor<S> {
     return traceMap("neg", [this]);
   }
-  abs(): TracedTensor {
+  abs(): TracedTensor<S> {
     return traceMap("abs", [this]);
   }
-  sign(): TracedTensor {
+  sign(): TracedTensor<S> {
     return traceMap("sign", [this]);
   }
-  floor(): TracedTensor {
+  floor(): TracedTensor<S> {
     return traceMap("floor", [this]);
   }
-  ceil(): TracedTensor {
+  ceil(): TracedTensor<S> {
     return traceMap("ceil", [this]);
   }
-  round(): TracedTensor {
+  round(): TracedTensor<S> {
     return traceMap("round", [this]);
   }
-  trunc(): TracedTensor {
+  trunc(): TracedTensor<S> {
     return traceMap("trunc", [this]);
   }
-  sqrt(): TracedTensor {
+  sqrt(): TracedTensor<S> {
     return traceMap("sqrt", [this]);
   }
-  rsqrt(): TracedTensor {
+  rsqrt(): TracedTensor<S> {
     return traceMap("rsqrt", [this]);
   }
-  exp(): TracedTensor {
+  exp(): TracedTensor<S> {
     return traceMap("exp", [this]);
   }
-  exp2(): TracedTensor {
+  exp2(): TracedTensor<S> {
     return traceMap("exp2", [this]);
   }
-  expm1(): TracedTensor {
+  expm1(): TracedTensor<S> {
     return traceMap("expm1", [this]);
   }
-  log(): TracedTensor {
+  log(): TracedTensor<S> {
     return traceMap("log", [this]);
   }
-  log2(): TracedTensor {
+  log2(): TracedTensor<S> {
     return traceMap("log2", [this]);
   }
-  log1p(): TracedTensor {
+  log1p(): TracedTensor<S> {
     return traceMap("log1p", [this]);
   }
-  sin(): TracedTensor {
+  sin(): TracedTensor<S> {
     return traceMap("sin", [this]);
   }
-  cos(): TracedTensor {
+  cos(): TracedTensor<S> {
     return traceMap("cos", [this]);
   }
-  tan(): TracedTensor {
+  tan(): TracedTensor<S> {
     return traceMap("tan", [this]);
   }
-  asin(): TracedTensor {
+  asin(): TracedTensor<S> {
     return traceMap("asin", [this]);
   }
-  acos(): TracedTensor {
+  acos(): TracedTensor<S> {
     return traceMap("acos", [this]);
   }
-  atan(): TracedTensor {
+  atan(): TracedTensor<S> {
     return traceMap("atan", [this]);
   }
-  sinh(): TracedTensor {
+  sinh(): TracedTensor<S> {
     return traceMap("sinh", [this]);
   }
-  cosh(): TracedTensor {
+  cosh(): TracedTensor<S> {
     return traceMap("cosh", [this]);
   }
-  tanh(): TracedTensor {
+  tanh(): TracedTensor<S> {
     return traceMap("tanh", [this]);
   }
-  asinh(): TracedTensor {
+  asinh(): TracedTensor<S> {
     return traceMap("asinh", [this]);
   }
-  acosh(): TracedTensor {
+  acosh(): TracedTensor<S> {
     return traceMap("acosh", [this]);
   }
-  atanh(): TracedTensor {
+  atanh(): TracedTensor<S> {
     return traceMap("atanh", [this]);
   }
-  erf(): TracedTensor {
+  erf(): TracedTensor<S> {
     return traceMap("erf", [this]);
   }
-  isnan(): TracedTensor {
+  isnan(): TracedTensor<S> {
     return traceMap("isnan", [this]);
   }
-  isinf(): TracedTensor {
+  isinf(): TracedTensor<S> {
     return traceMap("isinf", [this]);
   }
-  isfinite(): TracedTensor {
+  isfinite(): TracedTensor<S> {
     return traceMap("isfinite", [this]);
   }
-  not(): TracedTensor {
+  not(): TracedTensor<S> {
     return traceMap("not", [this]);
   }
 
   // Elementwise, two operands, broadcast against each other.
 
-  add(other: TracedOperand): TracedTensor {
+  add<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("add", [this, other]);
   }
-  sub(other: TracedOperand): TracedTensor {
+  sub<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("sub", [this, other]);
   }
-  mul(other: TracedOperand): TracedTensor {
+  mul<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("mul", [this, other]);
   }
-  div(other: TracedOperand): TracedTensor {
+  div<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("div", [this, other]);
   }
-  pow(other: TracedOperand): TracedTensor {
+  pow<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("pow", [this, other]);
   }
-  maximum(other: TracedOperand): TracedTensor {
+  maximum<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("max", [this, other], "maximum");
   }
-  minimum(other: TracedOperand): TracedTensor {
+  minimum<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("min", [this, other], "minimum");
   }
-  atan2(other: TracedOperand): TracedTensor {
+  atan2<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("atan2", [this, other]);
   }
-  eq(other: TracedOperand): TracedTensor {
+  eq<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("eq", [this, other]);
   }
-  ne(other: TracedOperand): TracedTensor {
+  ne<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("ne", [this, other]);
   }
-  lt(other: TracedOperand): TracedTensor {
+  lt<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("lt", [this, other]);
   }
-  le(other: TracedOperand): TracedTensor {
+  le<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("le", [this, other]);
   }
-  gt(other: TracedOperand): TracedTensor {
+  gt<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("gt", [this, other]);
   }
-  ge(other: TracedOperand): TracedTensor {
+  ge<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("ge", [this, other]);
   }
-  and(other: TracedOperand): TracedTensor {
+  and<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("and", [this, other]);
   }
-  or(other: TracedOperand): TracedTensor {
+  or<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("or", [this, other]);
   }
-  xor(other: TracedOperand): TracedTensor {
+  xor<O extends Shape = readonly []>(other: Other<S, O>): TracedTensor<Broadcast<S, O>> {
     return traceMap("xor", [this, other]);
   }
   /** This tensor where `condition` holds, `other` elsewhere, as in PyTorch. The function is `where(condition, x, y)`. */
-  where(condition: TracedOperand, other: TracedOperand): TracedTensor {
+  where<C extends Shape = readonly [], O extends Shape = readonly []>(
+    condition: Other<S, C>,
+    other: Other<S, O>,
+  ): TracedTensor<Broadcast<Broadcast<S, O>, C>> {
     return traceMap("where", [condition, this, other]);
   }
-  cast(dtype: DType): TracedTensor {
+  cast(dtype: DType): TracedTensor<S> {
     return traceOp("cast", [this], ({ builder, value, span }) => builder.cast(value(this), dtype, span));
   }
   /** `cast`, as the array API calls it. */
-  astype(dtype: DType): TracedTensor {
+  astype(dtype: DType): TracedTensor<S> {
     return traceOp("astype", [this], ({ builder, value, span }) => builder.cast(value(this), dtype, span));
   }
 
   // Reductions over `axis`: a number, several, or all when absent.
 
-  sum(options?: ReduceOptions): TracedTensor {
+  sum<const A extends Axis = undefined, const K extends boolean = false>(
+    this: TracedTensor<WithAxes<S, A>>,
+    options?: ReduceOver<A, K>,
+  ): TracedTensor<Reduced<S, A, K>> {
     return traceReduce("sum", this, options);
   }
-  prod(options?: ReduceOptions): TracedTensor {
+  prod<const A extends Axis = undefined, const K extends boolean = false>(
+    this: TracedTensor<WithAxes<S, A>>,
+    options?: ReduceOver<A, K>,
+  ): TracedTensor<Reduced<S, A, K>> {
     return traceReduce("prod", this, options);
   }
-  max(options?: ReduceOptions): TracedTensor {
+  max<const A extends Axis = undefined, const K extends boolean = false>(
+    this: TracedTensor<WithAxes<S, A>>,
+    options?: ReduceOver<A, K>,
+  ): TracedTensor<Reduced<S, A, K>> {
     return traceReduce("max", this, options);
   }
-  min(options?: ReduceOptions): TracedTensor {
+  min<const A extends Axis = undefined, const K extends boolean = false>(
+    this: TracedTensor<WithAxes<S, A>>,
+    options?: ReduceOver<A, K>,
+  ): TracedTensor<Reduced<S, A, K>> {
     return traceReduce("min", this, options);
   }
-  any(options?: ReduceOptions): TracedTensor {
+  any<const A extends Axis = undefined, const K extends boolean = false>(
+    this: TracedTensor<WithAxes<S, A>>,
+    options?: ReduceOver<A, K>,
+  ): TracedTensor<Reduced<S, A, K>> {
     return traceReduce("any", this, options);
   }
-  all(options?: ReduceOptions): TracedTensor {
+  all<const A extends Axis = undefined, const K extends boolean = false>(
+    this: TracedTensor<WithAxes<S, A>>,
+    options?: ReduceOver<A, K>,
+  ): TracedTensor<Reduced<S, A, K>> {
     return traceReduce("all", this, options);
   }
-  argmax(options?: PositionOptions): TracedTensor {
+  argmax<const A extends Axis = undefined, const K extends boolean = false>(
+    this: TracedTensor<WithAxes<S, A>>,
+    options?: PositionOver<A, K>,
+  ): TracedTensor<Reduced<S, A, K>> {
     return tracePosition("argmax", this, options);
   }
-  argmin(options?: PositionOptions): TracedTensor {
+  argmin<const A extends Axis = undefined, const K extends boolean = false>(
+    this: TracedTensor<WithAxes<S, A>>,
+    options?: PositionOver<A, K>,
+  ): TracedTensor<Reduced<S, A, K>> {
     return tracePosition("argmin", this, options);
   }
-  mean(options?: ReduceOptions): TracedTensor {
+  mean<const A extends Axis = undefined, const K extends boolean = false>(
+    this: TracedTensor<WithAxes<S, A>>,
+    options?: ReduceOver<A, K>,
+  ): TracedTensor<Reduced<S, A, K>> {
     return traceOp("mean", [this], ({ builder, value, span }) => builder.mean(value(this), options, span));
   }
 
   // Views.
 
   /** One length may be -1. */
-  reshape(shape: readonly number[]): TracedTensor {
+  reshape<const T extends Shape>(this: TracedTensor<Reshapeable<S, T>>, shape: T): TracedTensor<Reshaped<T>> {
     return traceOp("reshape", [this], ({ builder, value, span }) =>
       builder.reshape(value(this), shape, span),
     );
   }
   /** Dimension d of the result is dimension `perm[d]`; without `perm` all are reversed. */
-  transpose(perm?: readonly number[]): TracedTensor {
+  transpose<const P extends Shape | undefined = undefined>(
+    this: TracedTensor<Permutable<S, P>>,
+    perm?: P,
+  ): TracedTensor<Transposed<S, P>> {
     return traceOp("transpose", [this], ({ builder, value, span }) =>
       builder.transpose(value(this), perm, span),
     );
   }
-  broadcastTo(shape: readonly number[]): TracedTensor {
+  broadcastTo<const T extends Shape>(this: TracedTensor<BroadcastableTo<S, T>>, shape: T): TracedTensor<T> {
     return traceOp("broadcastTo", [this], ({ builder, value, span }) =>
       builder.broadcastTo(value(this), shape, span),
     );
@@ -304,7 +321,7 @@ export class TracedTensor {
     );
   }
   /** The coordinate along `axis`, in the shape of this tensor. */
-  iotaLike(axis: number, dtype?: DType): TracedTensor {
+  iotaLike(axis: number, dtype?: DType): TracedTensor<S> {
     return traceOp("iotaLike", [this], ({ builder, span }) => builder.iota(this.shape, axis, dtype, span));
   }
 
@@ -313,10 +330,10 @@ export class TracedTensor {
   [Symbol.toPrimitive](): never {
     return refuseValue("an operator or a condition asks for the value of a traced tensor");
   }
-  valueOf(): never {
+  override valueOf(): never {
     return refuseValue("valueOf asks for the value of a traced tensor");
   }
-  toString(): never {
+  override toString(): never {
     return refuseValue("a text asks for the value of a traced tensor");
   }
   toJSON(): never {
@@ -327,7 +344,7 @@ export class TracedTensor {
   }
   /** `console.log` in Node shows the type. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return `TracedTensor ${printType(this.#value.type)}`;
+    return `TracedTensor ${printType(TracedValue.stateOf(this).value.type)}`;
   }
 }
 
@@ -353,30 +370,4 @@ export function traceOp(
 ): TracedTensor {
   const { scope, call } = openCall(op, operands);
   return new TracedTensor(scope, build(call));
-}
-
-/** The trace of the operands, ready to take the nodes of one call. */
-export function openCall(
-  op: string,
-  operands: readonly TracedOperand[],
-): { readonly scope: TraceScope; readonly call: TraceCall } {
-  const first = operands.find((operand) => operand instanceof TracedTensor);
-  if (first === undefined)
-    return fail("wrong-argument", `${op} is called without a traced tensor`, {
-      span: captureCallSite(op.length),
-      help: "one operand has to come from the arguments of the traced function; compute with plain numbers in JavaScript",
-    });
-  const { scope } = TracedTensor.stateOf(first);
-  const span = locateCall(scope, op);
-  checkOpen(scope, op, span);
-  const value = (tensor: TracedTensor): Value => {
-    if (!(tensor instanceof TracedTensor)) return refuseOperand(op, tensor, span);
-    const state = TracedTensor.stateOf(tensor);
-    checkSameScope(scope, state.scope, op, span);
-    return state.value;
-  };
-  const operand = (given: TracedOperand): Operand =>
-    typeof given === "number" || typeof given === "boolean" ? given : value(given);
-  operands.forEach(operand);
-  return { scope, call: { builder: scope.builder, span, value, operand } };
 }

@@ -3,6 +3,7 @@ import { parseStack } from "../../../src/diagnostics/call-site.ts";
 import { layerNorm } from "../../../src/frontend/trace/library-functions.ts";
 import { add } from "../../../src/frontend/trace/functions.ts";
 import { f32, trace } from "../../../src/frontend/trace/trace.ts";
+import type { TracedTensor } from "../../../src/frontend/trace/traced-tensor.ts";
 import { captureError } from "./capture-error.ts";
 
 /** The line of the caller, from the engine itself. */
@@ -31,7 +32,8 @@ test("a shape error points at the user's line", () => {
   let line = 0;
   const error = captureError(() =>
     trace(
-      (x, y) => {
+      // Of unknown shapes: known ones would not compile.
+      (x: TracedTensor, y: TracedTensor) => {
         line = lineHere() + 1;
         return x.mul(y);
       },

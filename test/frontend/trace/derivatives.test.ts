@@ -107,7 +107,7 @@ describe("vjp", () => {
     const traced = trace(
       (v: T, g: T, c: T) => {
         const [y, pullback] = vjp((a: T, b: T) => ({ product: a.mul(b), total: a.sum() }), v, g);
-        expectTypeOf(y).toEqualTypeOf<{ product: T; total: T }>();
+        expectTypeOf(y).toEqualTypeOf<{ product: T; total: TracedTensor<readonly []> }>();
         const gradients = pullback({ product: c, total: 10 });
         expectTypeOf(gradients).toEqualTypeOf<readonly [T, T]>();
         return [y.total, ...gradients];

@@ -15,8 +15,10 @@ const inputLine = (text: string): string => text.split("\n")[0] ?? "";
 test("parameters, nested arguments, scalars and results are named after the source", () => {
   const { graph, inputs, outputTree } = trace(
     (x, layer, eps, axis) => {
-      expectTypeOf(x).toEqualTypeOf<TracedTensor>();
-      expectTypeOf(layer.weights).toEqualTypeOf<readonly [TracedTensor, TracedTensor]>();
+      expectTypeOf(x).toEqualTypeOf<TracedTensor<readonly [2, 4]>>();
+      expectTypeOf(layer.weights).toEqualTypeOf<
+        readonly [TracedTensor<readonly [4]>, TracedTensor<readonly [4]>]
+      >();
       expectTypeOf(axis).toEqualTypeOf<number>();
       const mu = x.mean({ axis, keepdims: true });
       const y = x.sub(mu).mul(layer.weights[0]).add(layer.weights[1]).add(eps);
