@@ -41,6 +41,7 @@ describeBrowser("PyTorch golden vectors in Chromium", (browser) => {
 
 const backendOf = (tab: Tab): Backend => ({
   name: "Chromium",
+  hasDriver: true,
   run: async (graph, inputs) => {
     const values = [...inputs].map(([name, list]) => [name, Array.from(list, String)] as const);
     const run: GraphRun = { graph: printGraph(graph), inputs: Object.fromEntries(values) };

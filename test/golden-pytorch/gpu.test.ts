@@ -37,6 +37,7 @@ describeGpu("compiled for WebGPU", () => {
   };
   const own: Backend = {
     name: "WebGPU",
+    hasDriver: true,
     run: (graph, inputs) => runOnDevice(device(), device().profile, graph, inputs),
   };
   testConformance(own);
@@ -48,6 +49,7 @@ describeGpu("compiled for WebGPU", () => {
   );
   const hardware = {
     name: `WebGPU, scheduled as for ${HARDWARE}`,
+    hasDriver: true,
     run: (graph: Graph, inputs: ReadonlyMap<string, ArrayLike<number>>) =>
       runOnDevice(device(), scheduleAsHardware(device().profile), graph, inputs),
   };

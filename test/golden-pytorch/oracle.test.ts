@@ -8,6 +8,7 @@ import type { Backend } from "./conformance.ts";
 
 const oracle: Backend = {
   name: "the oracle",
+  hasDriver: false,
   run: (graph, inputs) =>
     Promise.resolve(
       new Map(

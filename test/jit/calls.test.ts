@@ -89,8 +89,12 @@ function describeCalls(backend: "cpu" | "webgpu"): void {
     const divide = jit((a: TracedTensor, by: number) => a.div(by));
     expect(await numbers(divide(x, 0))).toEqual([Infinity, Infinity]);
     expect(divide.counters.traces).toBe(1);
-    divide(x, -0);
+    expect(await numbers(divide(x, -0))).toEqual([-Infinity, -Infinity]);
     expect(divide.counters.traces).toBe(2);
+    const specials = device.tensor([0, -0, -1, Infinity, -Infinity, Number.NaN, 2e-38, -3e38]);
+    const quotients = [NaN, NaN, -Infinity, Infinity, -Infinity, NaN, Infinity, -Infinity];
+    expect(await numbers(divide(specials, 0))).toEqual(quotients);
+    expect(await numbers(divide(specials, -0))).toEqual(quotients.map((q) => -q));
   });
 
   test("scalars of other dtypes, and scalars and inputs that the result does not need", async () => {

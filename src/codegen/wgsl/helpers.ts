@@ -64,6 +64,19 @@ const BIT_HELPERS = {
     result: bool,
     body: (d) => [`return ${magnitudeBits(d)} != ${d.u}(0u);`],
   },
+  /** x / 0. llvmpipe folds a division by the constant to 0. */
+  over_zero: {
+    uses: [],
+    parameters: x,
+    result: float,
+    body: (d) => [
+      `let bits = bitcast<${d.u}>(x);`,
+      `let magnitude = bits & ${d.u}(0x7fffffffu);`,
+      `let has_answer = (magnitude != ${d.u}(0u)) & (magnitude <= ${infinityBits(d)});`,
+      `let infinite = (bits & ${d.u}(0x80000000u)) | ${infinityBits(d)};`,
+      `return bitcast<${d.f}>(select(${d.u}(0x7fc00000u), infinite, has_answer));`,
+    ],
+  },
   sign: {
     uses: ["is_nan"],
     parameters: x,

@@ -19,6 +19,8 @@ export interface TextNeeds {
   readonly bits: Set<BitsName>;
 }
 
+type OpExpr = Extract<Expr, { readonly kind: "op" }>;
+
 const OPERATORS: Record<Exclude<IndexOp, "min">, string> = {
   add: "+",
   sub: "-",
@@ -49,6 +51,7 @@ export function printExpr(expr: Expr, needs: TextNeeds): string {
     case "index":
       return printIndex(expr.fn, expr.args, print);
     case "op":
+      if (isDividedByZero(expr)) return printOverZero(expr, needs);
       return spellOp(expr.fn, typeOf(expr.args.at(-1) ?? expr), expr.args.map(print), needs.helpers);
     case "cast":
       return expr.round === undefined
@@ -67,6 +70,21 @@ export function printExpr(expr: Expr, needs: TextNeeds): string {
     default:
       return expr satisfies never;
   }
+}
+
+/** A division by the constant 0 or -0, which drivers fold to what it is not. */
+const isDividedByZero = ({ fn, type, args: [, divisor] }: OpExpr): boolean =>
+  (fn === "div" || fn === "quotient") &&
+  type.scalar === "f32" &&
+  divisor?.kind === "const" &&
+  divisor.value === 0;
+
+function printOverZero({ type, args: [dividend, divisor] }: OpExpr, needs: TextNeeds): string {
+  if (dividend === undefined || divisor?.kind !== "const")
+    throw new CompilerBug("a division without its operands reached the WGSL printer", []);
+  const text = stripParentheses(printExpr(dividend, needs));
+  const signed = Object.is(divisor.value, -0) ? `-(${text})` : text;
+  return `${callHelper(needs.helpers, "over_zero", type.width)}(${signed})`;
 }
 
 function printIndex(fn: IndexOp, args: readonly [Expr, Expr], print: (expr: Expr) => string): string {
