@@ -4,7 +4,12 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { SCALAR_RULES } from "../../src/autodiff/scalar-rules.ts";
+import { VIEW_RULES } from "../../src/autodiff/view-rules.ts";
+import type { Node } from "../../src/ir/graph.ts";
 import { printGraph } from "../../src/ir/print-graph.ts";
+import type { ReduceOp } from "../../src/ir/reduce-ops.ts";
+import { SCALAR_OP_NAMES } from "../../src/ir/scalar-ops.ts";
 import { verifyGraph } from "../../src/ir/verify-graph.ts";
 import {
   checkDerivative,
@@ -19,9 +24,26 @@ import { createRandom, randomElements } from "../support/random-values.ts";
 
 const SEED = Number(process.env["TENSORWEFT_SEED"] ?? 1);
 
-/** Derivatives of `order` random programs by the transform agree with differences; returns how many could be compared. */
-function checkRandomPrograms(order: 1 | 2, runs: number, maxSteps: number): number {
+interface Coverage {
+  readonly programs: number;
+  /** Ops of the programs that could be compared, before they were differentiated. */
+  readonly ops: ReadonlySet<string>;
+}
+
+const opOf = (node: Node): string =>
+  node.op === "map" || node.op === "reduce" ? `${node.op}.${node.fn}` : node.op;
+
+/** Ops that pass a derivative on. */
+const SMOOTH_OPS: readonly string[] = [
+  ...SCALAR_OP_NAMES.filter((fn) => SCALAR_RULES[fn].some((rule) => rule !== null)).map((fn) => `map.${fn}`),
+  ...(["sum", "prod", "max", "min"] as const satisfies readonly ReduceOp[]).map((fn) => `reduce.${fn}`),
+  ...(Object.keys(VIEW_RULES) as readonly (keyof typeof VIEW_RULES)[]),
+];
+
+/** Derivatives of `order` random programs by the transform agree with differences; returns what could be compared. */
+function checkRandomPrograms(order: 1 | 2, runs: number, maxSteps: number): Coverage {
   let compared = 0;
+  const ops = new Set<string>();
   const programs = randomProgram({ dtypes: ["f32", "f32", "f32", "i32"], maxElements: 48, maxSteps });
   fc.assert(
     fc.property(programs, fc.nat(), ({ graph, inputs }, seed) => {
@@ -33,13 +55,16 @@ function checkRandomPrograms(order: 1 | 2, runs: number, maxSteps: number): numb
       const check = checkDerivative(program, withUpstream(program, inputs, seed), createRandom(seed));
       if (check === undefined) return;
       const { transform, differences, tolerance, scale } = check;
-      if (tolerance < 1e-2 * scale) compared++;
+      if (tolerance < 1e-2 * scale) {
+        compared++;
+        for (const node of graph.nodes) ops.add(opOf(node));
+      }
       const report = `${JSON.stringify(check)}\n${printGraph(graph)}\n${printGraph(gradient)}`;
       expect(Math.abs(transform - differences), report).toBeLessThanOrEqual(tolerance);
     }),
     { numRuns: runs, seed: SEED },
   );
-  return compared;
+  return { programs: compared, ops };
 }
 
 /** Inputs of a gradient: those of the program, and a cotangent for each result. */
@@ -49,9 +74,11 @@ const withUpstream = ({ inputs: types }: Program, inputs: Inputs, seed: number):
   );
 
 test("gradients of random programs agree with central differences", () => {
-  expect(checkRandomPrograms(1, 400, 8)).toBeGreaterThan(100);
+  const { programs, ops } = checkRandomPrograms(1, 1000, 8);
+  expect(programs).toBeGreaterThan(100);
+  if (SEED === 1) expect(SMOOTH_OPS.filter((op) => !ops.has(op))).toEqual([]);
 });
 
 test("second derivatives of random programs agree with central differences", () => {
-  expect(checkRandomPrograms(2, 200, 4)).toBeGreaterThan(30);
+  expect(checkRandomPrograms(2, 200, 4).programs).toBeGreaterThan(30);
 });
