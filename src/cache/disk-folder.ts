@@ -3,6 +3,7 @@
  *
  *     FOLDER/5e/884898da...42d8.plan     an entry, named by the SHA-256 of its key
  *     FOLDER/5e/.31c0...9f.tmp           being written, or left behind by a process that was killed
+ *     FOLDER/lists/77af...01.list        the entries that a program used when it ran last
  *
  * Ensures: nothing else in the folder is ever touched, no symbolic link is followed, and nothing throws: what another
  *          process has removed in the meantime is not there.
@@ -26,10 +27,22 @@ export interface FileInfo {
   readonly usedMs: number;
 }
 
-export const isEntryName = (hash: string): boolean => /^[0-9a-f]{64}$/.test(hash);
-
 export const entryPath = ({ path }: Pick<NodeModules, "path">, folder: string, hash: string): string =>
   path.join(folder, hash.slice(0, 2), `${hash.slice(2)}.plan`);
+
+export const listPath = ({ path }: Pick<NodeModules, "path">, folder: string, hash: string): string =>
+  path.join(folder, "lists", `${hash}.list`);
+
+/** Lists of programs. */
+export function listLists({ fs, path }: Needed, folder: string): readonly string[] {
+  try {
+    const lists = path.join(folder, "lists");
+    const names = fs.lstatSync(lists).isDirectory() ? fs.readdirSync(lists) : [];
+    return names.filter((name) => /^[0-9a-f]{64}\.list$/.test(name)).map((name) => path.join(lists, name));
+  } catch {
+    return [];
+  }
+}
 
 export function listEntries(node: Needed, folder: string): readonly FileInfo[] {
   return listFiles(node, folder, ENTRY);

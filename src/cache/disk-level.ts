@@ -5,10 +5,11 @@
  * Ensures: never throws. A process that is killed at any moment leaves whole entries and at most a draft, which a later
  *          sweep removes. The folder may exceed its bound by what processes write between their sweeps (1/16 each).
  */
-import { entryPath, removeFile, sweepFolder } from "./disk-folder.ts";
+import { entryPath, listPath, removeFile, sweepFolder } from "./disk-folder.ts";
 import { printEntryFile, readEntryFile } from "./entry-file.ts";
+import { readEach, readText } from "../ir/read-json.ts";
 import type { NodeModules } from "./node-modules.ts";
-import { MOST_ENTRY_BYTES, type StoredCounts, type StoredLevel } from "./stored-level.ts";
+import { MOST_ENTRY_BYTES, MOST_LISTED, type StoredCounts, type StoredLevel } from "./stored-level.ts";
 
 export interface DiskOptions {
   readonly folder: string;
@@ -69,9 +70,27 @@ export class DiskLevel implements StoredLevel {
     this.#counts.evicted += sweepFolder(this.#node, this.place, this.#maxBytes, Date.now());
   }
 
+  saveList(name: string, keys: readonly string[]): void {
+    const hashes = JSON.stringify(keys.slice(0, MOST_LISTED).map((key) => this.#hash(key)));
+    this.#put(listPath(this.#node, this.place, this.#hash(name)), printEntryFile(this.#node, hashes));
+  }
+
+  loadList(name: string): readonly string[] {
+    const found = readEntryFile(this.#node, listPath(this.#node, this.place, this.#hash(name)));
+    const hashes: unknown = found.kind === "whole" ? JSON.parse(found.text) : [];
+    return (readEach(hashes, readText) ?? []).slice(0, MOST_LISTED).flatMap((hash) => {
+      if (!/^[0-9a-f]{64}$/.test(hash)) return [];
+      const entry = readEntryFile(this.#node, entryPath(this.#node, this.place, hash));
+      return entry.kind === "whole" ? [entry.text] : [];
+    });
+  }
+
   #fileOf(key: string): string {
-    const { crypto } = this.#node;
-    return entryPath(this.#node, this.place, crypto.createHash("sha256").update(key).digest("hex"));
+    return entryPath(this.#node, this.place, this.#hash(key));
+  }
+
+  #hash(text: string): string {
+    return this.#node.crypto.createHash("sha256").update(text).digest("hex");
   }
 
   /** Moves whole files into place only; false where that fails. Only we may read or write what we make. */

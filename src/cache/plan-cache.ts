@@ -6,9 +6,9 @@
  *          again: entries are taken only whole, with the very key that was asked for, and when `accept` takes their plan.
  */
 import type { Plan } from "../ir/plan.ts";
-import { printEntry, readEntry } from "./entry.ts";
+import { printEntry, readAnyEntry, readEntry } from "./entry.ts";
 import { MemoryLevel } from "./memory-level.ts";
-import type { StoredLevel } from "./stored-level.ts";
+import { MOST_LISTED, type StoredLevel } from "./stored-level.ts";
 import { hearsTheSame, recordAnswers, type TunedSource } from "./tuned-answers.ts";
 
 /** What the cache of a device has done since it was opened. */
@@ -54,6 +54,7 @@ export class PlanCache {
   #memoryHits = 0;
   #storedHits = 0;
   #compiles = 0;
+  #list: { readonly name: string; readonly keys: Set<string> } | null = null;
 
   constructor(buildId: string | null = null, stored: StoredLevel | null = null) {
     this.buildId = buildId;
@@ -76,6 +77,27 @@ export class PlanCache {
     };
   }
 
+  /**
+   * From now on keeps, under the name, which plans are used.
+   *
+   * @returns those that were used when the name was last given, as far as their keys begin with `context`
+   */
+  startList(name: string, context: string): readonly Plan[] {
+    const texts = this.#stored?.loadList(name) ?? [];
+    this.#list = { name, keys: new Set() };
+    return texts.flatMap((text) => {
+      const entry = readAnyEntry(text);
+      return entry?.key.startsWith(context) === true ? [entry.plan] : [];
+    });
+  }
+
+  #noteUse(key: string): void {
+    const list = this.#list;
+    if (list === null || list.keys.has(key) || list.keys.size >= MOST_LISTED) return;
+    list.keys.add(key);
+    this.#stored?.saveList(list.name, [...list.keys]);
+  }
+
   /** Counts a compilation that has nothing to do with the cache. */
   countCompile(): void {
     this.#compiles += 1;
@@ -84,6 +106,7 @@ export class PlanCache {
   /** The plan for the request, compiled where none is known. */
   find<S extends TunedSource>(request: PlanRequest<S>): FoundPlan {
     const { key, tuned } = request;
+    this.#noteUse(key);
     const renew = (): Plan => {
       this.#stored?.drop(key);
       return this.#compile(request);

@@ -10,6 +10,10 @@ export interface StoredLevel {
   write(key: string, text: string): void;
   /** Removes what turned out to be of no use. */
   drop(key: string): void;
+  /** Keeps which entries a program has used; a list of the same name is replaced. */
+  saveList(name: string, keys: readonly string[]): void;
+  /** The texts of the entries on a list, those that are still there. */
+  loadList(name: string): readonly string[];
 }
 
 export interface StoredCounts {
@@ -21,6 +25,9 @@ export interface StoredCounts {
   /** Entries that were removed for others. */
   readonly evicted: number;
 }
+
+/** Longer lists are cut off: what a program needs at its start. */
+export const MOST_LISTED = 256;
 
 /** Longer entries are neither written nor read. */
 export const MOST_ENTRY_BYTES = 16 * 2 ** 20;

@@ -5,7 +5,7 @@
  */
 import { findBuildId } from "../cache/build-id.ts";
 import { findPlansFolder } from "../cache/cache-folder.ts";
-import { listEntries, removeFile } from "../cache/disk-folder.ts";
+import { listEntries, listLists, removeFile } from "../cache/disk-folder.ts";
 import { DiskLevel } from "../cache/disk-level.ts";
 import { printEntryFile } from "../cache/entry-file.ts";
 import { readExport } from "../cache/export-file.ts";
@@ -194,6 +194,8 @@ function clearEntries({ node, folder, options, write }: Context): void {
       removed += 1;
       freed += entry.bytes;
     }
+  // Lists are of no use without their entries; small as they are, they count for nothing.
+  if (days === undefined && !otherBuilds) for (const file of listLists(node, folder)) removeFile(node, file);
   write(`removed ${printCount(removed, "entry")}, ${printBytes(freed)}\n`);
 }
 

@@ -242,6 +242,7 @@ export class CpuDevice implements Device {
   readonly gpuDevice = null;
   /** Graphs are interpreted: there is no plan to keep. */
   readonly cache = null;
+  readonly prewarmed = Promise.resolve(0);
   readonly #usage: Usage = { tensors: 0, bytes: 0 };
   readonly #collected = new FinalizationRegistry<Holding>(letGo);
   #disposed = false;

@@ -159,6 +159,11 @@ export interface Device extends Disposable {
   readonly tuning: TuningTable;
   /** Plans that were compiled for such a device before (`openDevice({ cache })`), or null on the CPU. */
   readonly cache: PlanCache | null;
+  /**
+   * Resolves when the kernels that `openDevice({ prewarm })` compiles ahead are ready, or cannot be made; to their number.
+   * Nobody need wait for it.
+   */
+  readonly prewarmed: Promise<number>;
   /** The WebGPU device below, or null on the CPU. */
   readonly gpuDevice: GPUDevice | null;
   /** Copies data to the device. Without a shape the result has one dimension, or none for a single number. */

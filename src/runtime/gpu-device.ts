@@ -2,7 +2,7 @@
 import type { PlanCache } from "../cache/plan-cache.ts";
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { printType, storageBytes } from "../ir/dtype.ts";
-import { bufferBytes } from "../ir/plan.ts";
+import { bufferBytes, type Plan } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { applyCosts, type MeasuredCosts } from "./calibrate.ts";
 import { refusePromise } from "./call-arguments.ts";
@@ -39,6 +39,7 @@ export class WebGpuDevice implements Device {
   readonly gpuDevice: GPUDevice;
   readonly tuning: TuningTable;
   readonly cache: PlanCache | null;
+  prewarmed: Promise<number> = Promise.resolve(0);
   readonly #core: GpuCore;
   #profile: DeviceProfile;
   #disposed = false;
@@ -102,6 +103,21 @@ export class WebGpuDevice implements Device {
       return plan;
     });
     return new GpuProgram(this, this.#core, program.plan, { tuned, renew: program.renew });
+  }
+
+  /** Compiles the kernels of plans that will be loaded later. */
+  prewarm(plans: readonly Plan[]): void {
+    const kernels = plans.flatMap((plan) => {
+      try {
+        checkPlan(plan, this.profile);
+        return plan.kernels;
+      } catch {
+        return []; // a plan from outside that this device cannot run
+      }
+    });
+    this.prewarmed = Promise.allSettled(kernels.map((kernel) => this.#core.pipelines.compile(kernel))).then(
+      (made) => made.filter(({ status }) => status === "fulfilled").length,
+    );
   }
 
   batch<R>(calls: () => R): R {

@@ -9,6 +9,7 @@ import { fail, type TensorweftError } from "../diagnostics/diagnostic.ts";
 import { findAdapter, isNode, requestFullDevice } from "./adapter.ts";
 import type { CacheOptions } from "../cache/open-cache.ts";
 import type { PlanCache } from "../cache/plan-cache.ts";
+import { printContext } from "../cache/plan-key.ts";
 import { isComplete, keepPlausible, measureCosts } from "./calibrate.ts";
 import { CpuDevice } from "./cpu-device.ts";
 import type { Backend, Device } from "./device.ts";
@@ -17,6 +18,7 @@ import { WebGpuDevice } from "./gpu-device.ts";
 import { loadCosts, loadTuning, profileKey, saveCosts } from "./profile-store.ts";
 import { probeSubgroups } from "./probe-subgroups.ts";
 import { noAdapter } from "./runtime-errors.ts";
+import { PACKAGE_VERSION } from "./version.ts";
 
 export interface CalibrateOptions {
   readonly cacheFolder?: string | undefined;
@@ -52,6 +54,12 @@ export interface OpenDeviceOptions {
    * compiling: `folder` names another one, `maxBytes` bounds it, false keeps nothing. Default true.
    */
   readonly cache?: boolean | CacheOptions | undefined;
+  /**
+   * Starts to compile, all at once and in the background, the kernels that the program used when it ran last, and keeps
+   * what it uses now for the next time: in the folder of `cache`, under a name, or, with true, under that of the script (Node)
+   * or of the page. Default false.
+   */
+  readonly prewarm?: boolean | string | undefined;
   /** Options for Dawn, the WebGPU of Node, such as `disable-dawn-features=timestamp_quantization`. */
   readonly dawnOptions?: readonly string[] | undefined;
 }
@@ -116,11 +124,28 @@ async function openGpu(
 async function prepare(
   device: WebGpuDevice,
   info: AdapterInfo,
-  { calibrate: wanted, tuned = false }: OpenDeviceOptions,
+  { calibrate: wanted, tuned = false, prewarm = false }: OpenDeviceOptions,
 ): Promise<WebGpuDevice> {
   device.setSubgroups(await probeSubgroups(device.gpuDevice, device.profile));
   if (tuned !== false) await loadTuning(device.tuning, tuned === true ? undefined : tuned.cacheFolder);
-  return calibrate(device, info, wanted);
+  await calibrate(device, info, wanted);
+  if (prewarm !== false) startPrewarm(device, prewarm === true ? nameOfProgram() : prewarm);
+  return device;
+}
+
+function startPrewarm(device: WebGpuDevice, name: string): void {
+  const { cache, profile } = device;
+  if (cache === null) return;
+  const compiler = { version: PACKAGE_VERSION, buildId: cache.buildId ?? "" };
+  device.prewarm(cache.startList(name, printContext(compiler, profile)));
+}
+
+function nameOfProgram(): string {
+  const { process, location } = globalThis as {
+    readonly process?: { readonly argv?: readonly string[] };
+    readonly location?: { readonly pathname?: string };
+  };
+  return process?.argv?.[1] ?? location?.pathname ?? "";
 }
 
 /** Gives the device the costs that are stored for its adapter, or measures and stores them, if asked to. */
