@@ -2,7 +2,7 @@
  * Benchmarks: `npm run bench -- compile` times the compiler, `npm run bench -- race FOLDER` races hand-written kernels,
  * `npm run bench -- schedules` races the default schedules against the other ones of their space,
  * `npm run bench -- host` times warm calls against raw ones, `npm run bench -- accuracy` holds reductions against float64,
- * `npm run bench -- large` fills the largest buffers, and anything else goes to `weft bench`. bench/README.md says how to read them.
+ * `npm run bench -- start` starts processes with and without a warm cache, `npm run bench -- large` fills the largest buffers, and anything else goes to `weft bench`. bench/README.md says how to read them.
  */
 const [which, ...rest] = process.argv.slice(2);
 
@@ -21,6 +21,9 @@ if (which === "compile") {
 } else if (which === "large") {
   const { runLargeBenchmark } = await import("../bench/large.ts");
   process.exitCode = await runLargeBenchmark(rest);
+} else if (which === "start") {
+  const { runStartBenchmark } = await import("../bench/start.ts");
+  process.exitCode = await runStartBenchmark(rest);
 } else if (which === "host") {
   const { runHostBenchmark } = await import("../bench/host.ts");
   process.exitCode = await runHostBenchmark(rest);

@@ -107,7 +107,11 @@ export function loadGraph(device: Device, graph: Graph, options: ProgramCacheOpt
 }
 
 /** The plan of a graph, from the device's cache where it has one. Who wants to see the passes at work gets them to work. */
-function findPlan(device: Device, graph: Graph, options: Pick<CompileOptions, "check" | "dump">): FoundPlan {
+export function findPlan(
+  device: Pick<Device, "cache" | "profile" | "tuning">,
+  graph: Graph,
+  options: Pick<CompileOptions, "check" | "dump">,
+): FoundPlan {
   const { cache, profile, tuning } = device;
   const compile = (tuned: TunedSchedules): Plan => compileGraph(graph, { ...options, profile, tuned }).plan;
   const isWatched = options.check === true || options.dump !== undefined;

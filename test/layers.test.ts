@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lower: ["ir", "diagnostics"],
   codegen: ["ir", "diagnostics"],
   runtime: ["ir", "diagnostics", "cache"],
-  bench: [".", "ir", "diagnostics", "runtime"],
+  bench: [".", "ir", "diagnostics", "cache", "runtime"],
   cli: [".", "ir", "diagnostics", "formats", "bench", "cache"],
   ".": [
     "diagnostics",

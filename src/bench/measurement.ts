@@ -42,7 +42,7 @@ export interface WorkloadMeasurement {
   readonly pipelineMs: number;
   /**
    * From the plan to a program that can run, where nothing has to be compiled: plan and pipelines kept in this process, or
-   * found on disk by another one (null: not measured).
+   * found on disk (null: not measured).
    */
   readonly cachedMs: { readonly memory: number; readonly disk: number | null };
 }

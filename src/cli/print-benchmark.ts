@@ -47,6 +47,8 @@ const time = (us: number): string => {
   return us >= 1000 ? `${(us / 1000).toFixed(2)} ms` : `${us.toFixed(1)} us`;
 };
 
+const printMs = (ms: number | null): string => (ms === null ? "-" : ms.toFixed(1));
+
 const measuredRow = (w: WorkloadMeasurement): readonly string[] => [
   w.name,
   w.shape,
@@ -60,7 +62,7 @@ const measuredRow = (w: WorkloadMeasurement): readonly string[] => [
   `${(100 * w.copyFraction).toFixed(0)}%`,
   w.saved === null ? "-" : `${(100 * w.saved).toFixed(0)}%`,
   time(w.hostUs.median),
-  `${[w.compileMs.cold, w.compileMs.warm, w.cachedMs.memory].map((ms) => ms.toFixed(1)).join("/")} ms`,
+  `${[w.compileMs.cold, w.compileMs.warm, w.cachedMs.disk, w.cachedMs.memory].map(printMs).join("/")} ms`,
 ];
 
 /** The table of a run. */
@@ -89,7 +91,7 @@ export function printMeasured({
     "",
     `${device.description}, profile ${device.profile}; ${String(rounds)} rounds, ${clock === "host" ? "host clock" : "timestamp queries"};`,
     "kernels: fused/unfused (one per op); copy: vec4 copy of the floor's bytes; saved: time saved over what the bytes saved",
-    "take at the copy's speed; host: what a call keeps the host; compile: cold/again/kept in memory",
+    "take at the copy's speed; host: what a call keeps the host; compile: cold/again/from disk/from memory",
     ...failures.map(({ name, shape, message }) => `not measured: ${name} ${shape}: ${message}`),
   ];
 }

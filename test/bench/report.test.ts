@@ -71,12 +71,12 @@ test("a run that measured nothing has a report all the same", () => {
 
 test("the terminal shows a row per workload, then what could not be measured", () => {
   expect(printMeasured(madeUpRun([madeUpWorkload("softmax", 100)]))).toEqual([
-    "workload  shape  kernels  moved/floor     fused  iqr   unfused     copy  speedup  of copy  saved     host         compile",
-    "softmax   8x16       1/3         2.00  100.0 us  10%  300.0 us  80.0 us    3.00x      80%    90%  12.5 us  4.3/1.5/0.3 ms",
+    "workload  shape  kernels  moved/floor     fused  iqr   unfused     copy  speedup  of copy  saved     host           compile",
+    "softmax   8x16       1/3         2.00  100.0 us  10%  300.0 us  80.0 us    3.00x      80%    90%  12.5 us  4.3/1.5/-/0.3 ms",
     "",
     "A <fast> GPU & more, profile nvidia; 3 rounds, timestamp queries;",
     "kernels: fused/unfused (one per op); copy: vec4 copy of the floor's bytes; saved: time saved over what the bytes saved",
-    "take at the copy's speed; host: what a call keeps the host; compile: cold/again/kept in memory",
+    "take at the copy's speed; host: what a call keeps the host; compile: cold/again/from disk/from memory",
     'not measured: broken 1: kernel "k" <does> not compile',
   ]);
 });
