@@ -17,6 +17,7 @@ import { dealSoftware, fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
 import { chooseTile } from "./choose-tile.ts";
 import { chooseWidth, findMemoryOrder, startsAtSectors, type MemoryOrder } from "./memory-order.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
+import { estimateSectors } from "./estimate-sectors.ts";
 import { countScheduleTurns } from "./schedule-turns.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 
@@ -40,6 +41,11 @@ const FEW_WORKGROUPS = 0.75;
 const LITTLE_WORK = 1024;
 /** Elements of one 32-byte sector. */
 const SECTOR = 8;
+/** Elements side by side that are tried where the usual number is not good. */
+const OTHER_NEIGHBOURS = [32, 24, 16, 12, 8];
+/** Sectors touched over those filled: so many are good, and so many bearable for the sake of a busy device. */
+const GOOD_SECTORS = 1.35;
+const MOST_SECTORS = 1.6;
 
 /** Lays the group out under a pairing of its reductions. */
 type ViewGroup = (options: ViewOptions) => GroupView;
@@ -151,13 +157,55 @@ function narrowForGrid(view: GroupView, profile: DeviceProfile, widest: Width): 
   return fits(4) ? 4 : fits(2) ? 2 : isPointwise(view) ? widest : 1;
 }
 
-/** Lanes along each axis, fastest axis first. */
+/**
+ * Lanes along each axis, fastest axis first. Where the usual number of grid points side by side leaves too few workgroups or
+ * gaps in sectors, others are judged by both.
+ */
 function dealHardware(
   view: GroupView,
   profile: DeviceProfile,
   order: MemoryOrder,
   units: (axis: string) => number,
   width: number,
+): LaneAxis[] {
+  const deal = (neighbours?: number): LaneAxis[] =>
+    dealNeighbours(view, profile, order, units, width, neighbours);
+  const usual = deal();
+  if (isPointwise(view) || view.walkAxes.length > 0) return usual;
+  const elements = product([...view.gridAxes, ...view.rowAxes], (axis) => view.sizes.get(axis) ?? 1);
+  const busy = Math.max(1, Math.min(profile.usefulWorkgroups, elements / LITTLE_WORK));
+  const shareOf = (lanes: readonly LaneAxis[]): number =>
+    Math.min(1, countWorkgroups(view, lanes, units) / busy);
+  const sectors = estimateSectors(view, usual, width, profile);
+  if (shareOf(usual) === 1 && sectors <= GOOD_SECTORS) return usual;
+  let [best, least] = [usual, sectors / shareOf(usual)];
+  for (const neighbours of OTHER_NEIGHBOURS) {
+    const lanes = deal(neighbours);
+    const wasted = estimateSectors(view, lanes, width, profile);
+    const cost = wasted / shareOf(lanes);
+    if (cost < least && wasted <= Math.max(MOST_SECTORS, sectors)) [best, least] = [lanes, cost];
+  }
+  return best;
+}
+
+const countWorkgroups = (
+  view: GroupView,
+  lanes: readonly LaneAxis[],
+  units: (axis: string) => number,
+): number =>
+  view.gridAxes.reduce(
+    (n, axis) => n * Math.ceil(units(axis) / (lanes.find((l) => l.axis === axis)?.lanes ?? 1)),
+    1,
+  );
+
+/** Lanes along each axis, with so many neighbours in the grid that read without a gap, where the number is given. */
+function dealNeighbours(
+  view: GroupView,
+  profile: DeviceProfile,
+  order: MemoryOrder,
+  units: (axis: string) => number,
+  width: number,
+  neighbours: number | undefined,
 ): LaneAxis[] {
   const most = Math.min(WORKGROUP_LANES, profile.limits.maxComputeInvocationsPerWorkgroup);
   const points = product(view.gridAxes, units);
@@ -184,7 +232,10 @@ function dealHardware(
       wanted = Math.max(Math.floor(rowLanes / total(view.rowAxes)), toRun ? Math.ceil(GOOD_RUN / run) : 1);
     else if (toRun) {
       const isAligned = startsAtSectors(order, axis);
-      wanted = neighboursFor(run, points / total(view.gridAxes), steps * reads, profile, isAligned);
+      wanted =
+        neighbours === undefined
+          ? neighboursFor(run, points / total(view.gridAxes), steps * reads, profile, isAligned)
+          : Math.ceil(neighbours / run);
       // A rest shorter than this is taken along: what is slower in memory then goes on without a gap.
       if (units(axis) <= 2 * wanted && units(axis) % SECTOR !== 0) wanted = units(axis);
     }

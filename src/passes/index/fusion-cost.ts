@@ -103,14 +103,30 @@ const LONG_RUN = 26;
 const UNALIGNED_RUN = 32;
 
 /** Grid points that must be taken together so that what they read fills whole sectors: 1 where a row is contiguous. */
-export function pointsPerWorkgroup(read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number {
+export const pointsPerWorkgroup = (read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number =>
+  pointsTogether(read, grid, sizes, (run) => Math.ceil(UNALIGNED_RUN / run));
+
+/** Points that schedules take together where there are enough: whole sectors next to each other, wherever the first starts. */
+export const usualPoints = (read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number =>
+  pointsTogether(read, grid, sizes, (run) => {
+    let step = 1;
+    while ((run * step) % SECTOR !== 0) step++;
+    return Math.max(step, Math.ceil(UNALIGNED_RUN / run));
+  });
+
+function pointsTogether(
+  read: IndexExpr,
+  grid: readonly string[],
+  sizes: AxisSizes,
+  unaligned: (run: number) => number,
+): number {
   let run = 1;
   const terms = read.terms.filter(isAxisTerm).sort((a, b) => a.coefficient - b.coefficient);
   for (const { axis, coefficient } of terms) {
     if (coefficient !== run) return 1;
     const isAligned = terms.every((t) => t.coefficient <= coefficient || t.coefficient % SECTOR === 0);
     if (grid.includes(axis))
-      return Math.min(sizeOf(axis, sizes), isAligned ? neighboursFor(run) : Math.ceil(UNALIGNED_RUN / run));
+      return Math.min(sizeOf(axis, sizes), isAligned ? neighboursFor(run) : unaligned(run));
     run *= sizeOf(axis, sizes);
     if (run >= LONG_RUN) return 1;
   }

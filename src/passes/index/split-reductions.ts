@@ -26,14 +26,20 @@ import {
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { findForcedCut, type LargestRead } from "./find-forced-cut.ts";
 import { findReaders, isAppliedAcross, type Readers } from "./find-readers.ts";
-import { ELEMENTS_PER_WORKGROUP, pointsPerWorkgroup, SHORT_ROW, stageUs } from "./fusion-cost.ts";
+import {
+  ELEMENTS_PER_WORKGROUP,
+  pointsPerWorkgroup,
+  SHORT_ROW,
+  stageUs,
+  usualPoints,
+} from "./fusion-cost.ts";
 import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
 import { factorsOf, keyOfProduct, splitCoMoment, type PartialSums } from "./co-moments.ts";
 import { operandAt, splitStatement, type Piece } from "./piece-statements.ts";
 
-/** Pieces shorter than this cost more in partial results than they gain in parallelism. */
-const SHORTEST_PIECE = 256;
+/** Pieces shorter than this cost more in partial results, 2 % of what is read, than they gain in parallelism. */
+const SHORTEST_PIECE = 104;
 /** Where no kernel of its own adds up the pieces, they may be shorter: this share of the shortest. */
 const FINISHED_SHARE = 1 / 2;
 /** So many times the wanted number of pieces are better than a last piece that needs a guard. */
@@ -42,6 +48,8 @@ const MANY_PIECES = 8;
 const STEPS_OF_TURNS = 1 / 2;
 /** Elements that the lanes of a workgroup can take in a step on any device. */
 const MOST_PER_TURN = 64;
+/** Elements that keep a workgroup busy: with so many for each, a device is not left to a few of them. */
+const BUSY_ELEMENTS = 1024;
 /** Modelled time that a split must save, as a share. */
 const WORTH = 0.9;
 
@@ -170,10 +178,14 @@ function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr):
   const { profile, sizes } = splitter;
   const [points, length] = [product(statement.axes, sizes), product(statement.reduce?.axes ?? [], sizes)];
   const together = pointsPerWorkgroup(read, statement.axes, sizes);
+  const isFull = !profile.software && points * length > BUSY_ELEMENTS * profile.usefulWorkgroups;
   // Tests that cut small rows on purpose say so.
   // A kernel that runs anyway adds up the pieces. In software a launch costs less than its barriers.
   const isFinished = !profile.software && isAppliedAcross(splitter.readers, statement, sizes);
-  const isShort = together === 1 && length <= SHORT_ROW && splitter.shortestPiece === SHORTEST_PIECE;
+  const isShort =
+    together === 1 &&
+    length <= (isFull ? SHORT_ROW / 2 : SHORT_ROW) &&
+    splitter.shortestPiece === SHORTEST_PIECE;
   if (isShort && !isFinished) return undefined;
   const workgroups = Math.max(
     1,
@@ -187,9 +199,10 @@ function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr):
   const finishUs = isFinished ? stageUs(profile) : profile.launchUs;
   // A full device is worth a few more loads: only what is cut without need costs more than it gains.
   const slack = isFinished ? profile.launchUs / 4 : (us * (WORTH - 1) * useful) / workgroups;
-  if (us + finishUs > (us * useful) / workgroups + slack) return undefined;
+  if (!isFull && us + finishUs > (us * useful) / workgroups + slack) return undefined;
   const shortest = splitter.shortestPiece * (isFinished ? FINISHED_SHARE : 1);
-  return { pieces: Math.ceil(useful / workgroups), most: Math.floor(length / shortest) };
+  const dealt = Math.min(workgroups, Math.ceil(points / usualPoints(read, statement.axes, sizes)));
+  return { pieces: Math.ceil(useful / dealt), most: Math.floor(length / shortest) };
 }
 
 /**

@@ -1,0 +1,82 @@
+/**
+ * Sectors of 32 bytes that the lanes of a subgroup touch in one access, over those that their elements fill: what
+ * `analyzeKernel` finds in the finished kernel, foreseen from how lanes are dealt. Runs of neighbouring lanes that a subgroup's end
+ * cuts, and runs that start anywhere in a sector, cost what they cost there.
+ */
+import { isAxisTerm } from "../ir/index-expr.ts";
+import type { Access, GroupView } from "../ir/group-view.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+import type { LaneAxis } from "../ir/schedule.ts";
+import { elementsOf } from "./memory-order.ts";
+
+const SECTOR = 8;
+/** Lanes that access memory together where the device does not say. */
+const DEFAULT_SUBGROUP = 32;
+
+/** `lanes` fastest first, where a lane takes `width` elements along the fastest axis; weighted by bytes. */
+export function estimateSectors(
+  view: GroupView,
+  lanes: readonly LaneAxis[],
+  width: number,
+  profile: DeviceProfile,
+): number {
+  let [elements, touched] = [0, 0];
+  for (const access of view.accesses) {
+    const own = elementsOf(view, access);
+    elements += own;
+    touched += own * sectorsOf(access, lanes, width, profile);
+  }
+  return elements === 0 ? 1 : touched / elements;
+}
+
+function sectorsOf(
+  access: Access,
+  lanes: readonly LaneAxis[],
+  width: number,
+  profile: DeviceProfile,
+): number {
+  const terms = new Map(access.index.terms.filter(isAxisTerm).map((t) => [t.axis, t.coefficient]));
+  const size = lanes.reduce((n, l) => n * l.lanes, 1);
+  const together = profile.subgroups?.[1] ?? DEFAULT_SUBGROUP;
+  const starts = startsOf(terms, lanes, width);
+  let [least, touched] = [0, 0];
+  for (let first = 0; first < size; first += together) {
+    const places = new Set<number>();
+    for (let lane = first; lane < Math.min(size, first + together); lane++) {
+      const [place, step] = placeOf(lane, lanes, terms, width);
+      for (let c = 0; c < width; c++) places.add(place + c * step);
+    }
+    for (const start of starts) {
+      const sectors = new Set([...places].map((place) => Math.floor((place + start) / SECTOR)));
+      touched += sectors.size;
+      least += Math.ceil(places.size / SECTOR);
+    }
+  }
+  return touched / least;
+}
+
+/** First element of a lane's access, and the distance to its next one. */
+function placeOf(
+  lane: number,
+  lanes: readonly LaneAxis[],
+  terms: ReadonlyMap<string, number>,
+  width: number,
+): readonly [number, number] {
+  let [rest, place] = [lane, 0];
+  for (const [i, { axis, lanes: count }] of lanes.entries()) {
+    place += (rest % count) * (terms.get(axis) ?? 0) * (i === 0 ? width : 1);
+    rest = Math.floor(rest / count);
+  }
+  return [place, terms.get(lanes[0]?.axis ?? "") ?? 0];
+}
+
+/** Where in a sector the accesses of workgroups and of steps start: at multiples of what all their terms have in common. */
+function startsOf(terms: ReadonlyMap<string, number>, lanes: readonly LaneAxis[], width: number): number[] {
+  let common = SECTOR;
+  for (const [axis, coefficient] of terms) {
+    const i = lanes.findIndex((l) => l.axis === axis);
+    const step = coefficient * (lanes[i]?.lanes ?? 1) * (i === 0 ? width : 1);
+    while (step % common !== 0) common /= 2;
+  }
+  return Array.from({ length: SECTOR / common }, (_, i) => i * common);
+}
