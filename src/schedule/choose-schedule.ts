@@ -15,7 +15,13 @@ import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
 import { dealSoftware, fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
 import { chooseTile } from "./choose-tile.ts";
-import { chooseWidth, findMemoryOrder, startsAtSectors, type MemoryOrder } from "./memory-order.ts";
+import {
+  chooseWidth,
+  elementsOf,
+  findMemoryOrder,
+  startsAtSectors,
+  type MemoryOrder,
+} from "./memory-order.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
 import { countScheduleTurns } from "./schedule-turns.ts";
@@ -46,6 +52,8 @@ const OTHER_NEIGHBOURS = [32, 24, 16, 12, 8];
 /** Sectors touched over those filled: so many are good, and so many bearable for the sake of a busy device. */
 const GOOD_SECTORS = 1.35;
 const MOST_SECTORS = 1.6;
+/** Share of the modelled cost that other neighbours than the usual ones must come down to. */
+const WORTH = 0.8;
 
 /** Lays the group out under a pairing of its reductions. */
 type ViewGroup = (options: ViewOptions) => GroupView;
@@ -172,8 +180,8 @@ function dealHardware(
     dealNeighbours(view, profile, order, units, width, neighbours);
   const usual = deal();
   if (isPointwise(view) || view.walkAxes.length > 0) return usual;
-  const elements = product([...view.gridAxes, ...view.rowAxes], (axis) => view.sizes.get(axis) ?? 1);
-  const busy = Math.max(1, Math.min(profile.usefulWorkgroups, elements / LITTLE_WORK));
+  const elements = view.accesses.reduce((n, access) => n + elementsOf(view, access), 0);
+  const busy = Math.max(1, Math.min(profile.usefulWorkgroups, Math.floor(elements / LITTLE_WORK)));
   const shareOf = (lanes: readonly LaneAxis[]): number =>
     Math.min(1, countWorkgroups(view, lanes, units) / busy);
   const sectors = estimateSectors(view, usual, width, profile);
@@ -183,7 +191,8 @@ function dealHardware(
     const lanes = deal(neighbours);
     const wasted = estimateSectors(view, lanes, width, profile);
     const cost = wasted / shareOf(lanes);
-    if (cost < least && wasted <= Math.max(MOST_SECTORS, sectors)) [best, least] = [lanes, cost];
+    const isBetter = cost < least * (best === usual ? WORTH : 1);
+    if (isBetter && wasted <= Math.max(MOST_SECTORS, sectors)) [best, least] = [lanes, cost];
   }
   return best;
 }

@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import { compileGraph } from "../../src/compile.ts";
 import { explainCompiled, type Explanation } from "../../src/explain.ts";
-import { f32, norm, normalize, trace, type TracedTensor } from "../../src/index.ts";
+import { f32, norm, normalize, trace, weightNorm, type TracedTensor } from "../../src/index.ts";
 import { findProfile } from "../../src/ir/profile.ts";
 
 /** No axis but the second of [8192,1024] is a multiple of the 8 elements of a sector. */
@@ -124,3 +124,16 @@ for (const name of ["default", "nvidia"] as const) {
     }
   });
 }
+
+test("a device that is nearly full is not worth a second kernel", () => {
+  const profile = findProfile("nvidia");
+  if (profile === undefined) throw new Error("there is no profile nvidia");
+  const types = [f32(1024, 1024, 7), f32(1, 1024, 1)];
+  const { graph } = trace((v, g) => weightNorm(v, g, { dim: 1 }), types, {
+    parameterNames: ["v", "g"],
+    locate: false,
+  });
+  const { dispatches, kernels } = explainCompiled(compileGraph(graph, { profile }), profile);
+  expect(dispatches).toBe(1);
+  expect(kernels[0]?.occupancy).toBeGreaterThan(0.9);
+});

@@ -50,6 +50,8 @@ const STEPS_OF_TURNS = 1 / 2;
 const MOST_PER_TURN = 64;
 /** Elements that keep a workgroup busy: with so many for each, a device is not left to a few of them. */
 const BUSY_ELEMENTS = 1024;
+/** A device with this share of the workgroups that fill it is not idle. */
+const FULL_ENOUGH = 0.75;
 /** Modelled time that a split must save, as a share. */
 const WORTH = 0.9;
 
@@ -199,7 +201,8 @@ function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr):
   const finishUs = isFinished ? stageUs(profile) : profile.launchUs;
   // A full device is worth a few more loads: only what is cut without need costs more than it gains.
   const slack = isFinished ? profile.launchUs / 4 : (us * (WORTH - 1) * useful) / workgroups;
-  if (!isFull && us + finishUs > (us * useful) / workgroups + slack) return undefined;
+  const isIdle = isFull && workgroups < FULL_ENOUGH * useful;
+  if (!isIdle && us + finishUs > (us * useful) / workgroups + slack) return undefined;
   const shortest = splitter.shortestPiece * (isFinished ? FINISHED_SHARE : 1);
   const dealt = Math.min(workgroups, Math.ceil(points / usualPoints(read, statement.axes, sizes)));
   return { pieces: Math.ceil(useful / dealt), most: Math.floor(length / shortest) };
