@@ -36,6 +36,23 @@ const refuseWarning = (message: string): void => expect.fail(message);
 
 type Fn = (x: TracedTensor, w: TracedTensor) => TracedTensor;
 
+/** Hardware may share rows among other lanes where there are few of them, and adds in another order then. */
+function expectSame(
+  actual: TypedArray,
+  expected: TypedArray,
+  { size, isExact }: { readonly size: number; readonly isExact: boolean },
+): void {
+  const message = `of ${String(size)}`;
+  if (isExact || actual.length !== expected.length) {
+    expect(actual, message).toEqual(expected);
+    return;
+  }
+  // Words differ by one unit in the last place.
+  const slack = actual instanceof Uint16Array ? 1 : actual instanceof Float32Array ? 1e-5 : 2e-3;
+  const worst = Math.max(...Array.from(expected, (value, i) => Math.abs(value - (actual[i] ?? NaN))));
+  expect(worst, message).toBeLessThanOrEqual(slack);
+}
+
 /** Every size on one compilation, with the results that a program of its own gives. */
 async function expectShared(
   fn: Fn,
@@ -57,9 +74,8 @@ async function expectShared(
     expect(device.counters.pipelines - before).toBe(kernels);
     const own = jit(fn);
     const other = await openForTest();
-    expect(result, `of ${String(size)}`).toEqual(
-      await read(own(fill(other, [size, ...rest], dtype), fill(other, weight, dtype))),
-    );
+    const expected = await read(own(fill(other, [size, ...rest], dtype), fill(other, weight, dtype)));
+    expectSame(result, expected, { size, isExact: device.profile.software });
   }
 }
 
