@@ -11,6 +11,10 @@ import { isGraphAt, type Refusal } from "./ir/compare-graphs.ts";
 import { isInRange, planAt } from "./ir/dynamic-plan.ts";
 import type { Graph } from "./ir/graph.ts";
 import type { Device, LoadedProgram } from "./runtime/device.ts";
+import { LruCache } from "./runtime/lru-cache.ts";
+
+/** Families and classes of sizes that are kept per device: as many as programs are. */
+const MOST_FAMILIES = 128;
 
 /** A call with a dynamic dimension. */
 export interface DynamicCall {
@@ -36,7 +40,7 @@ export interface SharedProgram {
 
 export class DynamicPrograms {
   readonly #options: DynamicOptions;
-  readonly #families = new WeakMap<Device, Map<string, CompiledDynamic | Refusal>>();
+  readonly #families = new WeakMap<Device, LruCache<CompiledDynamic | Refusal>>();
   readonly #warned = new Set<string>();
 
   constructor(options: DynamicOptions) {
@@ -49,7 +53,7 @@ export class DynamicPrograms {
     const position = SIZE_CLASSES.findIndex(({ least, most }) => size >= least && size <= most);
     const sizes = SIZE_CLASSES[position];
     if (sizes === undefined) return undefined;
-    const families = this.#families.get(device) ?? new Map<string, CompiledDynamic | Refusal>();
+    const families = this.#families.get(device) ?? new LruCache<CompiledDynamic | Refusal>(MOST_FAMILIES);
     this.#families.set(device, families);
     const key = `${String(position)} ${call.family}`;
     const known = families.get(key);

@@ -9,6 +9,7 @@ import {
 import { captureCallSite } from "./diagnostics/call-site.ts";
 import { fail } from "./diagnostics/diagnostic.ts";
 import { checkDynamic } from "./dynamic-dimensions.ts";
+import type { DynamicCall } from "./dynamic-programs.ts";
 import { dynamicCallOf } from "./dynamic-trace.ts";
 import {
   type ArgumentLeaf,
@@ -91,11 +92,11 @@ interface Traced {
   readonly donate: readonly number[] | undefined;
 }
 
-/** What an earlier call looked like, and what it ran. */
+/** What an earlier call looked like, and under which key its program is found. Devices come and go: their owners keep them. */
 interface KnownCall {
   readonly patterns: readonly ArgumentPattern[];
-  readonly device: Device;
-  readonly cached: CachedProgram<Traced>;
+  readonly device: WeakRef<Device>;
+  readonly key: string;
 }
 
 interface FoundCall extends CallValues {
@@ -151,7 +152,7 @@ class JitCalls {
     this.#options = options;
     this.#name = options.name ?? (fn.name === "" ? "traced" : fn.name);
     this.#names = parameterNamesOf(fn).map((name, i) => name ?? `arg${String(i)}`);
-    this.#cache = new ProgramCache(options);
+    this.#cache = new ProgramCache({ name: this.#name, parameters: this.#names }, options);
     if (options.dynamic !== undefined) checkDynamic(options.dynamic, this.#name);
   }
 
@@ -181,17 +182,26 @@ class JitCalls {
 
   /** The program for these arguments, and what it runs on. */
   #find(args: readonly unknown[]): FoundCall {
-    for (const { patterns, device, cached } of this.#known) {
+    for (const { patterns, device: weak, key } of this.#known) {
+      const device = weak.deref();
+      if (device === undefined) continue;
       const values = matchArguments(patterns, args, device);
-      if (values !== null) return { cached, tensors: values.tensors, scalars: values.scalars };
+      const cached = values === null ? undefined : this.#cache.get(device, key);
+      if (values !== null && cached !== undefined)
+        return { cached, tensors: values.tensors, scalars: values.scalars };
     }
     const flat = flattenArguments(args, this.#names);
     const values = collectValues(flat, this.#name);
     const cached = this.#load(args, flat);
-    const { device } = cached.program;
-    this.#known.unshift({ patterns: args.map(describeArgument), device, cached });
-    this.#known.length = Math.min(this.#known.length, KNOWN_CALLS);
+    this.#remember(cached.program.device, flat.key, args);
     return { cached, ...values };
+  }
+
+  #remember(device: Device, key: string, args: readonly unknown[]): void {
+    const known = this.#known.findIndex((call) => call.key === key && call.device.deref() === device);
+    const [call] = known < 0 ? [] : this.#known.splice(known, 1);
+    this.#known.unshift(call ?? { patterns: args.map(describeArgument), device: new WeakRef(device), key });
+    this.#known.length = Math.min(this.#known.length, KNOWN_CALLS);
   }
 
   #load(
@@ -209,7 +219,8 @@ class JitCalls {
       return { graph, extra: { tree: outputTree, scalarNames, donate: this.#donatedTensors(args) } };
     };
     const call = { fn: this.#fn, name: this.#name, names: this.#names, args };
-    return this.#cache.find(device, key, lower, () => dynamicCallOf(call, this.#options.dynamic));
+    const dynamic = (): DynamicCall | undefined => dynamicCallOf(call, this.#options.dynamic);
+    return this.#cache.find({ device, key, args, lower, dynamic });
   }
 
   /** Positions among all tensors of those in the donated arguments. */

@@ -1,6 +1,9 @@
 /**
  * Compiled programs of one function, found again by what they depend on: the device, and a key that holds shapes, dtypes
  * and static arguments. The second call with equal keys costs a look-up.
+ *
+ * Ensures: at most `maxPrograms` are kept per device. One that makes room for another is released: it still runs for those
+ * who hold it (bound calls, calls that wait), and its kernels go unless other programs use them.
  */
 import { type CompileOptions, compileGraph, optimizeGraph } from "./compile.ts";
 import { captureCallSite } from "./diagnostics/call-site.ts";
@@ -15,7 +18,9 @@ import type { DeviceProfile } from "./ir/profile.ts";
 import { compareInterfaces, interfaceOf } from "./ir/verify-plan.ts";
 import type { Device, LoadedProgram, Tensor } from "./runtime/device.ts";
 import { checkPlan } from "./runtime/check-plan.ts";
+import { LruCache } from "./runtime/lru-cache.ts";
 import { PACKAGE_VERSION } from "./runtime/version.ts";
+import { Specialisations } from "./specialisations.ts";
 import type { TuneOptions } from "./tune.ts";
 import type { TunedSchedules } from "./tuned-schedule.ts";
 
@@ -45,8 +50,21 @@ export interface ProgramCacheOptions {
    * shared kernels are not tuned.
    */
   readonly dynamic?: DynamicDimensions | undefined;
-  /** Told once why a dynamic dimension is none. Default: console.warn. */
+  /**
+   * Told once why a dynamic dimension is none, and once when the function was compiled more than 32 times, with what kept
+   * changing. Default: console.warn.
+   */
   readonly warn?: ((message: string) => void) | undefined;
+  /** Programs that are kept per device; the one used least recently makes room, and is compiled again if need be. Default 128. */
+  readonly maxPrograms?: number | undefined;
+}
+
+const MOST_PROGRAMS = 128;
+
+/** What is called, for messages. */
+export interface CalledFunction {
+  readonly name: string;
+  readonly parameters: readonly string[];
 }
 
 export interface CachedProgram<T> {
@@ -55,15 +73,37 @@ export interface CachedProgram<T> {
   readonly extra: T;
 }
 
+/** A call that a program is looked up for. */
+export interface ProgramCall<T> {
+  readonly device: Device;
+  readonly key: string;
+  /** For messages. */
+  readonly args: readonly unknown[];
+  readonly lower: () => { readonly graph: Graph; readonly extra: T };
+  readonly dynamic: () => DynamicCall | undefined;
+}
+
 export class ProgramCache<T> {
   readonly #options: ProgramCacheOptions;
-  readonly #devices = new WeakMap<Device, Map<string, CachedProgram<T>>>();
+  readonly #devices = new WeakMap<Device, LruCache<CachedProgram<T>>>();
   readonly #counters = { traces: 0, calls: 0 };
   readonly #dynamic: DynamicPrograms;
+  readonly #parameters: readonly string[];
+  readonly #specialisations: Specialisations;
+  readonly #capacity: number;
 
-  constructor(options: ProgramCacheOptions = {}) {
+  constructor({ name, parameters }: CalledFunction, options: ProgramCacheOptions = {}) {
+    const { maxPrograms = MOST_PROGRAMS, warn } = options;
+    if (!Number.isInteger(maxPrograms) || maxPrograms < 1)
+      fail("wrong-argument", `maxPrograms of ${name} is ${String(maxPrograms)}`, {
+        span: captureCallSite(),
+        help: "keep at least one program",
+      });
     this.#options = options;
+    this.#capacity = maxPrograms;
+    this.#parameters = parameters;
     this.#dynamic = new DynamicPrograms(options);
+    this.#specialisations = new Specialisations(name, warn);
   }
 
   get counters(): CallCounters {
@@ -74,18 +114,17 @@ export class ProgramCache<T> {
     this.#counters.calls++;
   }
 
-  /** The program for the key on the device; made from `lower` the first time, with the kernels of other sizes where it can be. */
-  find(
-    device: Device,
-    key: string,
-    lower: () => { readonly graph: Graph; readonly extra: T },
-    dynamic?: () => DynamicCall | undefined,
-  ): CachedProgram<T> {
-    const programs = this.#devices.get(device) ?? new Map<string, CachedProgram<T>>();
-    this.#devices.set(device, programs);
+  /** The program for the key on the device, where it is kept. */
+  get(device: Device, key: string): CachedProgram<T> | undefined {
+    return this.#devices.get(device)?.get(key);
+  }
+
+  /** The program for the call; made from `lower` the first time, with the kernels of other sizes where it can be. */
+  find({ device, key, args, lower, dynamic }: ProgramCall<T>): CachedProgram<T> {
+    const programs = this.#devices.get(device) ?? this.#newPrograms(device);
     const known = programs.get(key);
     if (known !== undefined) return known;
-    const described = dynamic?.(); // also where nothing is compiled: it refuses wrong arguments
+    const described = dynamic(); // also where nothing is compiled: it refuses wrong arguments
     const call = device.backend === "webgpu" ? described : undefined;
     if (call === undefined) this.#counters.traces++;
     const { graph, extra } = lower();
@@ -93,6 +132,15 @@ export class ProgramCache<T> {
     if (call !== undefined && shared?.isNew !== false) this.#counters.traces++;
     const made = { program: shared?.program ?? loadGraph(device, graph, this.#options), extra };
     programs.set(key, made);
+    if (shared === undefined) this.#specialisations.note(key, args, this.#parameters);
+    return made;
+  }
+
+  #newPrograms(device: Device): LruCache<CachedProgram<T>> {
+    const made = new LruCache<CachedProgram<T>>(this.#capacity, ({ program }) => {
+      program.release();
+    });
+    this.#devices.set(device, made);
     return made;
   }
 }

@@ -137,16 +137,17 @@ function makeCallable(
 ): TextCallable {
   const { name } = kernel;
   if (options.dynamic !== undefined) checkDynamic(options.dynamic, name);
-  const cache = new ProgramCache<undefined>(options);
+  const cache = new ProgramCache<undefined>({ name, parameters: kernel.tensors }, options);
   const call = (tensors: readonly Tensor[], scalars: Readonly<Record<string, number>> = {}): Tensor[] => {
     cache.countCall();
     const device = deviceOf(tensors, options.device, name);
-    const { program } = cache.find(
+    const { program } = cache.find({
       device,
-      keyOf(tensors),
-      () => ({ graph: lowerAt(tensors), extra: undefined }),
-      () => dynamicCallOf(kernel, tensors, options.dynamic, lowerAt),
-    );
+      key: keyOf(tensors),
+      args: tensors,
+      lower: () => ({ graph: lowerAt(tensors), extra: undefined }),
+      dynamic: () => dynamicCallOf(kernel, tensors, options.dynamic, lowerAt),
+    });
     return program.run(tensors, scalars);
   };
   return Object.defineProperty(call, "counters", { get: () => cache.counters }) as TextCallable;

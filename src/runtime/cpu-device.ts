@@ -158,6 +158,11 @@ class CpuProgram implements LoadedProgram {
     });
   }
 
+  /** There is nothing that programs share. */
+  release(): void {
+    return;
+  }
+
   #evaluate(
     inputs: readonly Tensor[],
     scalars: Readonly<Record<string, number>>,
@@ -279,7 +284,7 @@ export class CpuDevice implements Device {
 
   memory(): MemoryInfo {
     const { tensors, bytes } = this.#usage;
-    return { tensors, buffers: tensors, bytes, pooledBytes: 0 };
+    return { tensors, buffers: tensors, bytes, pooledBytes: 0, kernels: 0 };
   }
 
   /** There is nothing idle to free. */

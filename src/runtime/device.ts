@@ -128,6 +128,11 @@ export interface LoadedProgram {
     outputs: readonly Tensor[],
     scalars?: Readonly<Record<string, number>>,
   ): BoundCall;
+  /**
+   * Says that the program will hardly be called again: the device no longer keeps its kernels for programs that need the
+   * same ones, unless others use them. The program still runs.
+   */
+  release(): void;
 }
 
 export interface MemoryInfo {
@@ -138,6 +143,8 @@ export interface MemoryInfo {
   readonly bytes: number;
   /** Bytes of idle buffers, kept for reuse until `trim()`. */
   readonly pooledBytes: number;
+  /** Compiled kernels that are kept to be shared, at most 512. Programs keep their own besides. */
+  readonly kernels: number;
 }
 
 /** What the device has done since it was opened. All are 0 on the CPU. */

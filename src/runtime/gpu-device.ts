@@ -126,9 +126,10 @@ export class WebGpuDevice implements Device {
   }
 
   memory(): MemoryInfo {
-    const { storage, staging, tensors } = this.#core;
+    const { storage, staging, tensors, pipelines } = this.#core;
     const { buffers, bytes, idleBytes } = storage.usage;
-    return { tensors, buffers, bytes, pooledBytes: idleBytes + staging.usage.idleBytes };
+    const pooledBytes = idleBytes + staging.usage.idleBytes;
+    return { tensors, buffers, bytes, pooledBytes, kernels: pipelines.size };
   }
 
   trim(): void {

@@ -32,6 +32,7 @@ import type { GpuCore } from "./gpu-core.ts";
 import { asGpuTensors, GpuTensor } from "./gpu-tensor.ts";
 import { LruCache } from "./lru-cache.ts";
 import { Outcome } from "./outcome.ts";
+import type { KernelUser } from "./pipeline-cache.ts";
 import { gpuError } from "./runtime-errors.ts";
 import { listBlocks } from "./uniform-block.ts";
 
@@ -52,6 +53,9 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
   /** The ones used last, found without their key. */
   #latest: BoundSteps | null = null;
   #hasRun = false;
+  /** Stands for this program among the users of its kernels. */
+  readonly #user: KernelUser = {};
+  #isReleased = false;
   /** What the outputs take, and what messages call them. */
   readonly #outputs: readonly OutputSlot[];
   /** What messages call the plan's buffers. */
@@ -99,7 +103,9 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
   }
 
   async #compile(plan: Plan): Promise<Pick<ReadyPlan, "plan" | "kernels">> {
-    const kernels = await Promise.all(plan.kernels.map((kernel) => this.core.pipelines.compile(kernel)));
+    const { pipelines } = this.core;
+    const kernels = await Promise.all(plan.kernels.map((kernel) => pipelines.compile(kernel, this.#user)));
+    if (this.#isReleased) pipelines.release(this.#user); // meanwhile
     return { plan, kernels };
   }
 
@@ -150,6 +156,11 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
   ): BoundCall {
     this.core.health.throwIfLost();
     return new BoundGpuCall(this, inputs, outputs, scalars);
+  }
+
+  release(): void {
+    this.#isReleased = true;
+    this.core.pipelines.release(this.#user);
   }
 
   /** Memoised: the positions are those of the function that calls. */

@@ -1,17 +1,33 @@
 /**
- * Compiled kernels of one device: one shader module per text, one pipeline per text, entry point and bindings, all
- * compiled in the background and in parallel. A kernel that fails is forgotten, so that a later attempt may succeed.
+ * Compiled kernels of one device: one shader module and one pipeline per text, entry point and bindings, all compiled in
+ * the background and in parallel. A kernel that fails is forgotten, so that a later attempt may succeed.
+ *
+ * WebGPU frees a pipeline when nothing refers to it. Programs refer to theirs for as long as they live; the cache, which
+ * shares them between programs, refers to the `MOST_KERNELS` used last, and lets go earlier of those whose programs have all
+ * been released. Layouts are few: one per pattern of read and written bindings.
  */
 import type { Note } from "../diagnostics/diagnostic.ts";
 import type { PlanKernel } from "../ir/plan.ts";
 import type { Counters } from "./counters.ts";
 import { firstLine } from "./device-health.ts";
 import { COMPUTE_STAGE } from "./gpu-flags.ts";
+import { LruCache } from "./lru-cache.ts";
 import { gpuError } from "./runtime-errors.ts";
+
+/** A model has tens of kernels; one compiled pipeline takes some 10 to 100 kB of a driver's memory. */
+export const MOST_KERNELS = 512;
 
 export interface CompiledKernel {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroupLayout: GPUBindGroupLayout;
+}
+
+/** Stands for a program among the users of its kernels: the cache must not keep programs alive. */
+export type KernelUser = object;
+
+interface Entry {
+  readonly compiled: Promise<CompiledKernel>;
+  readonly users: Set<KernelUser>;
 }
 
 interface Layout {
@@ -23,40 +39,52 @@ export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #counters: Counters;
   readonly #layouts = new Map<string, Layout>();
-  readonly #modules = new Map<string, GPUShaderModule>();
-  readonly #kernels = new Map<string, Promise<CompiledKernel>>();
+  readonly #kernels: LruCache<Entry>;
   readonly #dynamicUniforms: boolean;
 
   /** `dynamicUniforms`: uniform blocks are bound with an offset that is given at the dispatch. */
   constructor(
     device: GPUDevice,
     counters: Counters,
-    options: { readonly dynamicUniforms?: boolean | undefined } = {},
+    options: { readonly dynamicUniforms?: boolean | undefined; readonly capacity?: number | undefined } = {},
   ) {
+    this.#kernels = new LruCache(options.capacity ?? MOST_KERNELS);
     this.#device = device;
     this.#counters = counters;
     this.#dynamicUniforms = options.dynamicUniforms ?? false;
   }
 
+  /** Kernels that are kept for programs to come. */
+  get size(): number {
+    return this.#kernels.size;
+  }
+
   /** Rejects with a `gpu-error` that names the kernel and carries the messages of the WGSL compiler. */
-  compile(kernel: PlanKernel): Promise<CompiledKernel> {
+  compile(kernel: PlanKernel, user?: KernelUser): Promise<CompiledKernel> {
     const key = `${layoutKey(kernel)} ${kernel.entryPoint}\n${kernel.wgsl}`;
     const known = this.#kernels.get(key);
-    if (known !== undefined) return known;
-    const compiling = this.#compile(kernel).catch((error: unknown) => {
+    const entry = known ?? { compiled: this.#compile(kernel), users: new Set() };
+    if (user !== undefined) entry.users.add(user);
+    if (known !== undefined) return known.compiled;
+    this.#kernels.set(key, entry);
+    entry.compiled.catch(() => {
       this.#kernels.delete(key);
-      this.#modules.delete(kernel.wgsl);
-      throw error;
     });
-    this.#kernels.set(key, compiling);
-    return compiling;
+    return entry.compiled;
+  }
+
+  /** Lets go of the kernels that nobody but `user` uses. */
+  release(user: KernelUser): void {
+    for (const [key, { users }] of this.#kernels.entries())
+      if (users.delete(user) && users.size === 0) this.#kernels.delete(key);
   }
 
   async #compile(kernel: PlanKernel): Promise<CompiledKernel> {
     // The scope catches what the pipeline's own promise does not report, such as the module's errors.
     this.#device.pushErrorScope("validation");
     const layout = this.#layoutFor(kernel);
-    const module = this.#moduleFor(kernel);
+    this.#counters.shaderModules += 1;
+    const module = this.#device.createShaderModule({ label: kernel.name, code: kernel.wgsl });
     this.#counters.pipelines += 1;
     const compiling = this.#device.createComputePipelineAsync({
       label: kernel.name,
@@ -69,15 +97,6 @@ export class PipelineCache {
       return { pipeline: pipeline.value, bindGroupLayout: layout.bindGroup };
     const uncaught = error.status === "fulfilled" ? error.value : null;
     throw await describeFailure(kernel, module, uncaught ?? pipeline.reason);
-  }
-
-  #moduleFor(kernel: PlanKernel): GPUShaderModule {
-    const known = this.#modules.get(kernel.wgsl);
-    if (known !== undefined) return known;
-    this.#counters.shaderModules += 1;
-    const module = this.#device.createShaderModule({ label: kernel.name, code: kernel.wgsl });
-    this.#modules.set(kernel.wgsl, module);
-    return module;
   }
 
   /** Explicit layouts: kernels with equal bindings share them, and an unused binding is not dropped. */
