@@ -250,6 +250,7 @@ export class CpuDevice implements Device {
   readonly prewarmed = Promise.resolve(0);
   readonly #usage: Usage = { tensors: 0, bytes: 0 };
   readonly #collected = new FinalizationRegistry<Holding>(letGo);
+  readonly #lost = Promise.withResolvers<TensorweftError>();
   #disposed = false;
 
   tensor(data: TensorData, shape?: readonly number[], options?: TensorOptions): Tensor {
@@ -292,8 +293,14 @@ export class CpuDevice implements Device {
     return;
   }
 
+  get lost(): Promise<TensorweftError> {
+    return this.#lost.promise;
+  }
+
   dispose(): void {
+    if (this.#disposed) return;
     this.#disposed = true;
+    this.#lost.resolve(deviceDisposed());
   }
 
   [Symbol.dispose](): void {

@@ -20,6 +20,7 @@ export class DeviceHealth {
   readonly trustsRepeats: boolean;
   readonly #device: GPUDevice;
   #loss: TensorweftError | null = null;
+  readonly #lost = Promise.withResolvers<TensorweftError>();
   #unreported: TensorweftError | null = null;
   /** Keeps what the promise of the loss refers to weakly. */
   readonly #whenLost: { readonly health: DeviceHealth; readonly onLoss: (loss: TensorweftError) => void };
@@ -73,12 +74,18 @@ export class DeviceHealth {
     return this.#loss;
   }
 
+  /** Resolves with the loss. */
+  get lost(): Promise<TensorweftError> {
+    return this.#lost.promise;
+  }
+
   throwIfLost(): void {
     if (this.#loss !== null) throw this.#loss;
   }
 
   lose(loss: TensorweftError): TensorweftError {
     this.#loss ??= loss;
+    this.#lost.resolve(this.#loss);
     this.#device.removeEventListener("uncapturederror", this.#onUncaptured);
     return this.#loss;
   }

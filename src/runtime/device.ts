@@ -6,6 +6,7 @@
  * wrong later (a kernel that does not compile, a lost device) rejects the reads of the tensors that depend on it.
  */
 import type { PlanCache } from "../cache/plan-cache.ts";
+import type { TensorweftError } from "../diagnostics/diagnostic.ts";
 import type { DType } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Plan } from "../ir/plan.ts";
@@ -171,6 +172,11 @@ export interface Device extends Disposable {
    * Nobody need wait for it.
    */
   readonly prewarmed: Promise<number>;
+  /**
+   * Resolves when the device can no longer be used, with the error that pending reads reject with: the GPU was lost, or the
+   * device disposed. Functions compile again for another device when they are called with its tensors.
+   */
+  readonly lost: Promise<TensorweftError>;
   /** The WebGPU device below, or null on the CPU. */
   readonly gpuDevice: GPUDevice | null;
   /** Copies data to the device. Without a shape the result has one dimension, or none for a single number. */

@@ -1,6 +1,6 @@
 /** The WebGPU device: tensors in buffers from a pool, programs as plans. */
 import type { PlanCache } from "../cache/plan-cache.ts";
-import { CompilerBug } from "../diagnostics/diagnostic.ts";
+import { CompilerBug, type TensorweftError } from "../diagnostics/diagnostic.ts";
 import { printType, storageBytes } from "../ir/dtype.ts";
 import { bufferBytes, type Plan } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
@@ -64,6 +64,10 @@ export class WebGpuDevice implements Device {
   /** Replaces the costs of the profile. Only before the device is handed out: programs are compiled for a profile. */
   setCosts(costs: Partial<MeasuredCosts>): void {
     this.#profile = applyCosts(this.#profile, costs);
+  }
+
+  get lost(): Promise<TensorweftError> {
+    return this.#core.health.lost;
   }
 
   get counters(): DeviceCounters {
