@@ -55,7 +55,7 @@ describeGpu("long runs", () => {
       Array.from({ length: 64 }, async (_, i) => {
         using x = device.tensor(new Float32Array((i % 4) + 1).fill(i));
         using y = f(x);
-        return y.read();
+        return await y.read();
       }),
     );
     expect(results).toEqual(results.map((__, i) => new Float32Array((i % 4) + 1).fill(2 * i)));
