@@ -59,7 +59,7 @@ function describeTensors(backend: Backend): void {
       expect(x.disposed).toBe(false);
     }
     device.trim();
-    expect(device.memory()).toEqual({ tensors: 0, buffers: 0, bytes: 0, pooledBytes: 0 });
+    expect(device.memory()).toEqual({ tensors: 0, buffers: 0, bytes: 0, pooledBytes: 0, kernels: 0 });
   });
 
   test("a tensor may be disposed while it is being read", async () => {
