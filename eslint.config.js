@@ -43,6 +43,14 @@ export default defineConfig(
     },
   },
   {
+    // Nodes of ts-morph come from its own factory, and `undefined` is the value that a reported mistake has.
+    files: ["src/frontend/aot/**"],
+    rules: {
+      "@typescript-eslint/no-unsafe-class-instance-assignment": "off",
+      "@typescript-eslint/no-confusing-void-expression": "off",
+    },
+  },
+  {
     // Tools that demand a default export.
     files: ["*.config.js", "*.config.ts", "test/support/reporter.ts"],
     rules: { "no-restricted-syntax": "off" },

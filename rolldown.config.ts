@@ -22,6 +22,8 @@ export default {
   input: {
     index: "./src/index.ts",
     text: "./src/text.ts",
+    "runtime-entry": "./src/runtime-entry.ts",
+    aot: "./src/aot.ts",
     "cli/main": "./src/cli/main.ts",
     // By the place of this one the package knows its own frames in stacks, so it keeps its place.
     "diagnostics/call-site": "./src/diagnostics/call-site.ts",

@@ -19,6 +19,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lower: ["ir", "diagnostics"],
   codegen: ["ir", "diagnostics"],
   runtime: ["ir", "diagnostics", "cache"],
+  slim: ["ir", "diagnostics", "runtime"],
+  aot: ["ir", "diagnostics"],
+  build: ["ir", "diagnostics"],
   bench: [".", "ir", "diagnostics", "cache", "runtime"],
   cli: [".", "ir", "diagnostics", "formats", "bench", "cache"],
   ".": [
@@ -33,12 +36,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "lower",
     "codegen",
     "runtime",
+    "slim",
+    "aot",
+    "build",
   ],
 };
 
 /** Packages that must not reach programs which do without the part that needs them. */
 const ONLY_BELOW: Readonly<Record<string, string>> = {
   chevrotain: "src/frontend/text/",
+  "ts-morph": "src/frontend/aot/",
   commander: "src/cli/",
   "cli-progress": "src/cli/",
   "@observablehq/plot": "src/bench/",

@@ -11,7 +11,7 @@ import { printShape } from "../bench/workload.ts";
 import { WORKLOADS } from "../bench/workloads.ts";
 import { fail } from "../diagnostics/diagnostic.ts";
 import { findProfile } from "../ir/profile.ts";
-import { deriveShapes } from "./derive-shapes.ts";
+import { deriveShapes } from "../derive-shapes.ts";
 import type { Shapes } from "./parse-options.ts";
 import { printExplained, printMeasured } from "./print-benchmark.ts";
 import type { Session } from "./terminal.ts";

@@ -9,7 +9,7 @@ import { fail } from "../diagnostics/diagnostic.ts";
 import { explainCompiled, renderStage, type StageName } from "../explain.ts";
 import type { DType } from "../ir/dtype.ts";
 import { findProfile } from "../ir/profile.ts";
-import { deriveShapes } from "./derive-shapes.ts";
+import { deriveShapes } from "../derive-shapes.ts";
 import type { Shapes } from "./parse-options.ts";
 import { printExplanation } from "./print-explanation.ts";
 import type { Session } from "./terminal.ts";

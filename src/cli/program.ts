@@ -16,6 +16,7 @@ import {
   parseCount,
 } from "./parse-options.ts";
 import type { RunOptions } from "./run-command.ts";
+import type { BuildCommandOptions } from "./build-command.ts";
 import type { Session } from "./terminal.ts";
 import type { TuneCommandOptions } from "./tune-command.ts";
 
@@ -50,6 +51,7 @@ export function createProgram(session: Session): Command {
   addFold(program, session);
   addExplain(program, session);
   addCheck(program, session);
+  addBuild(program, session);
   addBench(program, session);
   addTune(program, session);
   addDevices(program, session);
@@ -173,6 +175,28 @@ function addCheck(program: Command, session: Session): void {
     .action(async (file: string) => {
       const { checkProgram } = await import("./check-command.ts");
       await checkProgram(file, session);
+    });
+}
+
+function addBuild(program: Command, session: Session): void {
+  addCommand(program, "build")
+    .description("compile the kernels of a source file ahead of time, to a module without a compiler")
+    .argument("<file>", "a .ts file (kernels of tensorweft/aot) or a .weft file")
+    .option("-o, --out <file>", "the module to write (default: norms.gen.ts for norms.ts)")
+    .addOption(
+      new Option("--profile <name>", "devices to compile for; default runs on all")
+        .choices(PROFILE_NAMES)
+        .default("default"),
+    )
+    .option("--check", "write nothing; fail where the module is not what the source gives")
+    .option("-w, --watch", "build again whenever the source changes")
+    .addHelpText(
+      "after",
+      examples(["weft build src/norms.ts --out src/norms.gen.ts", "weft build src/norms.ts --check"]),
+    )
+    .action(async (file: string, options: BuildCommandOptions) => {
+      const { buildFile } = await import("./build-command.ts");
+      await buildFile(file, options, session);
     });
 }
 

@@ -7,7 +7,7 @@ import { openDevice } from "../index.ts";
 import type { DType } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import { type TunedReport, tuneGraph, type TuneProgress } from "../tune.ts";
-import { deriveShapes } from "./derive-shapes.ts";
+import { deriveShapes } from "../derive-shapes.ts";
 import type { Shapes } from "./parse-options.ts";
 import { printSchedule } from "./print-schedule.ts";
 import { type Column, printTable } from "./print-table.ts";

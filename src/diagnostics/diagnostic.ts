@@ -55,6 +55,7 @@ export type DiagnosticCode =
   | "device-lost"
   | "gpu-error"
   | "invalid-file"
+  | "stale-file"
   | "truncated-file"
   | "header-too-long"
   | "invalid-header"

@@ -5,7 +5,6 @@ import { suggestName } from "../diagnostics/suggest.ts";
 import { type DType, printType, sameShape, type TensorType } from "../ir/dtype.ts";
 import type { Plan, PlanScalar, PlanTensor } from "../ir/plan.ts";
 import { roundTo } from "../ir/round.ts";
-import type { Device, Tensor } from "./device.ts";
 import { disposedTensor, wrongDevice } from "./runtime-errors.ts";
 
 export interface Signature {
@@ -14,16 +13,27 @@ export interface Signature {
   readonly scalars: readonly PlanScalar[];
 }
 
+/** What the checks see of a tensor, whichever runtime it belongs to. */
+export interface CheckedTensor extends TensorType {
+  readonly disposed: boolean;
+  readonly label: string;
+  readonly device: { readonly backend: string };
+}
+
 /** Every input is there, alive, on this device, and of the type that the program was compiled for. */
-export function checkInputs(signature: Signature, device: Device, inputs: readonly Tensor[]): void {
+export function checkInputs(
+  signature: Signature,
+  device: CheckedTensor["device"],
+  inputs: readonly CheckedTensor[],
+): void {
   checkTensors({ role: "input", program: signature.name, wanted: signature.inputs }, device, inputs);
 }
 
 /** As `checkInputs`, for tensors that a bound call is to fill. */
 export function checkOutputs(
   signature: Pick<Plan, "name" | "outputs">,
-  device: Device,
-  outputs: readonly Tensor[],
+  device: CheckedTensor["device"],
+  outputs: readonly CheckedTensor[],
 ): void {
   checkTensors({ role: "result", program: signature.name, wanted: signature.outputs }, device, outputs);
 }
@@ -34,7 +44,11 @@ interface Wanted {
   readonly wanted: readonly PlanTensor[];
 }
 
-function checkTensors(signature: Wanted, device: Device, tensors: readonly Tensor[]): void {
+function checkTensors(
+  signature: Wanted,
+  device: CheckedTensor["device"],
+  tensors: readonly CheckedTensor[],
+): void {
   const { role, program, wanted } = signature;
   if (tensors.length !== wanted.length) {
     const count = role === "input" ? `takes ${wanted.length} tensors` : `has ${wanted.length} results`;

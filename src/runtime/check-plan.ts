@@ -19,9 +19,17 @@ const DEVICE_FEATURES: readonly string[] = [
   "shader-f16",
 ];
 
-export function checkPlan(plan: Plan, profile: DeviceProfile): void {
+/** What a plan is held against. */
+export type DeviceBounds = Pick<DeviceProfile, "limits" | "features">;
+
+export function checkPlan(plan: Plan, profile: DeviceBounds): void {
   const problems = verifyPlan(plan);
   if (problems.length > 0) throw new CompilerBug(`the plan of @${plan.name} is broken`, problems);
+  checkPlanFits(plan, profile);
+}
+
+/** The same of a plan that is known to make sense. */
+export function checkPlanFits(plan: Plan, profile: DeviceBounds): void {
   for (const buffer of plan.buffers) checkBufferSize(plan, buffer, profile);
   for (const kernel of plan.kernels) checkKernel(kernel, profile);
   const most = profile.limits.maxComputeWorkgroupsPerDimension;
@@ -40,7 +48,7 @@ export function describeBuffer(plan: Plan, buffer: PlanBuffer): string {
   return `${buffer.kind === "input" ? "input" : "result"} "${tensor?.name ?? ""}" of @${plan.name}${type}`;
 }
 
-function checkBufferSize(plan: Plan, buffer: PlanBuffer, { limits }: DeviceProfile): void {
+function checkBufferSize(plan: Plan, buffer: PlanBuffer, { limits }: DeviceBounds): void {
   const bytes = planBufferBytes(plan, buffer) ?? 0;
   const most = limits.maxBufferSize;
   if (bytes > most)
@@ -50,7 +58,7 @@ function checkBufferSize(plan: Plan, buffer: PlanBuffer, { limits }: DeviceProfi
     );
 }
 
-function checkKernel(kernel: PlanKernel, profile: DeviceProfile): void {
+function checkKernel(kernel: PlanKernel, profile: DeviceBounds): void {
   const most = profile.limits.maxStorageBuffersPerShaderStage;
   if (kernel.bindings.length > most)
     throw tooLarge(

@@ -6,7 +6,7 @@
  */
 import { captureCallSite } from "../diagnostics/call-site.ts";
 import { fail, type TensorweftError } from "../diagnostics/diagnostic.ts";
-import { findAdapter, isNode, requestFullDevice } from "./adapter.ts";
+import { findAdapter, requestFullDevice } from "./adapter.ts";
 import type { CacheOptions } from "../cache/open-cache.ts";
 import type { PlanCache } from "../cache/plan-cache.ts";
 import { printContext } from "../cache/plan-key.ts";
@@ -14,6 +14,7 @@ import { isComplete, keepPlausible, measureCosts } from "./calibrate.ts";
 import { CpuDevice } from "./cpu-device.ts";
 import type { Backend, Device } from "./device.ts";
 import type { AdapterInfo } from "./device-profile.ts";
+import { isNode } from "./find-gpu.ts";
 import { WebGpuDevice } from "./gpu-device.ts";
 import { loadCosts, loadTuning, profileKey, saveCosts } from "./profile-store.ts";
 import { probeSubgroups } from "./probe-subgroups.ts";

@@ -4,7 +4,6 @@
  */
 import { captureCallSite } from "../diagnostics/call-site.ts";
 import { errorAt, type Note, TensorweftError } from "../diagnostics/diagnostic.ts";
-import type { Tensor } from "./device.ts";
 
 export function gpuError(message: string, notes: readonly Note[] = [], cause?: unknown): TensorweftError {
   const help =
@@ -59,7 +58,10 @@ export function disposedTensor(label: string): TensorweftError {
   ]);
 }
 
-export function wrongDevice(tensor: Tensor): TensorweftError {
+export function wrongDevice(tensor: {
+  readonly label: string;
+  readonly device: { readonly backend: string };
+}): TensorweftError {
   return new TensorweftError([
     errorAt("wrong-device", `${tensor.label} lives on another device (backend "${tensor.device.backend}")`, {
       span: captureCallSite(),

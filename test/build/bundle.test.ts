@@ -31,13 +31,25 @@ describe("the built package", () => {
   test("loads few files and no package from its main entry", () => {
     const loaded = loadedBy("index.js");
     expect(loaded.filter((name) => !chunks.has(name) && !name.startsWith("node:"))).toEqual([]);
-    expect(loaded.length).toBeLessThanOrEqual(12);
+    expect(loaded.length).toBeLessThanOrEqual(20);
   });
 
   test("loads chevrotain from ./text alone", () => {
     expect(loadedBy("text.js")).toContain("chevrotain");
     expect(loadedBy("index.js")).not.toContain("chevrotain");
     expect(loadedBy("cli/main.js")).not.toContain("chevrotain");
+  });
+
+  test("loads no compiler from ./runtime", () => {
+    const modules = loadedBy("runtime-entry.js").flatMap((name) =>
+      Object.keys(chunks.get(name)?.modules ?? {}).map((id) => id.replaceAll("\\", "/")),
+    );
+    expect(
+      modules.filter((id) => /src\/(?:compile|passes|schedule|lower|codegen|frontend|library)/.test(id)),
+    ).toEqual([]);
+    expect(modules.some((id) => id.endsWith("src/slim/slim-device.ts"))).toBe(true);
+    expect(loadedBy("index.js")).not.toContain("ts-morph");
+    expect(loadedBy("cli/main.js")).not.toContain("ts-morph");
   });
 
   test("imports only packages that it declares", () => {

@@ -4,11 +4,12 @@
  * Ensures: a parameter whose lengths all are numbers or dimensions given by `--dim` has a shape; a dimension that the
  * kernel lacks, or that a `--shape` contradicts, is an error. Other shapes are left to the kernel, which may derive them.
  */
-import { type Diagnostic, errorAt, TensorweftError } from "../diagnostics/diagnostic.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
-import type { KernelInfo, KernelParam } from "../text.ts";
-import type { Shapes } from "./parse-options.ts";
+import { type Diagnostic, errorAt, TensorweftError } from "./diagnostics/diagnostic.ts";
+import { didYouMean } from "./diagnostics/suggest.ts";
+import type { KernelInfo, KernelParam } from "./text.ts";
 
+/** Shapes by parameter. */
+type Shapes = ReadonlyMap<string, readonly number[]>;
 type Dims = ReadonlyMap<string, number>;
 
 const DIMENSION = /^[A-Za-z_][A-Za-z0-9_]*$/;

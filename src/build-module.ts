@@ -1,0 +1,128 @@
+/**
+ * Ahead-of-time compilation, joined: source to graphs (by the front end that its name asks for), graphs to plans, plans to a
+ * module. What reads TypeScript is loaded for TypeScript only, and so is what reads the text language.
+ */
+import type { BuiltKernel, Origin } from "./build/built-kernel.ts";
+import { readDirectives } from "./build/read-directives.ts";
+import { compileGraph, type Compiled } from "./compile.ts";
+import { deriveShapes } from "./derive-shapes.ts";
+import { CompilerBug, fail, TensorweftError, type Diagnostic, type Span } from "./diagnostics/diagnostic.ts";
+import type { Graph } from "./ir/graph.ts";
+import { findProfile, PROFILE_NAMES, type DeviceProfile } from "./ir/profile.ts";
+import { verifyPlan } from "./ir/verify-plan.ts";
+
+export { printModule, type ModuleForm, type PrintOptions } from "./build/print-module.ts";
+export { PACKAGE_VERSION } from "./runtime/version.ts";
+export type { BuiltKernel } from "./build/built-kernel.ts";
+
+export interface BuildOptions {
+  /** The text of a file, or undefined. Paths are relative, or as the source was named, with "/". */
+  readonly read: (path: string) => string | undefined;
+  /** Name of a built-in profile. Default "default", whose kernels run on every device. */
+  readonly profile?: string | undefined;
+  /** Texts of the files that were read, for diagnostics: filled before an error is thrown. */
+  readonly sources?: Map<string, string> | undefined;
+}
+
+/** @throws {TensorweftError} with all mistakes of the source */
+export async function buildKernels(path: string, options: BuildOptions): Promise<readonly BuiltKernel[]> {
+  const name = options.profile ?? "default";
+  const profile =
+    findProfile(name) ??
+    fail("wrong-argument", `there is no profile ${name}`, {
+      help: `the profiles are ${PROFILE_NAMES.join(", ")}`,
+    });
+  if (path.endsWith(".weft")) return buildText(path, options, profile);
+  const { readAot } = await import("./frontend/aot/read-aot.ts");
+  const { kernels, diagnostics, sources } = readAot(path, { read: options.read });
+  for (const [file, text] of sources) options.sources?.set(file, text);
+  if (kernels === undefined) throw new TensorweftError(diagnostics);
+  return kernels.map(({ name, span, variants }) => ({
+    name,
+    span,
+    form: variants[0]?.form ?? "one",
+    variants: variants.map(({ graph, label }) => compileVariant(graph, label, profile)),
+  }));
+}
+
+/** The kernels of a text program, at the shapes that its comments ask for. */
+async function buildText(
+  path: string,
+  { read, sources }: BuildOptions,
+  profile: DeviceProfile,
+): Promise<readonly BuiltKernel[]> {
+  const { checkModule, listKernels, lowerKernel, parseModule } = await import("./text.ts");
+  const text = read(path) ?? fail("invalid-file", `cannot read ${path}`, { help: "pass a .weft file" });
+  sources?.set(path, text);
+  const { module, diagnostics } = parseModule(text, path);
+  throwErrors(module === undefined ? diagnostics : [...diagnostics, ...checkModule(module)]);
+  if (module === undefined) return [];
+  const kernels = listKernels(module);
+  const wanted = readDirectives(
+    text,
+    path,
+    kernels.map(({ name }) => name),
+  );
+  return kernels.map((kernel) => {
+    const directives = wanted.get(kernel.name) ?? [
+      { shapes: new Map(), dims: new Map(), dtype: undefined, label: "", span: undefined },
+    ];
+    const variants = directives.map(({ shapes, dims, dtype, label, span }) => {
+      const derived = locate(span, () => deriveShapes(kernel, shapes, dims));
+      const lowered = lowerKernel(module, kernel.name, derived, { dtype });
+      throwErrors(
+        lowered.diagnostics.map((d) =>
+          d.code === "unbound-dimension"
+            ? { ...d, help: `say it in a comment: // @shapes ${kernel.name} N=512` }
+            : d,
+        ),
+      );
+      if (lowered.graph === undefined) throw new CompilerBug(`${kernel.name} has no graph and no error`, []);
+      return compileVariant(lowered.graph, label, profile);
+    });
+    const outputs = variants[0]?.plan.outputs ?? [];
+    const form = outputs.length === 1 ? "one" : outputs.map((output) => output.name);
+    return { name: kernel.name, span: undefined, form, variants };
+  });
+}
+
+function throwErrors(diagnostics: readonly Diagnostic[]): void {
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw new TensorweftError(errors);
+}
+
+/** Gives mistakes in a directive its place. */
+function locate<T>(span: Span | undefined, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof TensorweftError)) throw error;
+    throw new TensorweftError(
+      error.diagnostics.map((d) => ({ ...d, span: d.span ?? span })),
+      { cause: error },
+    );
+  }
+}
+
+function compileVariant(
+  graph: Graph,
+  label: string,
+  profile: DeviceProfile,
+): BuiltKernel["variants"][number] {
+  const compiled = compileGraph(graph, { profile });
+  const { plan } = compiled;
+  const problems = verifyPlan(plan);
+  if (problems.length > 0) throw new CompilerBug(`the plan of @${plan.name} is broken`, problems);
+  return { plan, label, origins: plan.kernels.map(({ wgsl }) => originsOf(compiled, wgsl)) };
+}
+
+/** The statements of the kernels that have this text. */
+function originsOf({ kernels, grouped }: Compiled, wgsl: string): readonly Origin[] {
+  const { statements } = grouped.program;
+  const byName = new Map(statements.map((statement) => [statement.name, statement]));
+  return kernels
+    .filter(({ emitted }) => emitted.wgsl === wgsl)
+    .flatMap(({ group }) =>
+      group.statements.map((statement) => ({ statement, span: byName.get(statement)?.span })),
+    );
+}

@@ -1,0 +1,27 @@
+/** What the build hands to the printer of modules: kernels with a plan for each shape. */
+import type { Span } from "../diagnostics/diagnostic.ts";
+import type { Plan } from "../ir/plan.ts";
+
+/** How a call hands out results: alone, as an array, or as an object with these keys. */
+export type ResultForm = "one" | "list" | readonly string[];
+
+/** A statement of a kernel, and where its source is. */
+export interface Origin {
+  readonly statement: string;
+  readonly span: Span | undefined;
+}
+
+export interface BuiltVariant {
+  readonly plan: Plan;
+  /** As in `O=512, I=512`. */
+  readonly label: string;
+  /** What each kernel of the plan computes, by its position. */
+  readonly origins: readonly (readonly Origin[])[];
+}
+
+export interface BuiltKernel {
+  readonly name: string;
+  readonly span: Span | undefined;
+  readonly form: ResultForm;
+  readonly variants: readonly BuiltVariant[];
+}

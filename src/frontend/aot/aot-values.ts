@@ -1,0 +1,123 @@
+/**
+ * What an expression of TypeScript source is worth while a kernel is built: what the text language has (tensors, numbers,
+ * lists), and what JavaScript adds. A poisoned value is `undefined`: its mistake is reported already. Names and what they stand for are here as well: functions carry them.
+ */
+import type {
+  ArrowFunction,
+  Expression,
+  FunctionDeclaration,
+  FunctionExpression,
+  SourceFile,
+} from "ts-morph";
+import { printType } from "../../ir/dtype.ts";
+import type { Value } from "../../ir/graph-builder.ts";
+import { describeValue, type Static } from "../text/values.ts";
+
+export type FunctionNode = ArrowFunction | FunctionDeclaration | FunctionExpression;
+
+export type AotValue =
+  | Exclude<Static, { readonly kind: "list" | "tuple" | "function" }>
+  | { readonly kind: "string"; readonly value: string }
+  | { readonly kind: "undefined" }
+  | { readonly kind: "array"; readonly items: readonly AotValue[] }
+  | { readonly kind: "object"; readonly entries: ReadonlyMap<string, AotValue> }
+  /** A function of the source, with the names that it sees. */
+  | {
+      readonly kind: "closure";
+      readonly name: string;
+      readonly node: FunctionNode;
+      readonly scope: LocalScope;
+    }
+  /** A function of `tensorweft/aot`, or one of `Math`. */
+  | { readonly kind: "library"; readonly name: string }
+  | { readonly kind: "namespace"; readonly name: "Math" | "Number" | "aot" };
+
+export const integer = (value: number): AotValue => ({ kind: "number", value, isInteger: true });
+export const float = (value: number): AotValue => ({ kind: "number", value, isInteger: false });
+export const tensor = (value: Value): AotValue => ({ kind: "tensor", value });
+export const UNDEFINED: AotValue = { kind: "undefined" };
+export const text = (value: string): AotValue => ({ kind: "string", value });
+
+/** The value as functions of the library take it; undefined for what they cannot take. */
+export function toStatic(value: AotValue): Static | undefined {
+  switch (value.kind) {
+    case "array": {
+      const items = value.items.map(toStatic).filter((item) => item !== undefined);
+      return items.length === value.items.length ? { kind: "list", items } : undefined;
+    }
+    case "undefined":
+      return { kind: "none" };
+    case "string":
+    case "object":
+    case "closure":
+    case "library":
+    case "namespace":
+      return undefined;
+    default:
+      return value;
+  }
+}
+
+/** A value in the words of a diagnostic. */
+export function describeAot(value: AotValue): string {
+  switch (value.kind) {
+    case "string":
+      return JSON.stringify(value.value);
+    case "undefined":
+      return "undefined";
+    case "none":
+      return "null";
+    case "array":
+      return "an array";
+    case "object":
+      return "an object";
+    case "closure":
+    case "library":
+      return `the function ${value.name}`;
+    case "namespace":
+      return value.name;
+    case "tensor":
+      return `a tensor, ${printType(value.value.type)}`;
+    default:
+      return describeValue(value);
+  }
+}
+
+// ---- names ----
+
+/** What a name at the top level of a file is. Constants are evaluated when they are first used. */
+export type Declared =
+  | { readonly kind: "value"; readonly value: AotValue }
+  | { readonly kind: "constant"; readonly node: Expression }
+  | { readonly kind: "function"; readonly node: FunctionNode }
+  | { readonly kind: "import"; readonly from: string; readonly name: string }
+  /** Its mistake is reported. */
+  | { readonly kind: "poison" };
+
+export interface FileScope {
+  readonly source: SourceFile;
+  readonly names: ReadonlyMap<string, Declared>;
+}
+
+export interface LocalScope {
+  readonly file: FileScope;
+  readonly parent: LocalScope | undefined;
+  /** Undefined: poisoned. */
+  readonly names: Map<string, AotValue | undefined>;
+}
+
+export const openScope = (file: FileScope, parent?: LocalScope): LocalScope => ({
+  file,
+  parent,
+  names: new Map(),
+});
+
+/** The local of that name, innermost first. */
+export function findLocal(
+  name: string,
+  scope: LocalScope,
+): { readonly value: AotValue | undefined } | undefined {
+  for (let at: LocalScope | undefined = scope; at !== undefined; at = at.parent)
+    if (at.names.has(name)) return { value: at.names.get(name) };
+  return undefined;
+}

@@ -1,0 +1,243 @@
+/**
+ * TypeScript source to graphs: every exported `kernel(...)` of a file, at every shape that its `shapes` ask for.
+ *
+ * Requires: `host.read` gives the text of a file by its path, or undefined.
+ * Ensures:  the source is read, never run; all mistakes are reported together, each at its line and column; `kernels` is
+ *           undefined where there is an error. Equal texts give equal graphs.
+ */
+import { Node, Project, type SourceFile } from "ts-morph";
+import { errorAt, type Diagnostic, type Span } from "../../diagnostics/diagnostic.ts";
+import { createGraphBuilder, type Operand } from "../../ir/graph-builder.ts";
+import type { Graph } from "../../ir/graph.ts";
+import { type AotValue, describeAot, type FunctionNode, tensor, UNDEFINED } from "./aot-values.ts";
+import { evaluateFunctionBody } from "./body.ts";
+import { Building } from "./building.ts";
+import { EVALUATOR, evaluate } from "./evaluate-aot.ts";
+import { type AotParam, readParams } from "./kernel-params.ts";
+import { Reports, spanOf } from "./places.ts";
+import { type AotFile, readFile } from "./read-file.ts";
+import { readShapes, type Specialisation } from "./read-shapes.ts";
+import { type LocalScope, openScope } from "./aot-values.ts";
+
+export interface AotHost {
+  readonly read: (path: string) => string | undefined;
+}
+
+/** How a kernel returned its results: alone, as an array, or as an object with these keys. */
+export type ResultForm = "one" | "list" | readonly string[];
+
+export interface AotVariant {
+  readonly graph: Graph;
+  readonly form: ResultForm;
+  /** As in `O=512, I=512, dtype=f16`. */
+  readonly label: string;
+}
+
+export interface AotKernel {
+  readonly name: string;
+  readonly span: Span;
+  readonly variants: readonly AotVariant[];
+}
+
+export interface AotModule {
+  readonly kernels: readonly AotKernel[] | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Texts of all files that were read, by path. */
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+class Reader {
+  readonly reports = new Reports();
+  readonly sources = new Map<string, string>();
+  readonly #host: AotHost;
+  readonly #project = new Project({
+    useInMemoryFileSystem: true,
+    skipLoadingLibFiles: true,
+    compilerOptions: { noLib: true, noResolve: true },
+  });
+  readonly #files = new Map<string, AotFile | undefined>();
+
+  constructor(host: AotHost) {
+    this.#host = host;
+  }
+
+  /** The file of an import; its path may lack the extension, or name the file that it compiles to. */
+  find = (path: string): AotFile | undefined => {
+    if (this.#files.has(path)) return this.#files.get(path);
+    for (const name of [path, path.replace(/\.js$/, ".ts"), `${path}.ts`, `${path}/index.ts`]) {
+      const text = this.#host.read(name);
+      if (text === undefined) continue;
+      this.sources.set(name, text);
+      const source = this.#project.createSourceFile(`/${name}`, text, { overwrite: true });
+      const file = this.#hasSyntaxErrors(source, name) ? undefined : readFile(source, this.reports);
+      this.#files.set(path, file);
+      return file;
+    }
+    this.reports.add(
+      errorAt("invalid-file", `cannot read ${path}`, { help: "check the path of the import" }),
+    );
+    this.#files.set(path, undefined);
+    return undefined;
+  };
+
+  #hasSyntaxErrors(source: SourceFile, name: string): boolean {
+    const errors = this.#project.getProgram().getSyntacticDiagnostics(source);
+    for (const error of errors) {
+      const { line, column } = source.getLineAndColumnAtPos(error.getStart());
+      const message = error.getMessageText();
+      const words = typeof message === "string" ? message : message.getMessageText();
+      const sentence = words.replace(/\.$/, "").replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase());
+      const span = { file: name, line, column, length: Math.max(1, error.getLength()) };
+      this.reports.add(errorAt("syntax", sentence, { span, help: "mend the TypeScript first" }));
+    }
+    return errors.length > 0;
+  }
+}
+
+/** Reads the kernels of the file at `path` (relative, with "/" between its parts). */
+export function readAot(path: string, host: AotHost): AotModule {
+  const reader = new Reader(host);
+  const { reports, sources } = reader;
+  const file = reader.find(path);
+  const kernels = file === undefined ? [] : readKernels(file, reader);
+  if (file !== undefined && kernels.length === 0 && reports.diagnostics.length === 0)
+    reports.add(
+      errorAt("unknown-kernel", `${path} exports no kernel`, {
+        help: 'export one: export const f = kernel((x: Tensor<["N"]>) => x / sum(x))',
+      }),
+    );
+  const diagnostics = [...reports.diagnostics].sort(byPlace);
+  return { kernels: diagnostics.length > 0 ? undefined : kernels, diagnostics, sources };
+}
+
+const byPlace = ({ span: a }: Diagnostic, { span: b }: Diagnostic): number =>
+  (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
+
+function readKernels(file: AotFile, reader: Reader): readonly AotKernel[] {
+  const { reports } = reader;
+  const newBuilding = (name: string): Building =>
+    new Building(createGraphBuilder(name), reports, reader.find, evaluate);
+  const shapes = file.names.has("shapes")
+    ? newBuilding("shapes").findDeclared("shapes", file, file.source)
+    : undefined;
+  const entries = shapes?.kind === "object" ? shapes.entries : new Map<string, AotValue>();
+  const shapesNode = file.source.getVariableDeclaration("shapes") ?? file.source;
+  for (const name of entries.keys())
+    if (!file.kernels.has(name))
+      reports.error(
+        "unknown-kernel",
+        `shapes are given for ${name}, which is no kernel of this file`,
+        shapesNode,
+        `its kernels are ${[...file.kernels.keys()].join(", ")}`,
+      );
+  return [...file.kernels].flatMap(([name, { call, isExported }]): readonly AotKernel[] => {
+    if (!isExported) return [];
+    const fn = findFunction(call.getArguments()[0], file);
+    if (fn === undefined) {
+      reports.error(
+        "wrong-argument",
+        "kernel was given no function",
+        call,
+        "write kernel((x: Tensor<[...]>) => ...)",
+      );
+      return [];
+    }
+    const params = readParams(fn, file, reports);
+    const at = entries.has(name) ? shapesNode : call;
+    const wanted = params && readShapes(name, params, entries.get(name), at, reports);
+    if (params === undefined || wanted === undefined) return [];
+    const variants = wanted.flatMap(
+      (one) => buildVariant(name, fn, params, one, file, newBuilding(name)) ?? [],
+    );
+    return [{ name, span: spanOf(call), variants }];
+  });
+}
+
+function findFunction(node: Node | undefined, { names }: AotFile): FunctionNode | undefined {
+  if (Node.isArrowFunction(node) || Node.isFunctionExpression(node)) return node;
+  const declared = Node.isIdentifier(node) ? names.get(node.getText()) : undefined;
+  if (declared?.kind === "function") return declared.node;
+  return declared?.kind === "constant" ? findFunction(declared.node, { names } as AotFile) : undefined;
+}
+
+function buildVariant(
+  name: string,
+  fn: FunctionNode,
+  params: readonly AotParam[],
+  { dims, dtype }: Specialisation,
+  file: AotFile,
+  building: Building,
+): AotVariant | undefined {
+  const { reports, builder } = building;
+  const sizes = [...dims].map(([dim, size]) => `${dim}=${size}`);
+  const label = [...sizes, ...(dtype === "f32" ? [] : [`dtype=${dtype}`])].join(", ");
+  reports.context =
+    label === "" ? undefined : { message: `${name} is built for ${label} here`, span: spanOf(fn) };
+  const scope = openScope(file);
+  for (const param of params) scope.names.set(param.name, declareParam(param, dims, dtype, scope, building));
+  const value = evaluateFunctionBody(fn, scope, building, EVALUATOR);
+  const results = value === undefined ? undefined : readResults(value, fn, building);
+  reports.context = undefined;
+  if (results === undefined) return undefined;
+  const graph = reports.attempt(fn, () => builder.finish(results.values));
+  return graph && { graph, form: results.form, label };
+}
+
+function declareParam(
+  param: AotParam,
+  dims: ReadonlyMap<string, number>,
+  floatType: Specialisation["dtype"],
+  scope: LocalScope,
+  building: Building,
+): AotValue | undefined {
+  const { builder, reports } = building;
+  const { name, node } = param;
+  if (param.kind === "tensor") {
+    const shape = param.dims.map((dim) => (typeof dim === "number" ? dim : (dims.get(dim) ?? 0)));
+    const dtype = param.dtype === undefined || param.dtype === "f32" ? floatType : param.dtype;
+    const made = reports.attempt(node, () => builder.param(name, { dtype, shape }, spanOf(node)));
+    return made && tensor(made);
+  }
+  const initializer = node.getInitializer();
+  const value = initializer && evaluate(initializer, scope, building);
+  const isKnown = value?.kind === "number" || value?.kind === "boolean";
+  if (initializer !== undefined && !isKnown) {
+    if (value === undefined) return undefined;
+    const message = `the default of ${name} is no number known at build time`;
+    return reports.error("invalid-value", message, initializer, "write a number");
+  }
+  const options = { dtype: param.dtype, ...(isKnown ? { default: Number(value.value) } : {}) };
+  const made = reports.attempt(node, () => builder.scalar(name, options, spanOf(node)));
+  return made && tensor(made);
+}
+
+interface Results {
+  readonly form: ResultForm;
+  readonly values: readonly { readonly name: string; readonly value: Operand }[];
+}
+
+/** One tensor, an array of them, or an object with them. */
+function readResults(value: AotValue, fn: FunctionNode, building: Building): Results | undefined {
+  if (value === UNDEFINED)
+    return building.reports.error("wrong-argument", "a kernel returns nothing", fn, "return a tensor");
+  const named: readonly (readonly [string, AotValue])[] =
+    value.kind === "object"
+      ? [...value.entries]
+      : value.kind === "array"
+        ? value.items.map((item, i) => [`out${i}`, item] as const)
+        : [["out", value]];
+  const form = value.kind === "object" ? [...value.entries.keys()] : value.kind === "array" ? "list" : "one";
+  const values = named.flatMap(([name, item]) => {
+    if (item.kind !== "tensor" && item.kind !== "number" && item.kind !== "boolean") {
+      building.reports.error(
+        "wrong-argument",
+        `a kernel gives tensors, not ${describeAot(item)}`,
+        fn,
+        "return a tensor, an array of tensors or an object with tensors",
+      );
+      return [];
+    }
+    return [{ name, value: item.value }];
+  });
+  return values.length === named.length ? { form, values } : undefined;
+}
