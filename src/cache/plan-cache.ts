@@ -1,5 +1,5 @@
 /**
- * Compiled plans of a device, by all that they depend on: in memory, and in files (Node) or a database (browsers), where
+ * Compiled plans of a device, by all that they depend on: in memory, and in files (Node), where
  * later processes find them. A plan that is found runs no pass of the compiler.
  *
  * Ensures: what is found was compiled by this compiler for this graph and this profile, or it is dropped and compiled
@@ -62,7 +62,7 @@ export class PlanCache {
     this.#memory = buildId === null ? null : new MemoryLevel(MOST_IN_MEMORY);
   }
 
-  /** The folder or the database, or null where plans live in memory only. */
+  /** The folder, or null where plans live in memory only. */
   get place(): string | null {
     return this.#stored?.place ?? null;
   }

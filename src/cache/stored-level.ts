@@ -1,4 +1,4 @@
-/** What outlives the process: files in Node, a database in browsers. */
+/** What outlives the process: files in Node. A browser has nothing of the kind yet. */
 
 /** Texts by key. Nothing throws: what cannot be read is not there, what cannot be written is not kept. */
 export interface StoredLevel {

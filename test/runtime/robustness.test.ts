@@ -130,7 +130,7 @@ describeGpu("bound calls", () => {
     taken.destroy();
   });
 
-  test("a range of the buffer behind a tensor of ours is refused as the result of a call on that tensor", async () => {
+  test("a range of the buffer of one of our tensors may be read; as the result of a call on that tensor it is refused", async () => {
     const device = await openForTest();
     const x = device.tensor(new Float32Array(4100)); // its buffer has 20 KiB: from 16,640 on, no element
     const behind = device.wrap(await x.gpuBuffer(), [4100 - 4096 + 60], { offset: 16_640 });
