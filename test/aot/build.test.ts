@@ -4,7 +4,21 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { buildKernels, printModule } from "../../src/build-module.ts";
 import { TensorweftError } from "../../src/diagnostics/diagnostic.ts";
-import { compileGraph, f32, findProfile, norm, trace, type TracedTensor } from "../../src/index.ts";
+import {
+  compileGraph,
+  f16,
+  f32,
+  findProfile,
+  max,
+  mean,
+  norm,
+  scalar,
+  sum,
+  trace,
+  where,
+  type Graph,
+  type TracedTensor,
+} from "../../src/index.ts";
 import { defineKernel, openDevice, type Tensor } from "../../src/runtime-entry.ts";
 import { AOT_FUNCTIONS } from "../../src/frontend/aot/aot-library.ts";
 import * as activations from "../../src/aot/activations.ts";
@@ -29,18 +43,46 @@ async function mistakes(body: string): Promise<readonly string[]> {
   return error.diagnostics.map(({ span, code }) => `${span?.line ?? 0}:${span?.column ?? 0} ${code}`);
 }
 
-test("the kernels are those that tracing gives, word for word", async () => {
-  const profile = findProfile("default");
-  if (profile === undefined) throw new Error("no default profile");
-  const traced = trace(
-    (v: TracedTensor, g: TracedTensor) => g.mul(v).div(norm(v, { axis: [1, 2], keepdims: true })),
-    [f32(8, 16, 3), f32(8, 1, 1)],
-  );
-  const [kernel] = await build(SOURCE);
-  const texts = kernel?.variants[0]?.plan.kernels.map(({ wgsl }) => wgsl);
-  expect(texts).toEqual(compileGraph(traced.graph, { profile }).plan.kernels.map(({ wgsl }) => wgsl));
-  expect(texts).toHaveLength(1);
-});
+type T = TracedTensor;
+const ROW = { axis: 1, keepdims: true } as const;
+
+/** The five norms again, traced. */
+const TRACED = {
+  weightNorm: (v: T, g: T) => g.mul(v).div(norm(v, { axis: [1, 2], keepdims: true })),
+  l2Normalize: (x: T) => {
+    const length = sum(x.pow(2), ROW).sqrt();
+    return x.div(where(length.gt(1e-12), length, 1e-12));
+  },
+  rmsNorm: (x: T, w: T, eps: T) => x.div(mean(x.pow(2), ROW).add(eps).sqrt()).mul(w),
+  layerNorm: (x: T) => {
+    const centred = x.sub(mean(x, ROW));
+    const variance = mean(centred.mul(centred), ROW);
+    return { y: centred.div(variance.add(1e-5).sqrt()), variance };
+  },
+  softmax: (x: T) => {
+    const e = x.sub(max(x, ROW)).exp();
+    return [e.div(sum(e, ROW))];
+  },
+};
+
+test.each([
+  ["weightNorm", 0, (): Graph => trace(TRACED.weightNorm, [f32(8, 16, 3), f32(8, 1, 1)]).graph],
+  ["weightNorm", 1, (): Graph => trace(TRACED.weightNorm, [f16(4, 4, 7), f16(4, 1, 1)]).graph],
+  ["l2Normalize", 0, (): Graph => trace(TRACED.l2Normalize, [f32(4, 33)]).graph],
+  ["rmsNorm", 0, (): Graph => trace(TRACED.rmsNorm, [f32(4, 32), f32(32), scalar(1e-6)]).graph],
+  ["layerNorm", 0, (): Graph => trace(TRACED.layerNorm, [f32(4, 32)]).graph],
+  ["softmax", 0, (): Graph => trace(TRACED.softmax, [f32(2, 16)]).graph],
+])(
+  "the kernel of %s, variant %d, is that which tracing gives, word for word",
+  async (name, variant, graph) => {
+    const profile = findProfile("default");
+    if (profile === undefined) throw new Error("no default profile");
+    const kernel = (await build(SOURCE)).find((built) => built.name === name);
+    const texts = kernel?.variants[variant]?.plan.kernels.map(({ wgsl }) => wgsl);
+    expect(texts).toEqual(compileGraph(graph(), { profile }).plan.kernels.map(({ wgsl }) => wgsl));
+    expect(texts).toHaveLength(1);
+  },
+);
 
 test("equal sources give equal modules, which import the runtime and nothing else", async () => {
   const text = await print();

@@ -40,7 +40,7 @@ export const EVALUATOR: Evaluator = { evaluate, operandOf };
 
 function evaluateKind(node: Expression, scope: LocalScope, building: Building): AotValue | undefined {
   if (Node.isNumericLiteral(node)) {
-    const value = node.getLiteralValue();
+    const value = Number(node.compilerNode.text); // getLiteralValue() reads 1e-12 as 1
     // 2 is an integer and 2.0 is not, which only its text tells.
     return /^\d[\d_]*$/.test(node.getText()) ? integer(value) : float(value);
   }

@@ -126,6 +126,7 @@ function readDims(
 function readLiteral(type: TypeNode | undefined): string | number | undefined {
   if (type === undefined || !Node.isLiteralTypeNode(type)) return undefined;
   const literal = type.getLiteral();
-  if (Node.isStringLiteral(literal) || Node.isNumericLiteral(literal)) return literal.getLiteralValue();
+  if (Node.isNumericLiteral(literal)) return Number(literal.compilerNode.text);
+  if (Node.isStringLiteral(literal)) return literal.getLiteralValue();
   return undefined;
 }
