@@ -1,5 +1,5 @@
 /**
- * The package's `./aot`: what source for ahead-of-time compilation imports. `weft build` and `tensorweft/vite` read such
+ * The package's `./aot`: what source for ahead-of-time compilation imports. `weft build` reads such
  * source; nothing in this module runs.
  */
 import { sourceOnly } from "./aot/source-only.ts";

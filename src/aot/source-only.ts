@@ -6,7 +6,7 @@ import { fail } from "../diagnostics/diagnostic.ts";
 export function sourceOnly<F>(name: string): F {
   const refuse = (): never =>
     fail("wrong-argument", `${name} of tensorweft/aot was called: this module is source, to be compiled`, {
-      help: "run weft build on it and import the module that it writes, or add tensorweft/vite to the bundler",
+      help: "run weft build on it and import the module that it writes",
     });
   return refuse as unknown as F;
 }

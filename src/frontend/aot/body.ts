@@ -171,7 +171,12 @@ function bindName(
       building.refuse(element);
       continue;
     }
-    const key = element.getPropertyNameNode()?.getText() ?? element.getName();
+    const keyNode = element.getPropertyNameNode();
+    if (keyNode !== undefined && !Node.isIdentifier(keyNode)) {
+      building.refuse(keyNode); // the text of a quoted name is no key
+      continue;
+    }
+    const key = keyNode?.getText() ?? element.getName();
     const part =
       value === undefined ? undefined : readPart(value, isArray ? index : key, pattern, at, building);
     const initializer = element.getInitializer();
