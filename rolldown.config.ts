@@ -40,7 +40,7 @@ export default {
     chunkFileNames: "chunks/[name].js",
     // What `weft cache` shares with the main entry in one file, not in one for each way to share it.
     codeSplitting: {
-      groups: [{ name: "cache", test: /[\\/]src[\\/]cache[\\/](?!inspect-folder|export-file)/ }],
+      groups: [{ name: "cache", test: /[\\/]src[\\/]cache[\\/](?!inspect-folder|export-file|database)/ }],
     },
   },
 } satisfies RolldownOptions;

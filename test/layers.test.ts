@@ -50,6 +50,7 @@ const ONLY_BELOW: Readonly<Record<string, string>> = {
   "cli-progress": "src/cli/",
   "@observablehq/plot": "src/bench/",
   linkedom: "src/bench/",
+  idb: "src/cache/",
 };
 
 const layerOf = (file: string): string => /^src\/([^/]+)\//.exec(file)?.[1] ?? ".";

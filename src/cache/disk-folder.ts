@@ -9,6 +9,7 @@
  *          process has removed in the meantime is not there.
  */
 import type { NodeModules } from "./node-modules.ts";
+import { KEPT_SHARE } from "./stored-level.ts";
 
 type Needed = Pick<NodeModules, "fs" | "path">;
 
@@ -17,8 +18,6 @@ const ENTRY = /^[0-9a-f]{62}\.plan$/;
 const DRAFT = /^\.[0-9a-f]{32}\.tmp$/;
 /** Nobody writes an entry for that long. */
 const OLD_DRAFT_MS = 3_600_000;
-/** A sweep leaves so much room that the next one is not due at once. */
-const KEPT_SHARE = 7 / 8;
 
 export interface FileInfo {
   readonly file: string;

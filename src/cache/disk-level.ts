@@ -9,20 +9,24 @@ import { entryPath, listPath, removeFile, sweepFolder } from "./disk-folder.ts";
 import { printEntryFile, readEntryFile } from "./entry-file.ts";
 import { readEach, readText } from "../ir/read-json.ts";
 import type { NodeModules } from "./node-modules.ts";
-import { MOST_ENTRY_BYTES, MOST_LISTED, type StoredCounts, type StoredLevel } from "./stored-level.ts";
+import {
+  MOST_ENTRY_BYTES,
+  MOST_LISTED,
+  type StoredCounts,
+  type StoredLevel,
+  SWEEP_SHARE,
+  USE_MS,
+} from "./stored-level.ts";
 
 export interface DiskOptions {
   readonly folder: string;
   readonly maxBytes: number;
 }
 
-/** The time of last use is renewed where it is older: entries that are used all the time are not written all the time. */
-const USE_MS = 60_000;
-/** Share of the bound that is written between sweeps. */
-const SWEEP_SHARE = 1 / 16;
-
 export class DiskLevel implements StoredLevel {
   readonly place: string;
+  readonly problem = null;
+  readonly ready = Promise.resolve();
   readonly #node: NodeModules;
   readonly #maxBytes: number;
   readonly #counts = { writes: 0, failedWrites: 0, dropped: 0, evicted: 0 };
@@ -75,11 +79,21 @@ export class DiskLevel implements StoredLevel {
     this.#put(listPath(this.#node, this.place, this.#hash(name)), printEntryFile(this.#node, hashes));
   }
 
-  loadList(name: string): readonly string[] {
+  loadList(name: string): Promise<readonly string[]> {
+    return Promise.resolve(this.#readList(name));
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    // No file stays open.
+  }
+
+  #readList(name: string): readonly string[] {
     const found = readEntryFile(this.#node, listPath(this.#node, this.place, this.#hash(name)));
-    const hashes: unknown = found.kind === "whole" ? JSON.parse(found.text) : [];
-    return (readEach(hashes, readText) ?? []).slice(0, MOST_LISTED).flatMap((hash) => {
-      if (!/^[0-9a-f]{64}$/.test(hash)) return [];
+    return (found.kind === "whole" ? readHashes(found.text) : []).flatMap((hash) => {
       const entry = readEntryFile(this.#node, entryPath(this.#node, this.place, hash));
       return entry.kind === "whole" ? [entry.text] : [];
     });
@@ -116,5 +130,14 @@ export class DiskLevel implements StoredLevel {
     } catch {
       // It is only a little more likely to make room for others.
     }
+  }
+}
+
+function readHashes(text: string): readonly string[] {
+  try {
+    const hashes = readEach(JSON.parse(text), readText) ?? [];
+    return hashes.slice(0, MOST_LISTED).filter((hash) => /^[0-9a-f]{64}$/.test(hash));
+  } catch {
+    return []; // sound, but no list
   }
 }

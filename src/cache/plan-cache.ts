@@ -1,6 +1,6 @@
 /**
- * Compiled plans of a device, by all that they depend on: in memory, and in files (Node), where
- * later processes find them. A plan that is found runs no pass of the compiler.
+ * Compiled plans of a device, by all that they depend on: in memory, and in files (Node) or a database
+ * (browsers), where later processes and visits find them. A plan that is found runs no pass of the compiler.
  *
  * Ensures: what is found was compiled by this compiler for this graph and this profile, or it is dropped and compiled
  *          again: entries are taken only whole, with the very key that was asked for, and when `accept` takes their plan.
@@ -62,9 +62,29 @@ export class PlanCache {
     this.#memory = buildId === null ? null : new MemoryLevel(MOST_IN_MEMORY);
   }
 
-  /** The folder, or null where plans live in memory only. */
+  /** The folder or the database, or null where plans live in memory only. */
   get place(): string | null {
     return this.#stored?.place ?? null;
+  }
+
+  /** Why nothing is kept at the place, in words, or null: what a browser says that has no database for the page. */
+  get problem(): string | null {
+    return this.#stored?.problem ?? null;
+  }
+
+  /** Resolves when what was kept earlier can be found; `openDevice` waits for it. */
+  get ready(): Promise<void> {
+    return this.#stored?.ready ?? Promise.resolve();
+  }
+
+  /** Resolves when all that was compiled before is kept. Databases are written behind the calls, files within them. */
+  flush(): Promise<void> {
+    return this.#stored?.flush() ?? Promise.resolve();
+  }
+
+  /** Lets go of the database. `device.dispose()` does it. */
+  close(): void {
+    this.#stored?.close();
   }
 
   get counters(): CacheCounters {
@@ -82,9 +102,9 @@ export class PlanCache {
    *
    * @returns those that were used when the name was last given, as far as their keys begin with `context`
    */
-  startList(name: string, context: string): readonly Plan[] {
-    const texts = this.#stored?.loadList(name) ?? [];
+  async startList(name: string, context: string): Promise<readonly Plan[]> {
     this.#list = { name, keys: new Set() };
+    const texts = (await this.#stored?.loadList(name)) ?? [];
     return texts.flatMap((text) => {
       const entry = readAnyEntry(text);
       return entry?.key.startsWith(context) === true ? [entry.plan] : [];

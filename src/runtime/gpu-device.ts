@@ -109,8 +109,8 @@ export class WebGpuDevice implements Device {
     return new GpuProgram(this, this.#core, program.plan, { tuned, renew: program.renew });
   }
 
-  /** Compiles the kernels of plans that will be loaded later. */
-  prewarm(plans: readonly Plan[]): void {
+  /** Compiles the kernels of plans that will be loaded later; how many there are. */
+  async prewarm(plans: readonly Plan[]): Promise<number> {
     const kernels = plans.flatMap((plan) => {
       try {
         checkPlan(plan, this.profile);
@@ -119,9 +119,8 @@ export class WebGpuDevice implements Device {
         return []; // a plan from outside that this device cannot run
       }
     });
-    this.prewarmed = Promise.allSettled(kernels.map((kernel) => this.#core.pipelines.compile(kernel))).then(
-      (made) => made.filter(({ status }) => status === "fulfilled").length,
-    );
+    const made = await Promise.allSettled(kernels.map((kernel) => this.#core.pipelines.compile(kernel)));
+    return made.filter(({ status }) => status === "fulfilled").length;
   }
 
   batch<R>(calls: () => R): R {
@@ -149,6 +148,7 @@ export class WebGpuDevice implements Device {
     core.storage.destroy();
     core.staging.destroy();
     core.uniforms.destroy();
+    this.cache?.close();
     if (!this.#core.isShared) this.gpuDevice.destroy();
   }
 

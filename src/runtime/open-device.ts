@@ -51,13 +51,14 @@ export interface OpenDeviceOptions {
    */
   readonly tuned?: boolean | TunedOptions | undefined;
   /**
-   * Compiled plans are kept in memory and, in Node, in the user's cache folder, from where later processes take them without
-   * compiling: `folder` names another one, `maxBytes` bounds it, false keeps nothing. Default true.
+   * Compiled plans are kept in memory and in the user's cache folder (Node) or in IndexedDB (browsers), from where later
+   * processes and visits take them without compiling: `folder` or `database` names another place, `maxBytes` bounds it,
+   * false keeps nothing. Default true.
    */
   readonly cache?: boolean | CacheOptions | undefined;
   /**
    * Starts to compile, all at once and in the background, the kernels that the program used when it ran last, and keeps
-   * what it uses now for the next time: in the folder of `cache`, under a name, or, with true, under that of the script (Node)
+   * what it uses now for the next time: in the place of `cache`, under a name, or, with true, under that of the script (Node)
    * or of the page. Default false.
    */
   readonly prewarm?: boolean | string | undefined;
@@ -90,8 +91,10 @@ export async function openDevice(options: OpenDeviceOptions = {}, openCache?: Op
     return prepare(shared, info, options);
   }
   if (backend === "cpu") return new CpuDevice();
-  const opened = await openGpu(options, openCache);
+  const cache = openCache?.(options.cache); // a database is read while the browser looks for the adapter
+  const opened = await openGpu(options, cache);
   if (opened instanceof WebGpuDevice) return opened;
+  cache?.close();
   if (backend === "webgpu") throw opened;
   const warn = options.warn ?? console.warn;
   warn(`tensorweft runs on the CPU: ${opened.diagnostics[0]?.message ?? opened.message}`);
@@ -101,7 +104,7 @@ export async function openDevice(options: OpenDeviceOptions = {}, openCache?: Op
 /** The device, or why there is none. */
 async function openGpu(
   options: OpenDeviceOptions,
-  openCache: OpenCache | undefined,
+  cache: PlanCache | undefined,
 ): Promise<WebGpuDevice | TensorweftError> {
   const where = isNode() ? "node" : "browser";
   const found = await findAdapter({}, options.dawnOptions);
@@ -116,7 +119,7 @@ async function openGpu(
   const device = new WebGpuDevice(gpuDevice, adapter.info, {
     isShared: false,
     maxPooledBytes: options.maxPooledBytes,
-    cache: openCache?.(options.cache),
+    cache,
   });
   return prepare(device, adapter.info, options);
 }
@@ -130,6 +133,7 @@ async function prepare(
   device.setSubgroups(await probeSubgroups(device.gpuDevice, device.profile));
   if (tuned !== false) await loadTuning(device.tuning, tuned === true ? undefined : tuned.cacheFolder);
   await calibrate(device, info, wanted);
+  await device.cache?.ready;
   if (prewarm !== false) startPrewarm(device, prewarm === true ? nameOfProgram() : prewarm);
   return device;
 }
@@ -138,7 +142,9 @@ function startPrewarm(device: WebGpuDevice, name: string): void {
   const { cache, profile } = device;
   if (cache === null) return;
   const compiler = { version: PACKAGE_VERSION, buildId: cache.buildId ?? "" };
-  device.prewarm(cache.startList(name, printContext(compiler, profile)));
+  device.prewarmed = cache
+    .startList(name, printContext(compiler, profile))
+    .then((plans) => device.prewarm(plans));
 }
 
 function nameOfProgram(): string {

@@ -1,5 +1,6 @@
 /** Bundles pages/ with Vite as an application would be, in memory: what `import … from "tensorweft"` means is src/. */
 import { fileURLToPath } from "node:url";
+import config from "../../rolldown.config.ts";
 import { build, type Rolldown } from "vite";
 
 /** What a server has to send, by path: "/page.html", "/assets/page-Bx1.js". */
@@ -14,6 +15,7 @@ export async function buildPages(): Promise<SiteFiles> {
     mode: "production",
     resolve: { conditions: ["tensorweft-source", "browser", "import", "module", "default"] },
     worker: { format: "es" },
+    define: config.transform.define,
     build: {
       write: false,
       target: "es2024",
