@@ -8,7 +8,7 @@ import { bindScalars, checkInputs, checkOutputs } from "./call-arguments.ts";
 import type { BoundCall, Device, Tensor } from "./device.ts";
 import { canReplace } from "./donate.ts";
 import { isSameRange, overlaps } from "./foreign-buffer.ts";
-import { type CallTarget, GpuCall } from "./gpu-call.ts";
+import { type CallBuffers, type CallTarget, GpuCall } from "./gpu-call.ts";
 import type { GpuCore } from "./gpu-core.ts";
 import { asGpuTensors, type GpuTensor } from "./gpu-tensor.ts";
 import { Outcome } from "./outcome.ts";
@@ -21,16 +21,12 @@ export interface ChosenSteps {
 }
 
 /** What a bound call needs of its program. */
-export interface BindableProgram extends Omit<CallTarget, "record"> {
+export interface BindableProgram extends Omit<CallTarget, "record" | "chooseBuffers"> {
   readonly device: Device;
   readonly core: GpuCore;
   readonly plan: Plan;
   /** A buffer for each of the plan's; temporaries and copies are taken from the pool and added to `temporaries`. */
-  chooseBuffers(
-    inputs: readonly PooledBuffer[],
-    outputs: readonly PooledBuffer[],
-    temporaries: PooledBuffer[],
-  ): ChosenBuffers;
+  chooseFor(buffers: CallBuffers, temporaries: PooledBuffer[]): ChosenBuffers;
   /** Records the call; `choose` gives the steps, and makes them where there are none. */
   recordOn(call: GpuCall, choose: (ready: ReadyPlan) => ChosenSteps): void;
   /** Makes bind groups in an error scope that the call waits for. */
@@ -46,6 +42,8 @@ export class BoundGpuCall implements BoundCall, CallTarget {
   #values: readonly number[];
   #scalars: Readonly<Record<string, number>>;
   #steps: BoundSteps | null = null;
+  /** Known before the steps where memory is waited for. */
+  #chosen: ChosenBuffers | null = null;
   #temporaries: PooledBuffer[] = [];
   #disposed = false;
 
@@ -97,23 +95,32 @@ export class BoundGpuCall implements BoundCall, CallTarget {
     return this.#program.isDecided();
   }
 
-  record(call: GpuCall): void {
-    this.#program.recordOn(call, (ready) => {
-      const isRepeat = this.#steps !== null;
-      return { steps: (this.#steps ??= this.#makeSteps(call, ready)), isRepeat };
-    });
-    if (this.#disposed) this.#releaseTemporaries(); // while it waited for its kernels
+  chooseBuffers({ content, temporaries }: GpuCall): ChosenBuffers {
+    // Disposed while the call waited for its kernels: nobody else gives them back.
+    if (this.#disposed) return this.#program.chooseFor(content, temporaries);
+    // An allocation that failed is tried again by the next call.
+    if (this.#temporaries.some(({ failure }) => failure !== null)) this.#releaseTemporaries();
+    try {
+      return (this.#chosen ??= this.#program.chooseFor(content, this.#temporaries));
+    } catch (error) {
+      this.#releaseTemporaries();
+      throw error;
+    }
   }
 
-  #makeSteps(call: GpuCall, ready: ReadyPlan): BoundSteps {
-    const { inputs, outputs } = call.content;
-    const chosen = this.#program.chooseBuffers(inputs, outputs, this.#temporaries);
-    return this.#program.bindNew(call, ready, chosen);
+  record(call: GpuCall, chosen: ChosenBuffers): void {
+    const isKept = chosen === this.#chosen; // unless it was disposed while the call waited
+    this.#program.recordOn(call, (ready) => {
+      if (!isKept) return { steps: this.#program.bindNew(call, ready, chosen), isRepeat: false };
+      const isRepeat = this.#steps !== null;
+      return { steps: (this.#steps ??= this.#program.bindNew(call, ready, chosen)), isRepeat };
+    });
   }
 
   #releaseTemporaries(): void {
     for (const buffer of this.#temporaries) this.#program.core.storage.release(buffer);
     this.#temporaries = [];
+    this.#chosen = null;
     this.#steps = null;
   }
 

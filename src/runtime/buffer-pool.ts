@@ -9,12 +9,14 @@
  */
 import type { TensorweftError } from "../diagnostics/diagnostic.ts";
 import type { Counters } from "./counters.ts";
+import type { MemoryPressure } from "./memory-pressure.ts";
 import { formatBytes, outOfMemory, tooLarge } from "./runtime-errors.ts";
 
 export interface PooledBuffer {
   /** Unique on its device: names the buffer in keys of bind groups. */
   readonly id: number;
-  readonly buffer: GPUBuffer;
+  /** Another one once an allocation that failed was repeated; see `isAwaited`. */
+  buffer: GPUBuffer;
   /** Byte at which the elements start: 0 in buffers of the pool. */
   readonly offset: number;
   /** Size of the buffer: that of its class, at least what was asked for. Of a foreign one: of the elements, in whole words. */
@@ -28,7 +30,10 @@ export interface PooledBuffer {
   holders: number;
   /** What came of allocating it, until that is known. Never rejects. */
   allocation: Promise<TensorweftError | null> | null;
-  failed: boolean;
+  /** Nothing may be done with the buffer while `allocation` is not known. */
+  readonly isAwaited: boolean;
+  /** Why the buffer cannot be used. */
+  failure: TensorweftError | null;
   /** Number of the last submit whose commands use it; see `CommandRecorder`. */
   lastSubmit: number;
 }
@@ -39,7 +44,15 @@ export interface PoolSettings {
   readonly maxIdleBytes: number;
   /** Told before a buffer is destroyed, while commands that use it may still be recorded. */
   readonly beforeDestroy?: (buffer: PooledBuffer) => void;
+  /** Told when it is known whether there is memory for a buffer that is awaited. */
+  readonly afterAllocation?: () => void;
+  /** Shared by all pools of a device. */
+  readonly pressure: MemoryPressure;
 }
+
+/** Whether users of the buffer must wait: it is not known yet if there is memory for it. */
+export const isPending = ({ isAwaited, allocation }: PooledBuffer): boolean =>
+  isAwaited && allocation !== null;
 
 const SMALLEST = 256;
 const MEBI = 2 ** 20;
@@ -70,14 +83,18 @@ export class BufferPool {
     this.#counters = counters;
     this.#settings = settings;
     this.#nextId = nextId;
+    settings.pressure.add(this);
   }
 
   get usage(): { readonly buffers: number; readonly bytes: number; readonly idleBytes: number } {
     return { buffers: this.#live.size, bytes: this.#liveBytes, idleBytes: this.#idleBytes };
   }
 
-  /** A buffer of at least `bytes`, held once by the caller. `what` it is for goes into error messages. */
-  acquire(bytes: number, what: string): PooledBuffer {
+  /**
+   * A buffer of at least `bytes`, held once by the caller. `what` it is for goes into error messages. Callers that cannot
+   * wait get one to use at once, whose allocation is not repeated.
+   */
+  acquire(bytes: number, what: string, canWait = true): PooledBuffer {
     const { maxBufferSize } = this.#settings;
     if (bytes > maxBufferSize)
       throw tooLarge(
@@ -85,7 +102,7 @@ export class BufferPool {
         "work in smaller pieces, or open a device with higher limits",
       );
     const size = Math.min(sizeClass(bytes), Math.floor(maxBufferSize / 4) * 4);
-    const found = this.#takeIdle(size) ?? this.#create(size, what);
+    const found = this.#takeIdle(size, canWait) ?? this.#create(size, what, canWait);
     found.holders = 1;
     this.#live.add(found);
     this.#liveBytes += found.bytes;
@@ -101,7 +118,7 @@ export class BufferPool {
     buffer.holders -= 1;
     if (buffer.holders > 0 || !this.#live.delete(buffer)) return;
     this.#liveBytes -= buffer.bytes;
-    if (buffer.failed) {
+    if (buffer.failure !== null) {
       this.#destroy(buffer);
       return;
     }
@@ -132,10 +149,15 @@ export class BufferPool {
     this.#liveBytes = 0;
   }
 
-  #takeIdle(size: number): PooledBuffer | undefined {
+  #takeIdle(size: number, canWait: boolean): PooledBuffer | undefined {
     const candidates = this.#idleBySize.get(size) ?? [];
     for (let next = candidates.pop(); next !== undefined; next = candidates.pop()) {
-      if (!this.#idle.delete(next)) continue;
+      if (!this.#idle.has(next)) continue;
+      if (!canWait && isPending(next)) {
+        candidates.push(next);
+        return undefined;
+      }
+      this.#idle.delete(next);
       this.#idleBytes -= next.bytes;
       return next;
     }
@@ -159,10 +181,10 @@ export class BufferPool {
     buffer.buffer.destroy();
   }
 
-  #create(size: number, what: string): PooledBuffer {
-    this.#device.pushErrorScope("out-of-memory");
-    const buffer = this.#device.createBuffer({ size, usage: this.#settings.usage });
-    this.#counters.buffersCreated += 1;
+  #create(size: number, what: string, canWait: boolean): PooledBuffer {
+    const { pressure } = this.#settings;
+    pressure.makeRoom(size);
+    const { buffer, scope } = this.#allocate(size);
     const created: PooledBuffer = {
       id: this.#nextId(),
       buffer,
@@ -173,19 +195,47 @@ export class BufferPool {
       isBindable: true,
       holders: 0,
       allocation: null,
-      failed: false,
+      isAwaited: canWait && pressure.isDoubtful(size),
+      failure: null,
       lastSubmit: 0,
     };
-    created.allocation = this.#device.popErrorScope().then(
-      (error) => {
-        created.allocation = null;
-        if (error === null) return null;
-        created.failed = true;
-        this.trim(); // so that the next attempt finds more room
-        return outOfMemory(what, size);
-      },
-      () => null, // the device is lost, which reads report as such
-    );
+    created.allocation = this.#settle(created, scope, what);
     return created;
+  }
+
+  #allocate(size: number): { readonly buffer: GPUBuffer; readonly scope: Promise<GPUError | null> } {
+    this.#device.pushErrorScope("out-of-memory");
+    const buffer = this.#device.createBuffer({ size, usage: this.#settings.usage });
+    this.#counters.buffersCreated += 1;
+    // Where the device is lost, reads report that.
+    return { buffer, scope: this.#device.popErrorScope().catch(() => null) };
+  }
+
+  /** Finds out whether there was memory for the buffer; if not, and nobody uses it yet, makes room and tries once more. */
+  async #settle(
+    created: PooledBuffer,
+    scope: Promise<GPUError | null>,
+    what: string,
+  ): Promise<TensorweftError | null> {
+    const { pressure, afterAllocation } = this.#settings;
+    const { bytes, isAwaited } = created;
+    let error = await scope;
+    if (error !== null) {
+      pressure.noteFailure();
+      const freed = pressure.idleBytes;
+      pressure.trim();
+      if (isAwaited && this.#live.has(created)) {
+        created.buffer.destroy();
+        const again = this.#allocate(bytes);
+        created.buffer = again.buffer;
+        error = await again.scope;
+      }
+      if (error !== null)
+        created.failure = outOfMemory(what, { bytes, freed, inUse: pressure.bytesInUse - bytes });
+    }
+    if (error === null) pressure.noteSuccess();
+    created.allocation = null;
+    if (isAwaited) afterAllocation?.();
+    return created.failure;
   }
 }

@@ -40,7 +40,8 @@ export function holdForeign(
     isBindable: offset % BINDING_ALIGNMENT === 0 && offset + padded <= buffer.size,
     holders: 1,
     allocation: null,
-    failed: false,
+    isAwaited: false,
+    failure: null,
     lastSubmit: 0,
   };
 }

@@ -7,9 +7,11 @@ import { newCounters } from "./counters.ts";
 import { BufferPool, type PooledBuffer } from "./buffer-pool.ts";
 import { CallQueue } from "./call-queue.ts";
 import { CommandRecorder } from "./command-recorder.ts";
-import { DeviceHealth } from "./device-health.ts";
+import { DeviceHealth, firstLine } from "./device-health.ts";
 import { BUFFER_USAGE } from "./gpu-flags.ts";
+import { MemoryPressure } from "./memory-pressure.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
+import { gpuError } from "./runtime-errors.ts";
 import { UniformArenas } from "./uniform-arena.ts";
 
 /** A tensor's hold on its buffer, apart from the tensor so that the tensor can be collected. */
@@ -33,6 +35,7 @@ export class GpuCore {
   readonly isShared: boolean;
   readonly counters: Counters = newCounters();
   readonly health: DeviceHealth;
+  readonly pressure = new MemoryPressure();
   /** Buffers of tensors and temporaries. */
   readonly storage: BufferPool;
   /** Buffers that reads are copied to. */
@@ -60,6 +63,10 @@ export class GpuCore {
       this.uniforms.upload();
     });
     const nextId = (): number => this.newId();
+    const afterAllocation = (): void => {
+      this.drainCalls();
+    };
+    const { pressure } = this;
     const { maxBufferSize } = device.limits;
     const { storage, copySrc, copyDst, mapRead } = BUFFER_USAGE;
     this.storage = new BufferPool(
@@ -72,13 +79,21 @@ export class GpuCore {
         beforeDestroy: (buffer) => {
           this.submitUsersOf(buffer);
         },
+        afterAllocation,
+        pressure,
       },
       nextId,
     );
     this.staging = new BufferPool(
       device,
       this.counters,
-      { usage: mapRead | copyDst, maxBufferSize, maxIdleBytes: MAX_IDLE_STAGING_BYTES },
+      {
+        usage: mapRead | copyDst,
+        maxBufferSize,
+        maxIdleBytes: MAX_IDLE_STAGING_BYTES,
+        afterAllocation,
+        pressure,
+      },
       nextId,
     );
     this.pipelines = new PipelineCache(device, this.counters, { dynamicUniforms: true });
@@ -122,10 +137,20 @@ export class GpuCore {
     if (!buffer.owned || buffer.lastSubmit === this.recorder.pending) this.recorder.flush();
   }
 
-  write(buffer: PooledBuffer, bytes: Uint8Array<ArrayBuffer>): void {
+  /** Writes at once; what comes back is known later and never rejects, null where nothing can go wrong. */
+  write(buffer: PooledBuffer, bytes: Uint8Array<ArrayBuffer>): Promise<TensorweftError | null> | null {
     this.submitUsersOf(buffer);
+    const { allocation } = buffer;
+    // A buffer without memory refuses the write, which must not be taken for the failure of others.
+    if (allocation !== null) this.device.pushErrorScope("validation");
     this.device.queue.writeBuffer(buffer.buffer, 0, bytes);
     this.counters.writeBuffers += 1;
+    if (allocation === null) return null;
+    const scope = this.device.popErrorScope().catch(() => null);
+    return Promise.all([allocation, scope]).then(([failure, error]) => {
+      if (failure !== null || error === null) return failure;
+      return gpuError(`an upload failed: ${firstLine(error.message)}`, [], error);
+    });
   }
 
   /** Submits all calls that need no longer wait, together. */

@@ -29,6 +29,7 @@ import { profileKey } from "./profile-store.ts";
 import { deviceDisposed } from "./runtime-errors.ts";
 import { checkDType, checkShape, encodeData, toGpuBytes } from "./tensor-data.ts";
 import { TuningTable } from "./tuning-table.ts";
+import { Uploads } from "./upload.ts";
 
 export interface DeviceOptions extends CoreOptions {
   readonly cache?: PlanCache | undefined;
@@ -41,6 +42,7 @@ export class WebGpuDevice implements Device {
   readonly cache: PlanCache | null;
   prewarmed: Promise<number> = Promise.resolve(0);
   readonly #core: GpuCore;
+  readonly #uploads: Uploads;
   #profile: DeviceProfile;
   #disposed = false;
 
@@ -50,6 +52,7 @@ export class WebGpuDevice implements Device {
     this.#profile = deriveProfile(gpuDevice.limits, gpuDevice.features, info);
     this.tuning = new TuningTable(profileKey(this.#profile, info));
     this.#core = new GpuCore(gpuDevice, options);
+    this.#uploads = new Uploads(this.#core);
   }
 
   get profile(): DeviceProfile {
@@ -76,13 +79,11 @@ export class WebGpuDevice implements Device {
 
   tensor(data: TensorData, shape?: readonly number[], options?: TensorOptions): Tensor {
     this.#core.health.throwIfLost();
-    const host = encodeData(data, shape, options, { borrow: true }); // written to the buffer before this returns
+    const host = encodeData(data, shape, options, { borrow: true }); // written or copied before this returns
     const label = `tensor ${printType(host)}`;
     const bytes = bufferBytes(host.data.length, storageBytes(host.dtype));
-    const buffer = this.#core.storage.acquire(bytes, label);
-    if (host.data.length > 0) this.#core.write(buffer, toGpuBytes(host));
-    const outcome = new Outcome();
-    if (buffer.allocation !== null) outcome.markSubmitted([buffer.allocation]);
+    const buffer = this.#core.storage.acquire(bytes, label, this.#uploads.mayWait(bytes));
+    const outcome = this.#uploads.start(buffer, toGpuBytes(host));
     return new GpuTensor(this, this.#core, { dtype: host.dtype, shape: host.shape, label, buffer, outcome });
   }
 
@@ -136,8 +137,7 @@ export class WebGpuDevice implements Device {
   }
 
   trim(): void {
-    this.#core.storage.trim();
-    this.#core.staging.trim();
+    this.#core.pressure.trim();
   }
 
   dispose(): void {

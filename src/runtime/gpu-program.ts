@@ -27,7 +27,7 @@ import type { BoundCall, Device, LoadedProgram, Program, RunOptions, Tensor } fr
 import { firstLine } from "./device-health.ts";
 import { assignDonations } from "./donate.ts";
 import { needsCopy } from "./foreign-buffer.ts";
-import { GpuCall } from "./gpu-call.ts";
+import { type CallBuffers, GpuCall } from "./gpu-call.ts";
 import type { GpuCore } from "./gpu-core.ts";
 import { asGpuTensors, GpuTensor } from "./gpu-tensor.ts";
 import { LruCache } from "./lru-cache.ts";
@@ -170,15 +170,12 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     return this.#donations.inputOf;
   }
 
-  record(call: GpuCall): void {
-    const { storage } = this.core;
-    const temporaries: PooledBuffer[] = [];
-    try {
-      const chosen = this.chooseBuffers(call.content.inputs, call.content.outputs, temporaries);
-      this.recordOn(call, (ready) => this.#findSteps(call, ready, chosen));
-    } finally {
-      for (const temporary of temporaries) storage.release(temporary);
-    }
+  chooseBuffers({ content, temporaries }: GpuCall): ChosenBuffers {
+    return this.chooseFor(content, temporaries);
+  }
+
+  record(call: GpuCall, chosen: ChosenBuffers): void {
+    this.recordOn(call, (ready) => this.#findSteps(call, ready, chosen));
   }
 
   recordOn(call: GpuCall, choose: (ready: ReadyPlan) => ChosenSteps): void {
@@ -192,11 +189,7 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     core.recorder.finishCall(call, isScoped);
   }
 
-  chooseBuffers(
-    inputs: readonly PooledBuffer[],
-    outputs: readonly PooledBuffer[],
-    temporaries: PooledBuffer[],
-  ): ChosenBuffers {
+  chooseFor({ inputs, outputs }: CallBuffers, temporaries: PooledBuffer[]): ChosenBuffers {
     const staged: StagedInput[] = [];
     const acquire = (bytes: number, purpose: string): PooledBuffer => {
       const temporary = this.core.storage.acquire(bytes, purpose);
@@ -279,5 +272,5 @@ function reusable(
   const buffer = buffers[input];
   if (buffer === undefined || sources[input] === undefined) return null;
   const isOnlyInput = buffers.indexOf(buffer) === buffers.lastIndexOf(buffer);
-  return buffer.owned && buffer.holders === 1 && !buffer.failed && isOnlyInput ? buffer : null;
+  return buffer.owned && buffer.holders === 1 && buffer.failure === null && isOnlyInput ? buffer : null;
 }

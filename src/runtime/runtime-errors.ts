@@ -28,11 +28,21 @@ export function deviceDisposed(): TensorweftError {
   ]);
 }
 
-export function outOfMemory(what: string, bytes: number): TensorweftError {
+/** `inUse` and `freed` (bytes of tensors, and of idle buffers that were destroyed to make room) where they are known. */
+export function outOfMemory(
+  what: string,
+  { bytes, inUse, freed = 0 }: { readonly bytes: number; readonly inUse?: number; readonly freed?: number },
+): TensorweftError {
+  const others = inUse === undefined ? "" : `, beside ${formatBytes(inUse)} in use on this device`;
+  const attempt = freed === 0 ? "" : `; ${formatBytes(freed)} of idle buffers were freed for it`;
   return new TensorweftError([
-    errorAt("too-large", `the GPU is out of memory: no ${formatBytes(bytes)} left for ${what}`, {
-      help: "dispose tensors that are no longer needed, call device.trim(), or work in smaller pieces",
-    }),
+    errorAt(
+      "too-large",
+      `the GPU is out of memory: no ${formatBytes(bytes)} left for ${what}${others}${attempt}`,
+      {
+        help: "dispose tensors that are no longer needed, or work in smaller pieces",
+      },
+    ),
   ]);
 }
 

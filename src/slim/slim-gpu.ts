@@ -49,7 +49,7 @@ export class SlimGpu {
     const popped = [gpu.popErrorScope(), gpu.popErrorScope()];
     try {
       const [invalid, memory] = await Promise.all(popped);
-      if (memory !== null && memory !== undefined) return outOfMemory(what, bytes);
+      if (memory !== null && memory !== undefined) return outOfMemory(what, { bytes });
       if (invalid === null || invalid === undefined) return null;
       return gpuError(`${what}: ${invalid.message.split("\n")[0] ?? ""}`, [], invalid);
     } catch {

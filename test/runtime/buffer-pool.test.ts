@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { BufferPool, sizeClass } from "../../src/runtime/buffer-pool.ts";
 import { newCounters } from "../../src/runtime/counters.ts";
 import { BUFFER_USAGE } from "../../src/runtime/gpu-flags.ts";
+import { MemoryPressure } from "../../src/runtime/memory-pressure.ts";
 import { describeGpu } from "../support/gpu.ts";
 import { failureOf } from "./support.ts";
 
@@ -19,7 +20,8 @@ describeGpu("buffer pool", (gpu) => {
   const newPool = (maxIdleBytes: number) => {
     const counters = newCounters();
     let id = 0;
-    const settings = { usage: BUFFER_USAGE.storage, maxBufferSize: 2 ** 20, maxIdleBytes };
+    const pressure = new MemoryPressure();
+    const settings = { usage: BUFFER_USAGE.storage, maxBufferSize: 2 ** 20, maxIdleBytes, pressure };
     const pool = new BufferPool(gpu().device, counters, settings, () => ++id);
     return { pool, counters };
   };

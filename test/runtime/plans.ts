@@ -116,6 +116,25 @@ fn main(@builtin(workgroup_id) id: vec3u) { y[id.x] = x[id.x] / s[id.x / ${colum
   };
 }
 
+/** y = 2 * (2 * x), by way of a temporary of the same size. */
+export function twicePlan(count: number): Plan {
+  const { kernels, ...plan } = scalePlan({ count, name: "double", body: "x[i] * 2" });
+  const [kernel] = kernels;
+  if (kernel === undefined) throw new Error("scalePlan has no kernel");
+  const workgroups = [Math.ceil(count / 64), 1, 1] as const;
+  return {
+    ...plan,
+    name: "twice",
+    scalars: [],
+    buffers: [...plan.buffers, { kind: "temporary", bytes: bufferBytes(count, 4) }],
+    kernels: [{ ...kernel, scalars: [], wgsl: kernel.wgsl.replace(/^.*(?:Uniforms).*$/gm, "") }],
+    steps: [
+      { kind: "dispatch", kernel: 0, buffers: [0, 2], workgroups },
+      { kind: "dispatch", kernel: 0, buffers: [2, 1], workgroups },
+    ],
+  };
+}
+
 /** Returns its input: no kernel at all. */
 export function identityPlan(dtype: DType, shape: readonly number[], bytes: number): Plan {
   return {
