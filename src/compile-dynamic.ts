@@ -74,7 +74,7 @@ const MOST_COORDINATE = 2 ** 24;
 export function compileDynamic(
   graphAt: (size: number) => Graph,
   { least, most, pairs }: SizeClass,
-  options: Pick<CompileOptions, "profile" | "check">,
+  options: Pick<CompileOptions, "profile" | "check" | "sources">,
 ): CompiledDynamic | Refusal {
   for (const [position, sizes] of pairs.entries()) {
     const graphs = tryGraphs(graphAt, sizes);
@@ -143,7 +143,7 @@ function compilePair(
   graphs: readonly [Graph, Graph],
   sizes: Sizes,
   range: { readonly least: number; readonly most: number },
-  options: Pick<CompileOptions, "profile" | "check">,
+  options: Pick<CompileOptions, "profile" | "check" | "sources">,
 ): DynamicPlan | Refusal {
   const { profile } = options;
   const grouped = groupGraph(graphs[0], options);
@@ -161,7 +161,7 @@ function compilePair(
     kernels.push(made.compiled);
     most = Math.min(most, Math.floor(most * made.share));
   }
-  const plan = makePlan(graphs[0], grouped, kernels);
+  const plan = makePlan(graphs[0], grouped, kernels, options);
   return describeGrowth({ graphs, sizes, grouped, open, kernels }, { ...range, most }, plan, profile);
 }
 
@@ -175,7 +175,7 @@ interface OpenKernel {
 function compileOpen(
   [alone, largest]: readonly [IsolatedGroup, IsolatedGroup],
   { axisOf, tensors }: OpenProgram,
-  { profile, check }: Pick<CompileOptions, "profile" | "check">,
+  { profile, check }: Pick<CompileOptions, "profile" | "check" | "sources">,
 ): OpenKernel | Refusal {
   const { group } = alone;
   const axis = axisOf.get(group.name);

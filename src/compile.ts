@@ -50,6 +50,8 @@ export interface CompileOptions {
   readonly check?: boolean | undefined;
   /** Called with each artefact's text after each pass that changed it. */
   readonly dump?: ((stage: string, text: string) => void) | undefined;
+  /** Puts into the plan what each dispatch computes, and the lines of the user that it stems from. */
+  readonly sources?: boolean | undefined;
   /** false: one kernel per op, and one more where a reduction is split, to compare with. */
   readonly fuse?: boolean | undefined;
   /** Reductions are cut into pieces no shorter than this. */
@@ -184,7 +186,7 @@ export function compileGraph(source: Graph, options: CompileOptions): Compiled {
   const graph = optimizeGraph(source, options);
   const { index, grouped } = options.fuse === false ? groupApart(graph, options) : fuseGraph(graph, options);
   const kernels = isolateGroups(grouped).map((alone) => compileGroup(alone, options));
-  return { graph, index, grouped, kernels, plan: makePlan(source, grouped, kernels) };
+  return { graph, index, grouped, kernels, plan: makePlan(source, grouped, kernels, options) };
 }
 
 /** The groups of a graph, without their kernels. */

@@ -57,9 +57,10 @@ export class DynamicPrograms {
     this.#families.set(device, families);
     const key = `${String(position)} ${call.family}`;
     const known = families.get(key);
-    const { debug: check } = this.#options;
+    const { debug } = this.#options;
     if (known === undefined) device.cache?.countCompile();
-    const made = known ?? compileDynamic(call.graphAt, sizes, { profile: device.profile, check });
+    const made =
+      known ?? compileDynamic(call.graphAt, sizes, { profile: device.profile, check: debug, sources: debug });
     families.set(key, made);
     if ("reason" in made) {
       this.#warn(call, `has kernels for each size: ${made.reason}`, made.span);
@@ -70,7 +71,7 @@ export class DynamicPrograms {
       this.#warn(call, `has kernels of its own for ${String(size)}: it computes something else there`);
       return undefined;
     }
-    return { program: device.load({ plan: planAt(made.plan, size) }), isNew: known === undefined };
+    return { program: device.load({ plan: planAt(made.plan, size), debug }), isNew: known === undefined };
   }
 
   #warn({ name, dimensions, family }: DynamicCall, message: string, span?: Span): void {

@@ -10,7 +10,15 @@ import type { Graph, ScalarNode } from "./ir/graph.ts";
 import type { DispatchParts } from "./ir/dispatch-parts.ts";
 import type { FusionGroup, GroupedProgram, IndexProgram } from "./ir/index-notation.ts";
 import type { Kernel } from "./ir/kernel.ts";
-import { bufferBytes, type Plan, type PlanBuffer, type PlanKernel, type PlanStep } from "./ir/plan.ts";
+import {
+  bufferBytes,
+  type Plan,
+  type PlanBuffer,
+  type PlanKernel,
+  type PlanStep,
+  type StepSource,
+} from "./ir/plan.ts";
+import { printStatement } from "./ir/print-index.ts";
 import type { KernelSchedule } from "./ir/schedule.ts";
 import { partScalars } from "./lower/split-kernel.ts";
 
@@ -35,6 +43,7 @@ export function makePlan(
   source: Graph,
   { program }: GroupedProgram,
   compiled: readonly CompiledKernel[],
+  options: { readonly sources?: boolean | undefined } = {},
 ): Plan {
   const scalars = source.nodes.filter((n): n is ScalarNode => n.op === "scalar");
   const scalarNames: ScalarNames = new Map(
@@ -53,7 +62,10 @@ export function makePlan(
       if (buffer === undefined) throw new CompilerBug("plan", [`no buffer for ${b.name}`]);
       return buffer;
     });
-    return makeSteps(one, kernel, bound);
+    const sources = options.sources === true ? sourcesOf(program, one.group) : undefined;
+    return makeSteps(one, kernel, bound).map((step) =>
+      sources === undefined || step.kind === "copy" ? step : { ...step, sources },
+    );
   });
   return {
     version: 1,
@@ -130,6 +142,20 @@ const makeKernel = ({ kernel, dispatched, emitted }: CompiledKernel, names: Scal
   })),
   features: emitted.features,
 });
+
+function sourcesOf({ statements }: IndexProgram, group: FusionGroup): readonly StepSource[] {
+  const members = new Set(group.statements);
+  return statements.flatMap((statement) =>
+    members.has(statement.name)
+      ? [
+          {
+            statement: printStatement(statement),
+            ...(statement.span === undefined ? {} : { span: statement.span }),
+          },
+        ]
+      : [],
+  );
+}
 
 /** One dispatch, or one for each part. */
 function makeSteps(

@@ -34,7 +34,10 @@ export interface CallCounters {
 }
 
 export interface ProgramCacheOptions {
-  /** Verify every artefact after every pass. */
+  /**
+   * Verifies every artefact after every pass, and runs each kernel in a submit and an error scope of its own, so that what
+   * WebGPU refuses is an error at the line that the kernel computes. Nothing is cached. Default false.
+   */
   readonly debug?: boolean | undefined;
   readonly dump?: ((stage: string, text: string) => void) | undefined;
   /**
@@ -147,11 +150,13 @@ export class ProgramCache<T> {
 
 /** Loads a graph on the device: compiled for its backend, or from the device's cache. */
 export function loadGraph(device: Device, graph: Graph, options: ProgramCacheOptions = {}): LoadedProgram {
-  const { debug: check, dump, tune = false } = options;
+  const { debug, dump, tune = false } = options;
+  const check = debug;
   if (device.backend === "cpu") return device.load({ graph: optimizeGraph(graph, { check, dump }) });
   const found = findPlan(device, graph, { check, dump });
-  if (tune === false) return device.load(found);
-  return device.load({ ...found, tuned: tunePlan(device, graph, { check, ...(tune === true ? {} : tune) }) });
+  if (tune === false) return device.load({ ...found, debug });
+  const tuned = tunePlan(device, graph, { check, ...(tune === true ? {} : tune) });
+  return device.load({ ...found, debug, tuned });
 }
 
 /** The plan of a graph, from the device's cache where it has one. Who wants to see the passes at work gets them to work. */
@@ -161,7 +166,9 @@ export function findPlan(
   options: Pick<CompileOptions, "check" | "dump">,
 ): FoundPlan {
   const { cache, profile, tuning } = device;
-  const compile = (tuned: TunedSchedules): Plan => compileGraph(graph, { ...options, profile, tuned }).plan;
+  const sources = options.check;
+  const compile = (tuned: TunedSchedules): Plan =>
+    compileGraph(graph, { ...options, profile, tuned, sources }).plan;
   const isWatched = options.check === true || options.dump !== undefined;
   const buildId = cache?.buildId ?? null;
   if (cache === null || buildId === null || isWatched) {

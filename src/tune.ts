@@ -96,7 +96,7 @@ export async function tuneGraph(
     return found;
   });
   const { dump } = options;
-  return { compiled: compileGraph(graph, { profile, check, dump, tuned: tuning }), reports };
+  return { compiled: compileGraph(graph, { profile, check, dump, tuned: tuning, sources: check }), reports };
 }
 
 async function tuneKernels(

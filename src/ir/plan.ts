@@ -2,6 +2,7 @@
  * The plan: which kernels run in which order over which buffers. Plain JSON: it is what the cache stores and what
  * ahead-of-time compilation writes out. Running it needs no other artefact.
  */
+import type { Span } from "../diagnostics/diagnostic.ts";
 import type { DType } from "./dtype.ts";
 import type { ScalarParam } from "./kernel.ts";
 
@@ -37,6 +38,12 @@ export interface PlanKernel {
   readonly features: readonly string[];
 }
 
+/** What a dispatch computes, for messages: a statement of index notation, and the line of the user that it stems from. */
+export interface StepSource {
+  readonly statement: string;
+  readonly span?: Span | undefined;
+}
+
 export type PlanStep =
   | {
       readonly kind: "dispatch";
@@ -49,6 +56,8 @@ export type PlanStep =
       readonly offsets?: readonly number[] | undefined;
       /** What the kernel's last scalars are in this step, whatever the call says; absent: none. */
       readonly values?: readonly number[] | undefined;
+      /** In order of definition; only in plans that were compiled for it (`CompileOptions.sources`): nothing else hangs on it. */
+      readonly sources?: readonly StepSource[] | undefined;
     }
   /** A whole-buffer copy: a result that is an input, or the same value returned twice. */
   | { readonly kind: "copy"; readonly from: number; readonly to: number; readonly bytes: number };

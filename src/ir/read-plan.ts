@@ -10,7 +10,7 @@ import { type DType, DTYPES } from "./dtype.ts";
 import { isRecord, readCount, readEach, readText } from "./read-json.ts";
 import type { ScalarParam } from "./kernel.ts";
 import { parseNumber, printNumber } from "./number-text.ts";
-import type { Plan, PlanBuffer, PlanKernel, PlanScalar, PlanStep, PlanTensor } from "./plan.ts";
+import type { Plan, PlanBuffer, PlanKernel, PlanScalar, PlanStep, PlanTensor, StepSource } from "./plan.ts";
 
 const SCALAR_DTYPES: readonly ScalarParam["dtype"][] = ["f32", "i32", "u32", "bool"];
 
@@ -114,7 +114,8 @@ function readStep(value: unknown): PlanStep | null {
   if (x === undefined || y === undefined || z === undefined) return null;
   const offsets = value["offsets"] === undefined ? undefined : readEach(value["offsets"], readCount);
   const values = value["values"] === undefined ? undefined : readEach(value["values"], readNumber);
-  if (offsets === null || values === null) return null;
+  const sources = value["sources"] === undefined ? undefined : readEach(value["sources"], readSource);
+  if (offsets === null || values === null || sources === null) return null;
   return {
     kind,
     kernel,
@@ -122,7 +123,22 @@ function readStep(value: unknown): PlanStep | null {
     workgroups: [x, y, z],
     ...(offsets === undefined ? {} : { offsets }),
     ...(values === undefined ? {} : { values }),
+    ...(sources === undefined ? {} : { sources }),
   };
+}
+
+function readSource(value: unknown): StepSource | null {
+  if (!isRecord(value)) return null;
+  const statement = readText(value["statement"]);
+  if (statement === null || value["span"] === undefined) return statement === null ? null : { statement };
+  if (!isRecord(value["span"])) return null;
+  const file = readText(value["span"]["file"]);
+  const [line, column, length] = ["line", "column", "length"].map((key) =>
+    readCount(Reflect.get(value["span"] as object, key)),
+  );
+  if (file === null || typeof line !== "number" || typeof column !== "number" || typeof length !== "number")
+    return null;
+  return { statement, span: { file, line, column, length } };
 }
 
 function readNumber(value: unknown): number | null {

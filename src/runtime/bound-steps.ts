@@ -46,8 +46,13 @@ export interface BoundSteps extends ChosenBuffers {
   readonly steps: readonly BoundStep[];
 }
 
-/** Makes the bind groups. Their errors go to the error scope that is open. */
-export function bindSteps(core: GpuCore, ready: ReadyPlan, chosen: ChosenBuffers): BoundSteps {
+/** Makes the bind groups, each `within` what the caller does around it. Their errors go to the error scope that is open. */
+export function bindSteps(
+  core: GpuCore,
+  ready: ReadyPlan,
+  chosen: ChosenBuffers,
+  within: (step: number, create: () => GPUBindGroup) => GPUBindGroup = (_, create) => create(),
+): BoundSteps {
   const { buffers, staged } = chosen;
   const steps = ready.plan.steps.map((step, index): BoundStep => {
     if (step.kind === "copy") {
@@ -58,7 +63,7 @@ export function bindSteps(core: GpuCore, ready: ReadyPlan, chosen: ChosenBuffers
     return {
       kind: "dispatch",
       pipeline: present(ready.kernels[step.kernel]).pipeline,
-      group: createGroup(core, ready, step, index, buffers),
+      group: within(index, () => createGroup(core, ready, step, index, buffers)),
       block: present(ready.blockOf[index]),
       workgroups: step.workgroups,
     };
@@ -90,14 +95,16 @@ function createGroup(
   });
 }
 
-/** Records one execution into the open submit. */
+/** Records one execution into the open submit; where the steps are watched, each has a submit and a scope of its own. */
 export function recordSteps(
   core: GpuCore,
   blocks: readonly UniformBlock[],
   { steps, buffers, staged }: BoundSteps,
   values: readonly number[],
+  watch?: (step: number, scope: Promise<GPUError | null>) => void,
 ): void {
   const { recorder } = core;
+  if (watch !== undefined) recorder.flush();
   if (blocks.some(({ arena }) => !arena.hasRoom(blocks.length, recorder.pending))) recorder.flush();
   const submit = recorder.pending;
   const offsets = blocks.map((block) => [block.arena.place(block, values, submit)]);
@@ -105,9 +112,13 @@ export function recordSteps(
     recorder.copy(from, to, from.bytes);
     from.lastSubmit = submit;
   }
-  for (const step of steps)
+  if (watch !== undefined && staged.length > 0) watch(-1, recorder.flushScoped());
+  for (let index = 0; index < steps.length; index++) {
+    const step = present(steps[index]);
     if (step.kind === "copy") recorder.copy(step.from, step.to, step.bytes);
     else recorder.dispatch(step.pipeline, step.group, offsets[step.block] ?? null, step.workgroups);
+    if (watch !== undefined) watch(index, recorder.flushScoped());
+  }
   for (const buffer of buffers) buffer.lastSubmit = submit;
 }
 

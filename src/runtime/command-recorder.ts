@@ -98,6 +98,17 @@ export class CommandRecorder {
     for (const call of calls) call.wasSubmitted(scope, calls.length);
   }
 
+  /** Submits the commands that no call has finished yet, alone and in an error scope. */
+  flushScoped(): Promise<GPUError | null> {
+    const encoder = this.#open();
+    this.#endPass();
+    this.#beforeSubmit();
+    const scope = this.#submitScoped(encoder);
+    this.#encoder = null;
+    this.#pending += 1;
+    return scope;
+  }
+
   /** Throws away what is recorded, for a device that is gone; the calls find out that it is when told. */
   discard(): void {
     const calls = this.#calls;
@@ -108,10 +119,17 @@ export class CommandRecorder {
 
   #submit(encoder: GPUCommandEncoder): Promise<GPUError | null> | null {
     this.#beforeSubmit();
-    if (this.#isScoped) this.#device.pushErrorScope("validation");
+    if (this.#isScoped) return this.#submitScoped(encoder);
     this.#device.queue.submit([encoder.finish()]);
     this.#counters.submits += 1;
-    return this.#isScoped ? this.#device.popErrorScope() : null;
+    return null;
+  }
+
+  #submitScoped(encoder: GPUCommandEncoder): Promise<GPUError | null> {
+    this.#device.pushErrorScope("validation");
+    this.#device.queue.submit([encoder.finish()]);
+    this.#counters.submits += 1;
+    return this.#device.popErrorScope();
   }
 
   #open(): GPUCommandEncoder {

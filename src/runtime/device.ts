@@ -95,6 +95,11 @@ export interface Program {
    * kernels of that one do not compile.
    */
   readonly renew?: (() => Plan) | undefined;
+  /**
+   * Gives each step of each call a submit and an error scope of its own: an error of WebGPU names the step, and the lines
+   * that it computes where the plan has them (`CompileOptions.sources`). Default false.
+   */
+  readonly debug?: boolean | undefined;
 }
 
 export interface RunOptions {

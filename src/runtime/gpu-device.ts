@@ -107,7 +107,11 @@ export class WebGpuDevice implements Device {
       checkPlan(plan, this.profile);
       return plan;
     });
-    return new GpuProgram(this, this.#core, program.plan, { tuned, renew: program.renew });
+    return new GpuProgram(this, this.#core, program.plan, {
+      tuned,
+      renew: program.renew,
+      debug: program.debug,
+    });
   }
 
   /** Compiles the kernels of plans that will be loaded later; how many there are. */

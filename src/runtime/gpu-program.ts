@@ -24,7 +24,6 @@ import type { PooledBuffer } from "./buffer-pool.ts";
 import { bindScalars, checkInputs } from "./call-arguments.ts";
 import { describeBuffer } from "./check-plan.ts";
 import type { BoundCall, Device, LoadedProgram, Program, RunOptions, Tensor } from "./device.ts";
-import { firstLine } from "./device-health.ts";
 import { assignDonations } from "./donate.ts";
 import { needsCopy } from "./foreign-buffer.ts";
 import { type CallBuffers, GpuCall } from "./gpu-call.ts";
@@ -33,7 +32,7 @@ import { asGpuTensors, GpuTensor } from "./gpu-tensor.ts";
 import { LruCache } from "./lru-cache.ts";
 import { Outcome } from "./outcome.ts";
 import type { KernelUser } from "./pipeline-cache.ts";
-import { gpuError } from "./runtime-errors.ts";
+import { describeCallFailure, describeStepFailure, locateKernelFailure } from "./program-failures.ts";
 import { listBlocks } from "./uniform-block.ts";
 
 /** Sets of buffers whose bind groups are kept: as many as a batch of many calls has, fewer where plans are long. */
@@ -56,6 +55,8 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
   /** Stands for this program among the users of its kernels. */
   readonly #user: KernelUser = {};
   #isReleased = false;
+  /** Each step has a submit and an error scope of its own. */
+  readonly #isWatched: boolean;
   /** What the outputs take, and what messages call them. */
   readonly #outputs: readonly OutputSlot[];
   /** What messages call the plan's buffers. */
@@ -63,10 +64,11 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
   #donations: { readonly donated: readonly number[]; readonly inputOf: readonly number[] } | null = null;
 
   /** The plan has been checked against the device. */
-  constructor(device: Device, core: GpuCore, plan: Plan, others: Pick<Program, "tuned" | "renew"> = {}) {
+  constructor(device: Device, core: GpuCore, plan: Plan, others: Omit<Program, "plan" | "graph"> = {}) {
     this.device = device;
     this.core = core;
     this.plan = plan;
+    this.#isWatched = others.debug === true;
     const sets = Math.floor(MOST_BIND_GROUPS / Math.max(1, plan.steps.length));
     this.#bound = new LruCache(Math.min(MOST_BUFFER_SETS, Math.max(8, sets)));
     this.#outputs = plan.outputs.map((output, index) => ({
@@ -104,7 +106,13 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
 
   async #compile(plan: Plan): Promise<Pick<ReadyPlan, "plan" | "kernels">> {
     const { pipelines } = this.core;
-    const kernels = await Promise.all(plan.kernels.map((kernel) => pipelines.compile(kernel, this.#user)));
+    const kernels = await Promise.all(
+      plan.kernels.map((kernel, position) =>
+        pipelines.compile(kernel, this.#user).catch((error: unknown) => {
+          throw locateKernelFailure(plan, position, error as TensorweftError);
+        }),
+      ),
+    );
     if (this.#isReleased) pipelines.release(this.#user); // meanwhile
     return { plan, kernels };
   }
@@ -182,7 +190,17 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
     const { core } = this;
     const ready = present(this.#compiled);
     const { steps, isRepeat } = choose(ready);
-    recordSteps(core, ready.blocks, steps, call.content.values);
+    recordSteps(
+      core,
+      ready.blocks,
+      steps,
+      call.content.values,
+      this.#isWatched
+        ? (step, scope) => {
+            this.#watched(call, ready, step, scope);
+          }
+        : undefined,
+    );
     for (const { allocation } of steps.buffers) if (allocation !== null) call.await(allocation);
     const isScoped = !(isRepeat && this.#hasRun && core.health.trustsRepeats);
     this.#hasRun = true;
@@ -224,6 +242,13 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
 
   bindNew(call: GpuCall, ready: ReadyPlan, chosen: ChosenBuffers): BoundSteps {
     const { device } = this.core;
+    if (this.#isWatched)
+      return bindSteps(this.core, ready, chosen, (step, create) => {
+        device.pushErrorScope("validation");
+        const group = create();
+        this.#watched(call, ready, step, device.popErrorScope());
+        return group;
+      });
     device.pushErrorScope("validation");
     const steps = bindSteps(this.core, ready, chosen);
     call.awaitBinding(device.popErrorScope());
@@ -231,18 +256,17 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
   }
 
   describeFailure(error: GPUError, isAlone: boolean): TensorweftError {
-    const { name, kernels } = this.plan;
-    const names = [...new Set(kernels.map((kernel) => kernel.name))];
-    const guilty = names.filter((kernel) => error.message.includes(`"${kernel}"`));
-    if (guilty.length === 0 && !isAlone)
-      return gpuError(
-        `@${name} was submitted with a call that failed: ${firstLine(error.message)}`,
-        [],
-        error,
-      );
-    const list = (guilty.length > 0 ? guilty : names).map((kernel) => `"${kernel}"`).join(", ");
-    const label = names.length === 1 || guilty.length === 1 ? "kernel" : "one of the kernels";
-    return gpuError(`running @${name} failed in ${label} ${list}: ${firstLine(error.message)}`, [], error);
+    return describeCallFailure(this.plan, error, isAlone);
+  }
+
+  /** What comes of a step that was watched. */
+  #watched(call: GpuCall, { plan }: ReadyPlan, step: number, scope: Promise<GPUError | null>): void {
+    call.await(
+      scope.then(
+        (error) => (error === null ? null : describeStepFailure(plan, step, error)),
+        () => this.core.health.loss,
+      ),
+    );
   }
 }
 
