@@ -24,6 +24,8 @@ export default {
     text: "./src/text.ts",
     "runtime-entry": "./src/runtime-entry.ts",
     aot: "./src/aot.ts",
+    "plugin/vite-entry": "./src/plugin/vite-entry.ts",
+    "plugin/unplugin-entry": "./src/plugin/unplugin-entry.ts",
     "cli/main": "./src/cli/main.ts",
     // By the place of this one the package knows its own frames in stacks, so it keeps its place.
     "diagnostics/call-site": "./src/diagnostics/call-site.ts",

@@ -20,8 +20,6 @@ export interface BuildOptions {
   readonly read: (path: string) => string | undefined;
   /** Name of a built-in profile. Default "default", whose kernels run on every device. */
   readonly profile?: string | undefined;
-  /** Texts of the files that were read, for diagnostics: filled before an error is thrown. */
-  readonly sources?: Map<string, string> | undefined;
 }
 
 /** @throws {TensorweftError} with all mistakes of the source */
@@ -34,8 +32,7 @@ export async function buildKernels(path: string, options: BuildOptions): Promise
     });
   if (path.endsWith(".weft")) return buildText(path, options, profile);
   const { readAot } = await import("./frontend/aot/read-aot.ts");
-  const { kernels, diagnostics, sources } = readAot(path, { read: options.read });
-  for (const [file, text] of sources) options.sources?.set(file, text);
+  const { kernels, diagnostics } = readAot(path, options);
   if (kernels === undefined) throw new TensorweftError(diagnostics);
   return kernels.map(({ name, span, variants }) => ({
     name,
@@ -48,12 +45,11 @@ export async function buildKernels(path: string, options: BuildOptions): Promise
 /** The kernels of a text program, at the shapes that its comments ask for. */
 async function buildText(
   path: string,
-  { read, sources }: BuildOptions,
+  { read }: BuildOptions,
   profile: DeviceProfile,
 ): Promise<readonly BuiltKernel[]> {
   const { checkModule, listKernels, lowerKernel, parseModule } = await import("./text.ts");
   const text = read(path) ?? fail("invalid-file", `cannot read ${path}`, { help: "pass a .weft file" });
-  sources?.set(path, text);
   const { module, diagnostics } = parseModule(text, path);
   throwErrors(module === undefined ? diagnostics : [...diagnostics, ...checkModule(module)]);
   if (module === undefined) return [];
@@ -82,7 +78,8 @@ async function buildText(
     });
     const outputs = variants[0]?.plan.outputs ?? [];
     const form = outputs.length === 1 ? "one" : outputs.map((output) => output.name);
-    return { name: kernel.name, span: undefined, form, variants };
+    const declared = module.declarations.find(({ name }) => name.text === kernel.name);
+    return { name: kernel.name, span: declared?.name.span, form, variants };
   });
 }
 

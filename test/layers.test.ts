@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   slim: ["ir", "diagnostics", "runtime"],
   aot: ["ir", "diagnostics"],
   build: ["ir", "diagnostics"],
+  plugin: [".", "diagnostics"],
   bench: [".", "ir", "diagnostics", "cache", "runtime"],
   cli: [".", "ir", "diagnostics", "formats", "bench", "cache"],
   ".": [
@@ -46,6 +47,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const ONLY_BELOW: Readonly<Record<string, string>> = {
   chevrotain: "src/frontend/text/",
   "ts-morph": "src/frontend/aot/",
+  unplugin: "src/plugin/",
+  vite: "src/plugin/",
   commander: "src/cli/",
   "cli-progress": "src/cli/",
   "@observablehq/plot": "src/bench/",

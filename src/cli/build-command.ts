@@ -3,11 +3,20 @@
  *
  * Ensures: equal sources give equal bytes; the module appears whole or stays as it was; with `--check` nothing is written.
  */
-import { readFileSync, watch } from "node:fs";
+import { existsSync, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname, relative, sep } from "node:path";
-import { buildKernels, PACKAGE_VERSION, printModule } from "../build-module.ts";
-import { fail, type Span, TensorweftError } from "../diagnostics/diagnostic.ts";
+import { dirname, resolve } from "node:path";
+import process from "node:process";
+import {
+  buildFile,
+  type FileReads,
+  formOf,
+  hasChanged,
+  isSource,
+  moduleFileOf,
+  textsOf,
+} from "../build-file.ts";
+import { fail, TensorweftError } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import { createAtomicFile } from "./atomic-file.ts";
 import { describeFileError } from "./file-errors.ts";
@@ -20,39 +29,36 @@ export interface BuildCommandOptions {
   readonly watch?: boolean;
 }
 
-const toPosix = (path: string): string => path.split(sep).join("/");
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-/** `norms.gen.ts` for `norms.ts` and `norms.weft`. */
-const defaultOut = (path: string): string => `${path.replace(/\.(ts|mts|weft)$/, "")}.gen.ts`;
-
-export async function buildFile(path: string, options: BuildCommandOptions, session: Session): Promise<void> {
-  if (!/\.(ts|mts|weft)$/.test(path))
+export async function runBuild(path: string, options: BuildCommandOptions, session: Session): Promise<void> {
+  if (!isSource(path))
     fail("invalid-file", `${path} is no source: kernels are written in .ts and .weft files`, {
       help: "weft build --help shows examples",
     });
-  const out = options.out ?? defaultOut(path);
-  if (toPosix(relative(path, out)) === "")
+  const out = options.out ?? moduleFileOf(path);
+  if (resolve(path) === resolve(out))
     fail("invalid-file", `${path} would be written over`, { help: "name another file with --out" });
-  if (options.watch !== true) {
-    await buildOnce(path, out, options, session);
-    return;
+  if (options.watch === true) await buildAgain(path, out, options, session);
+  else {
+    const reads = new Map<string, string | undefined>();
+    try {
+      await buildOnce(path, out, options, session, reads);
+    } finally {
+      for (const [file, text] of textsOf(reads)) session.sources.set(file, text);
+    }
   }
-  await buildAgain(path, out, options, session);
 }
 
-/** Builds once, and gives the files that were read. */
 async function buildOnce(
   path: string,
   out: string,
   { profile, check = false }: BuildCommandOptions,
-  session: Session,
+  { terminal }: Pick<Session, "terminal">,
+  reads: Map<string, string | undefined>,
 ): Promise<void> {
-  const { terminal, sources } = session;
-  const source = toPosix(path);
-  const kernels = await buildKernels(source, { profile, sources, read: readText });
-  const place = ({ file, line, column }: Span): string => `${pathFrom(out, file)}:${line}:${column}`;
-  const header = `Made by weft build of ${pathFrom(out, source)} (tensorweft ${PACKAGE_VERSION}, profile ${profile}).`;
-  const text = printModule(kernels, { form: "ts", header, place });
+  const built = await buildFile(path, { profile, reads });
+  const text = built.print(out, formOf(out));
   const before = await readFile(out, "utf8").catch(() => undefined);
   if (check) {
     if (before === text) terminal.write(`${out} is what ${path} gives\n`);
@@ -64,24 +70,10 @@ async function buildOnce(
   }
   // Unchanged files keep their time, so that other watchers stay quiet.
   if (before !== text) await writeWhole(out, text);
-  const count = kernels.reduce((sum, { variants }) => sum + variants.length, 0);
+  const count = built.kernels.reduce((sum, { variants }) => sum + variants.length, 0);
   terminal.write(
-    `${before === text ? "unchanged" : "written to"} ${out}: ${kernels.map(({ name }) => name).join(", ")} (${count} shapes)\n`,
+    `${before === text ? "unchanged" : "written to"} ${out}: ${built.kernels.map(({ name }) => name).join(", ")} (${count} shapes)\n`,
   );
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
-/** A file as seen from the folder of another, so that the text does not depend on where the command ran. */
-function pathFrom(out: string, file: string): string {
-  const path = toPosix(relative(dirname(out), file));
-  return path.startsWith(".") ? path : `./${path}`;
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
@@ -100,36 +92,52 @@ async function writeWhole(path: string, text: string): Promise<void> {
   }
 }
 
-/** Builds now and after each change, until the process is ended. Mistakes are shown and do not end it. */
+/** Builds now and after each change, until SIGINT or SIGTERM. Mistakes are shown and do not end it. */
 async function buildAgain(
   path: string,
   out: string,
   options: BuildCommandOptions,
-  session: Session,
+  { terminal }: Session,
 ): Promise<void> {
-  const { terminal } = session;
-  for (;;) {
-    const sources = new Map<string, string>();
-    try {
-      await buildOnce(path, out, options, { terminal, sources });
-    } catch (error) {
-      if (!(error instanceof TensorweftError)) throw error;
-      terminal.writeError(`${renderDiagnostics(error.diagnostics, sources, { style: terminal.style })}\n`);
+  const end = new AbortController();
+  const stop = (): void => {
+    end.abort();
+  };
+  for (const signal of SIGNALS) process.once(signal, stop);
+  try {
+    while (!end.signal.aborted) {
+      const reads = new Map<string, string | undefined>();
+      try {
+        await buildOnce(path, out, options, { terminal }, reads);
+      } catch (error) {
+        if (!(error instanceof TensorweftError)) throw error;
+        terminal.writeError(
+          `${renderDiagnostics(error.diagnostics, textsOf(reads), { style: terminal.style })}\n`,
+        );
+      }
+      await changeOf(reads, end.signal);
     }
-    await changeOf([path, ...sources.keys()], sources);
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, stop);
   }
 }
 
-/** Resolves when one of the files has another text than it had. */
-function changeOf(files: readonly string[], sources: ReadonlyMap<string, string>): Promise<void> {
-  const folders = [...new Set(files.map((file) => dirname(file)))];
+/** Resolves when one of the files has another text than it had, or when the signal says that it is over. */
+function changeOf(reads: FileReads, signal: AbortSignal): Promise<void> {
+  const folders = [...new Set([...reads.keys()].map((file) => dirname(file)))].filter((folder) =>
+    existsSync(folder),
+  );
   return new Promise((resolve) => {
-    const check = (): void => {
-      if (files.every((file) => readText(file) === sources.get(file))) return;
+    const finish = (): void => {
+      signal.removeEventListener("abort", finish);
       for (const watcher of watchers) watcher.close();
       resolve();
     };
+    const check = (): void => {
+      if (signal.aborted || hasChanged(reads)) finish();
+    };
     const watchers = folders.map((folder) => watch(folder, check));
+    signal.addEventListener("abort", finish);
     check(); // what changed while it was built
   });
 }

@@ -8,13 +8,14 @@ import {
   type Span,
   TensorweftError,
 } from "../../diagnostics/diagnostic.ts";
+import { hostPath } from "./project-paths.ts";
 
 export function spanOf(node: Node): Span {
   const source = node.getSourceFile();
   const start = node.getStart();
   const { line, column } = source.getLineAndColumnAtPos(start);
   const [firstLine = ""] = source.getFullText().slice(start, node.getEnd()).split(/\r?\n/, 1);
-  return { file: source.getFilePath().slice(1), line, column, length: Math.max(1, firstLine.length) };
+  return { file: hostPath(source.getFilePath()), line, column, length: Math.max(1, firstLine.length) };
 }
 
 /** Collects diagnostics, each once: a body is evaluated for every shape. */

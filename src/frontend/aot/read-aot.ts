@@ -15,6 +15,7 @@ import { Building } from "./building.ts";
 import { EVALUATOR, evaluate } from "./evaluate-aot.ts";
 import { type AotParam, readParams } from "./kernel-params.ts";
 import { Reports, spanOf } from "./places.ts";
+import { projectPath } from "./project-paths.ts";
 import { type AotFile, readFile } from "./read-file.ts";
 import { readShapes, type Specialisation } from "./read-shapes.ts";
 import { type LocalScope, openScope } from "./aot-values.ts";
@@ -42,13 +43,10 @@ export interface AotKernel {
 export interface AotModule {
   readonly kernels: readonly AotKernel[] | undefined;
   readonly diagnostics: readonly Diagnostic[];
-  /** Texts of all files that were read, by path. */
-  readonly sources: ReadonlyMap<string, string>;
 }
 
 class Reader {
   readonly reports = new Reports();
-  readonly sources = new Map<string, string>();
   readonly #host: AotHost;
   readonly #project = new Project({
     useInMemoryFileSystem: true,
@@ -67,8 +65,7 @@ class Reader {
     for (const name of [path, path.replace(/\.js$/, ".ts"), `${path}.ts`, `${path}/index.ts`]) {
       const text = this.#host.read(name);
       if (text === undefined) continue;
-      this.sources.set(name, text);
-      const source = this.#project.createSourceFile(`/${name}`, text, { overwrite: true });
+      const source = this.#project.createSourceFile(projectPath(name), text, { overwrite: true });
       const file = this.#hasSyntaxErrors(source, name) ? undefined : readFile(source, this.reports);
       this.#files.set(path, file);
       return file;
@@ -94,10 +91,10 @@ class Reader {
   }
 }
 
-/** Reads the kernels of the file at `path` (relative, with "/" between its parts). */
+/** Reads the kernels of the file at `path` (with "/" between its parts). */
 export function readAot(path: string, host: AotHost): AotModule {
   const reader = new Reader(host);
-  const { reports, sources } = reader;
+  const { reports } = reader;
   const file = reader.find(path);
   const kernels = file === undefined ? [] : readKernels(file, reader);
   if (file !== undefined && kernels.length === 0 && reports.diagnostics.length === 0)
@@ -107,7 +104,7 @@ export function readAot(path: string, host: AotHost): AotModule {
       }),
     );
   const diagnostics = [...reports.diagnostics].sort(byPlace);
-  return { kernels: diagnostics.length > 0 ? undefined : kernels, diagnostics, sources };
+  return { kernels: diagnostics.length > 0 ? undefined : kernels, diagnostics };
 }
 
 const byPlace = ({ span: a }: Diagnostic, { span: b }: Diagnostic): number =>

@@ -9,6 +9,7 @@ import {
 } from "ts-morph";
 import { AOT_FUNCTIONS, SPECIAL_FUNCTIONS } from "./aot-library.ts";
 import type { Reports } from "./places.ts";
+import { hostPath, resolvePath } from "./project-paths.ts";
 import type { Declared, FileScope } from "./aot-values.ts";
 
 /** The module that the functions and types of the source language come from. */
@@ -84,24 +85,15 @@ function readImport(
       if (AOT_FUNCTIONS.has(name) || SPECIAL_FUNCTIONS.includes(name) || name === "kernel")
         names.set(local, { kind: "value", value: { kind: "library", name } });
     } else if (from.startsWith(".")) {
-      names.set(local, { kind: "import", from: resolvePath(statement.getSourceFile(), from), name });
+      names.set(local, {
+        kind: "import",
+        from: resolvePath(hostPath(statement.getSourceFile().getFilePath()), from),
+        name,
+      });
     } else if (!statement.isTypeOnly() && !specifier.isTypeOnly()) {
       const help = "kernels see tensorweft/aot and the files of their project (relative imports)";
       reports.error("wrong-argument", `${name} of ${from} has no meaning in a kernel`, specifier, help);
       names.set(local, { kind: "poison" });
     }
   }
-}
-
-/** A relative import as a path of the project. */
-function resolvePath(source: SourceFile, specifier: string): string {
-  const parts = source
-    .getDirectoryPath()
-    .split("/")
-    .filter((part) => part !== "");
-  for (const part of specifier.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== ".") parts.push(part);
-  }
-  return parts.join("/");
 }
