@@ -91,7 +91,7 @@ export const isGenerated = (text: string): boolean => text.startsWith(`// ${MADE
 /** The source beside a module that `weft build` writes, or would write. Other tools have `.gen.ts` files, too. */
 export function sourceFileOf(generated: string): string | undefined {
   const there = readText(generated);
-  if (!GENERATED.test(generated) || (there !== undefined && !isGenerated(there))) return undefined;
+  if (!generated.endsWith(".gen.ts") || (there !== undefined && !isGenerated(there))) return undefined;
   const stem = generated.replace(GENERATED, "");
   return [`${stem}.ts`, `${stem}.mts`, `${stem}.weft`].find((path) => {
     const text = readText(path);

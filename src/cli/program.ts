@@ -182,7 +182,10 @@ function addBuild(program: Command, session: Session): void {
   addCommand(program, "build")
     .description("compile the kernels of a source file ahead of time, to a module without a compiler")
     .argument("<file>", "a .ts file (kernels of tensorweft/aot) or a .weft file")
-    .option("-o, --out <file>", "the module to write, or declarations: norms.d.weft.ts (default: norms.gen.ts for norms.ts)")
+    .option(
+      "-o, --out <file>",
+      "the module to write, or declarations: norms.d.weft.ts (default: norms.gen.ts for norms.ts)",
+    )
     .addOption(
       new Option("--profile <name>", "devices to compile for; default runs on all")
         .choices(PROFILE_NAMES)

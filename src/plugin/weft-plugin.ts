@@ -53,25 +53,25 @@ export const weftPlugin: UnpluginInstance<WeftPluginOptions | undefined> = creat
     load: {
       filter: { id: [TEXT, GENERATED] },
       async handler(id) {
-        const source = TEXT.test(id) ? id : sourceFileOf(id);
+        const source = id.endsWith(".weft") ? id : sourceFileOf(id);
         if (source === undefined) return null;
-        if (TEXT.test(id)) imported.add(id);
+        if (id.endsWith(".weft")) imported.add(id);
         return load(this, id, source, profile, types);
       },
     },
     /** Types follow the source at once, whether or not anyone asks for the module again. */
-    async watchChange(id, { event }) {
+    watchChange(id, { event }) {
       if (event === "delete" || !types || !imported.has(id)) return;
-      const build = buildFile(id, { profile, reads: new Map() });
-      await build.then(
-        ({ print }) => writeChanged(typesFileOf(id), print(typesFileOf(id), "dts")),
-        (error: unknown) => {
-          if (!(error instanceof TensorweftError)) throw error; // mistakes are shown where it is loaded
-        },
-      );
+      // What goes wrong is reported where the module is loaded.
+      writeTypes(id, profile).catch(() => undefined);
     },
   };
 });
+
+async function writeTypes(id: string, profile: string): Promise<void> {
+  const { print } = await buildFile(id, { profile, reads: new Map() });
+  await writeChanged(typesFileOf(id), print(typesFileOf(id), "dts"));
+}
 
 async function load(
   context: Context,

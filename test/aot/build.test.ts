@@ -4,29 +4,15 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { buildKernels, printModule } from "../../src/build-module.ts";
 import { TensorweftError } from "../../src/diagnostics/diagnostic.ts";
-import {
-  compileGraph,
-  f16,
-  f32,
-  findProfile,
-  max,
-  mean,
-  norm,
-  scalar,
-  sum,
-  trace,
-  where,
-  type Graph,
-  type TracedTensor,
-} from "../../src/index.ts";
-import { defineKernel, openDevice, type Tensor } from "../../src/runtime-entry.ts";
+import { compileGraph, findProfile } from "../../src/index.ts";
+import { defineKernel, openDevice } from "../../src/runtime-entry.ts";
 import { AOT_FUNCTIONS } from "../../src/frontend/aot/aot-library.ts";
 import * as activations from "../../src/aot/activations.ts";
 import * as functions from "../../src/aot/functions.ts";
 import { makeFolder, runWeft } from "../cli/run-weft.ts";
 import { describeGpu } from "../support/gpu.ts";
+import { NORM_CASES, SOURCE } from "./norm-cases.ts";
 
-const SOURCE = "test/aot/sources/norms.ts";
 const readText = (path: string): string | undefined =>
   existsSync(path) ? readFileSync(path, "utf8") : undefined;
 const build = (path: string, text?: string) =>
@@ -43,38 +29,9 @@ async function mistakes(body: string): Promise<readonly string[]> {
   return error.diagnostics.map(({ span, code }) => `${span?.line ?? 0}:${span?.column ?? 0} ${code}`);
 }
 
-type T = TracedTensor;
-const ROW = { axis: 1, keepdims: true } as const;
-
-/** The five norms again, traced. */
-const TRACED = {
-  weightNorm: (v: T, g: T) => g.mul(v).div(norm(v, { axis: [1, 2], keepdims: true })),
-  l2Normalize: (x: T) => {
-    const length = sum(x.pow(2), ROW).sqrt();
-    return x.div(where(length.gt(1e-12), length, 1e-12));
-  },
-  rmsNorm: (x: T, w: T, eps: T) => x.div(mean(x.pow(2), ROW).add(eps).sqrt()).mul(w),
-  layerNorm: (x: T) => {
-    const centred = x.sub(mean(x, ROW));
-    const variance = mean(centred.mul(centred), ROW);
-    return { y: centred.div(variance.add(1e-5).sqrt()), variance };
-  },
-  softmax: (x: T) => {
-    const e = x.sub(max(x, ROW)).exp();
-    return [e.div(sum(e, ROW))];
-  },
-};
-
-test.each([
-  ["weightNorm", 0, (): Graph => trace(TRACED.weightNorm, [f32(8, 16, 3), f32(8, 1, 1)]).graph],
-  ["weightNorm", 1, (): Graph => trace(TRACED.weightNorm, [f16(4, 4, 7), f16(4, 1, 1)]).graph],
-  ["l2Normalize", 0, (): Graph => trace(TRACED.l2Normalize, [f32(4, 33)]).graph],
-  ["rmsNorm", 0, (): Graph => trace(TRACED.rmsNorm, [f32(4, 32), f32(32), scalar(1e-6)]).graph],
-  ["layerNorm", 0, (): Graph => trace(TRACED.layerNorm, [f32(4, 32)]).graph],
-  ["softmax", 0, (): Graph => trace(TRACED.softmax, [f32(2, 16)]).graph],
-])(
-  "the kernel of %s, variant %d, is that which tracing gives, word for word",
-  async (name, variant, graph) => {
+test.each(NORM_CASES)(
+  "the kernel of $name, variant $variant, is that which tracing gives, word for word",
+  async ({ name, variant, graph }) => {
     const profile = findProfile("default");
     if (profile === undefined) throw new Error("no default profile");
     const kernel = (await build(SOURCE)).find((built) => built.name === name);
@@ -156,35 +113,6 @@ describeGpu("modules built ahead of time", (gpu) => {
       found.variants.map(({ plan }) => plan),
     );
   };
-
-  test("run five norms", async () => {
-    using device = await openDevice({ gpuDevice: gpu().device });
-    const v = Float32Array.from({ length: 8 * 48 }, (_, i) => Math.sin(i));
-    const g = Float32Array.from({ length: 8 }, (_, i) => i + 1);
-    const w = await load("weightNorm");
-    const weight = w(device.tensor(v, [8, 16, 3]), device.tensor(g, [8, 1, 1])) as Tensor<"f32">;
-    const data = await weight.read();
-    for (let row = 0; row < 8; row++) {
-      const part = data.subarray(row * 48, row * 48 + 48);
-      expect(Math.hypot(...part)).toBeCloseTo(row + 1, 4);
-    }
-    const x = device.tensor(v.subarray(0, 128), [4, 32]);
-    const ones = device.tensor(new Float32Array(32).fill(1), [32]);
-    const rms = (await load("rmsNorm"))(x, ones, { eps: 0 }) as Tensor<"f32">;
-    expect(Math.hypot(...(await rms.read()).subarray(0, 32))).toBeCloseTo(Math.sqrt(32), 4);
-    const layer = (await load("layerNorm"))(x) as {
-      readonly y: Tensor<"f32">;
-      readonly variance: Tensor<"f32">;
-    };
-    expect((await layer.y.read()).subarray(0, 32).reduce((a, b) => a + b, 0)).toBeCloseTo(0, 4);
-    expect(layer.variance.shape).toEqual([4, 1]);
-    const [soft] = (await load("softmax"))(
-      device.tensor(v.subarray(0, 32), [2, 16]),
-    ) as readonly Tensor<"f32">[];
-    expect(((await soft?.read()) ?? new Float32Array()).reduce((a, b) => a + b, 0)).toBeCloseTo(2, 5);
-    const rows = (await load("l2Normalize"))(device.tensor(v.subarray(0, 132), [4, 33])) as Tensor<"f32">;
-    expect(Math.hypot(...(await rows.read()))).toBeCloseTo(2, 5);
-  });
 
   test("refuse wrong shapes, dtypes, tensors that are gone and devices that are gone", async () => {
     const device = await openDevice({ gpuDevice: gpu().device });

@@ -20,6 +20,8 @@ import { Site, type SiteOptions } from "./site.ts";
 
 export interface TestBrowser {
   readonly serve: (options?: SiteOptions) => Promise<Site>;
+  /** The modules that a script of the pages was made of, by its path. */
+  readonly modules: ReadonlyMap<string, readonly string[]>;
 }
 
 type Opened = Awaited<ReturnType<typeof openBrowser>>;
@@ -28,8 +30,8 @@ type Opened = Awaited<ReturnType<typeof openBrowser>>;
 let shared: Promise<Opened> | undefined;
 
 async function openBrowser() {
-  const [chromium, files] = await Promise.all([launchChromium(), buildPages()]);
-  return { chromium, files };
+  const [chromium, site] = await Promise.all([launchChromium(), buildPages()]);
+  return { chromium, ...site };
 }
 
 export function describeBrowser(name: string, define: (browser: () => TestBrowser) => void): void {
@@ -47,8 +49,9 @@ export function describeBrowser(name: string, define: (browser: () => TestBrowse
     });
     define(() => {
       if (opened === undefined) throw new Error("browser() was called outside a test or hook");
-      const { chromium, files } = opened;
+      const { chromium, files, modules } = opened;
       return {
+        modules,
         serve: async (options) => {
           const site = await Site.open(chromium, files, options);
           sites.push(site);

@@ -52,9 +52,20 @@ describe("the built package", () => {
     expect(loadedBy("cli/main.js")).not.toContain("ts-morph");
   });
 
+  test("loads unplugin from the plugin's entries alone, and no front end before there is something to build", () => {
+    for (const entry of ["plugin/vite-entry.js", "plugin/unplugin-entry.js"]) {
+      expect(loadedBy(entry)).toContain("unplugin");
+      expect(loadedBy(entry)).not.toContain("ts-morph");
+      expect(loadedBy(entry)).not.toContain("chevrotain");
+    }
+    for (const entry of ["index.js", "text.js", "aot.js", "runtime-entry.js", "cli/main.js"])
+      expect(loadedBy(entry)).not.toContain("unplugin");
+  });
+
   test("imports only packages that it declares", () => {
     const declared = [
       ...Object.keys(packageJson.dependencies),
+      ...Object.keys(packageJson.peerDependencies),
       // report-html.ts draws with these, and asks the user to install them.
       "@observablehq/plot",
       "linkedom",

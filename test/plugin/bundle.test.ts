@@ -55,7 +55,7 @@ test("the source map leads from an export to its kernel", async () => {
   const app = makeApp();
   const { map } = await bundle(app, "main.ts", true);
   const at = map?.sources.findIndex((file) => file.endsWith("norms.weft")) ?? -1;
-  expect(map?.sourcesContent?.[at]).toBe(app.read("norms.weft"));
+  expect(map?.sourcesContent[at]).toBe(app.read("norms.weft"));
 });
 
 test("files of other tools are left alone", async () => {

@@ -1,5 +1,5 @@
-/** Five norms as source: the tests build them, run them in Node and in Chromium, and compare them with the JIT. */
-import { kernel, max, mean, norm, sum, type Tensor } from "tensorweft/aot";
+/** Norms as source: the tests build them, run them in Node and in Chromium, and compare them with the JIT. */
+import { groupNorm as groups, kernel, max, mean, norm, sum, type Tensor } from "tensorweft/aot";
 import { scaled } from "./helpers.ts";
 
 export const weightNorm = kernel(
@@ -27,7 +27,12 @@ export const softmax = kernel((x: Tensor<["N", "M"]>) => {
   return [e / sum(e, { axis: 1, keepdims: true })];
 });
 
+export const groupNorm = kernel((x: Tensor<["N", "C", "L"]>, weight: Tensor<["C"]>, bias: Tensor<["C"]>) =>
+  groups(x, { numGroups: 2, weight, bias }),
+);
+
 export const shapes = {
+  groupNorm: { N: 2, C: 4, L: 6 },
   weightNorm: [
     { O: 8, I: 16, K: 3 },
     { O: 4, I: 4, K: 7, dtype: "f16" },
