@@ -3,7 +3,17 @@ import eslint from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  { ignores: ["dist/", "coverage/", "demo-output/", ".cache/", "test/plugin/app/", "**/*.gen.ts", "**/*.d.weft.ts"] },
+  {
+    ignores: [
+      "dist/",
+      "coverage/",
+      "demo-output/",
+      ".cache/",
+      "test/plugin/app/",
+      "**/*.gen.ts",
+      "**/*.d.weft.ts",
+    ],
+  },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
