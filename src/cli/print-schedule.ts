@@ -1,12 +1,14 @@
 /** A schedule in words. */
 import type { KernelSchedule } from "../ir/schedule.ts";
 
-export function printSchedule({ lanes, vectorWidth, residency, pairing, reduction }: KernelSchedule): string {
+export function printSchedule(schedule: KernelSchedule): string {
+  const { lanes, vectorWidth, residency, pairing, reduction, turns } = schedule;
   return [
     lanes.length === 0 ? "one lane" : `lanes ${lanes.map((l) => `${l.axis}=${l.lanes}`).join(" ")}`,
     vectorWidth === 1 ? "scalars" : `vectors of ${vectorWidth}`,
     `residency ${residency}`,
     `${reduction} reduction`,
     ...(pairing === "one-walk" ? ["pairs in one walk"] : []),
+    ...(turns === null ? [] : [`${turns.count} blocks along ${turns.axis} in turn`]),
   ].join(", ");
 }

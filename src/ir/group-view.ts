@@ -120,6 +120,10 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
   };
 }
 
+/** Grid axes along which a workgroup may take blocks in turn: what it computes first is the same for all of them. */
+export const turnAxes = (view: GroupView): readonly string[] =>
+  view.stages.length > 0 ? view.gridAxes.filter((axis) => !view.pinnedAxes.includes(axis)) : view.helperAxes;
+
 function findHelperAxes(
   list: readonly Statement[],
   gridAxes: readonly string[],

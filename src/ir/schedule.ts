@@ -76,7 +76,7 @@ export interface KernelSchedule {
   readonly tile: Tile | null;
   /** One for each stage of the group. */
   readonly stages: readonly StageSchedule[];
-  /** Where workgroups have stages to repeat, they are few, and take several blocks each. */
+  /** Where workgroups have stages or shared reductions to repeat, they are few, and take several blocks each. */
   readonly turns: Turns | null;
 }
 

@@ -7,7 +7,7 @@
  */
 import { elementCount } from "../ir/dtype.ts";
 import { coefficientOf } from "../ir/index-expr.ts";
-import { readKey, viewGroup, type GroupView } from "../ir/group-view.ts";
+import { readKey, viewGroup, type GroupView, type Phase } from "../ir/group-view.ts";
 import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
@@ -105,7 +105,7 @@ function takeTurns(emitter: Emitter, grid: Scope, { axis, count }: Turns, positi
     values: new Map(grid.values),
     parent: grid,
   };
-  lowerPoint(emitter, point, { ...position, inRange: and(position.inRange, isInside) });
+  lowerPoint(emitter, point, { ...position, inRange: and(position.inRange, isInside) }, position);
   return { kind: "for", counter, trips: count, unroll: false, body: out };
 }
 
@@ -124,7 +124,8 @@ function walkPoints(emitter: Emitter, grid: Scope, position: Position): Stmt[] {
   );
 }
 
-function lowerPoint(emitter: Emitter, point: Scope, position: Position): void {
+/** `outer` is the position in the parent of `point`, where it has one. */
+function lowerPoint(emitter: Emitter, point: Scope, position: Position, outer = position): void {
   const { view } = emitter;
   const deepest = Math.max(0, ...view.levels.values());
   for (let level = 0; level <= deepest; level++) {
@@ -135,10 +136,20 @@ function lowerPoint(emitter: Emitter, point: Scope, position: Position): void {
       const home = scopeFor(point, statement.axes);
       home.values.set(statement.name, bind(emitter, home, "s", lowerValue(emitter, home, statement.value)));
     }
-    for (const phase of view.phases) if (phase.level === level) lowerPhase(emitter, point, phase, position);
+    for (const phase of view.phases) {
+      if (phase.level !== level) continue;
+      const home = scopeFor(point, gridAxesOf(view, phase));
+      lowerPhase(emitter, home, phase, home === point ? position : outer);
+    }
   }
   storeGridValues(emitter, point, view.stores, position);
 }
+
+/** Grid axes that the values of a phase have. */
+const gridAxesOf = ({ gridAxes }: GroupView, { reductions, carried, statements }: Phase): string[] => {
+  const used = new Set([...reductions, ...carried, ...statements].flatMap((s) => s.axes));
+  return gridAxes.filter((axis) => used.has(axis));
+};
 
 /** Vector bindings where every access of the kernel to that tensor is a whole, aligned vector. */
 function chooseBindings(view: GroupView, schedule: KernelSchedule): Binding[] {

@@ -3,7 +3,7 @@
  * point takes all of them, so that all know its value; else neighbouring lanes read neighbouring elements, be it along the
  * points or along the row of each, and lanes that points leave over share rows.
  */
-import type { GroupView } from "../ir/group-view.ts";
+import { turnAxes, type GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { NO_AXIS, type LaneAxis, type StageSchedule, type Turns } from "../ir/schedule.ts";
 import { fastAxisOf, ROW_LANES, workgroupsWithStages, type StageView } from "../ir/stage-view.ts";
@@ -34,8 +34,9 @@ export const chooseStages = (view: GroupView, lanes: number, profile: DeviceProf
   view.stages.map((stage) => chooseStage(view, stage, lanes, profile));
 
 /**
- * Blocks that each workgroup takes so that there are no more workgroups than a few for each that is busy: what they repeat is
- * then little beside what they do. Along the axis with most blocks; a number that divides them where one is near.
+ * Blocks that each workgroup takes so that there are no more workgroups than a few for each that is busy: what they repeat
+ * (stages, or reductions of partial results that all points along helper axes share) is then little beside what they do.
+ * Along the axis with most blocks; a number that divides them where one is near.
  */
 export function chooseTurns(
   view: GroupView,
@@ -44,24 +45,36 @@ export function chooseTurns(
   units: (axis: string) => number,
   profile: DeviceProfile,
 ): Turns | null {
-  if (view.stages.length === 0) return null;
   const along = (axis: string): number => lanes.find((l) => l.axis === axis)?.lanes ?? 1;
   const blocks = gridAxes.map((axis) => ({ axis, count: Math.ceil(units(axis) / along(axis)) }));
   const total = blocks.reduce((n, b) => n * b.count, 1);
-  const free = blocks.filter((b) => !view.pinnedAxes.includes(b.axis));
+  const free = blocks.filter((b) => turnAxes(view).includes(b.axis));
   const [most] = free.sort((a, b) => b.count - a.count);
   if (most === undefined) return null;
-  const terms = view.stages.reduce(
-    (sum, s) => sum + s.reductions.length * countPoints(view, [...s.pointAxes, ...s.rowAxes]),
-    0,
-  );
-  const enough = workgroupsWithStages(terms) * profile.usefulWorkgroups;
-  const wanted = Math.min(most.count, Math.floor(total / enough));
+  const enough = workgroupsWithStages(countRepeated(view, along)) * profile.usefulWorkgroups;
+  const wanted = Math.min(most.count, Math.floor(total / enough), mostTurns(view, profile));
   if (wanted < 2) return null;
-  for (let count = wanted; count * 4 >= wanted * 3; count--)
-    if (most.count % count === 0) return { axis: most.axis, count };
+  for (let away = 0; away * 4 <= wanted; away++)
+    for (const count of [wanted - away, wanted + away])
+      if (most.count % count === 0) return { axis: most.axis, count };
   return { axis: most.axis, count: wanted };
 }
+
+/** Terms that each workgroup reduces again. */
+function countRepeated(view: GroupView, along: (axis: string) => number): number {
+  if (view.stages.length > 0)
+    return view.stages.reduce(
+      (sum, s) => sum + s.reductions.length * countPoints(view, [...s.pointAxes, ...s.rowAxes]),
+      0,
+    );
+  const points = view.gridAxes.reduce((n, axis) => (view.helperAxes.includes(axis) ? n : n * along(axis)), 1);
+  const reductions = view.phases.reduce((n, phase) => n + phase.reductions.length, 0);
+  return reductions * points * countPoints(view, view.rowAxes);
+}
+
+/** Half of the loop turns that an invocation may make, so that the reductions have the others. */
+const mostTurns = ({ stages }: GroupView, { maxLoopTurns }: DeviceProfile): number =>
+  stages.length > 0 || maxLoopTurns === null ? Infinity : Math.floor(maxLoopTurns / 2);
 
 function chooseStage(
   view: GroupView,

@@ -15,7 +15,10 @@ export function countScheduleTurns(view: GroupView, schedule: KernelSchedule): n
     (inside, axis) => loopTurns(view.sizes.get(axis) ?? 1, inside),
     countPointTurns(view, schedule),
   );
-  const main = schedule.turns === null ? walkedRows : loopTurns(schedule.turns.count, walkedRows);
+  // Rows that all blocks share are reduced once, before the blocks.
+  const repeated = view.stages.length > 0 ? walkedRows : 0;
+  const main =
+    schedule.turns === null ? walkedRows : walkedRows - repeated + loopTurns(schedule.turns.count, repeated);
   const size = schedule.lanes.reduce((n, l) => n * l.lanes, 1);
   const shared = schedule.tile === null ? 0 : clearingTurns(schedule, size);
   return main + shared + countStageTurns(view, schedule, size);

@@ -15,7 +15,7 @@
  * - what a lane keeps in registers is bounded, and so is the text of the loops that are unrolled for it
  * - the device runs the loops of an invocation to their end
  */
-import { readKey, type GroupView } from "../ir/group-view.ts";
+import { readKey, turnAxes, type GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { lanesAlong, NO_AXIS, type KernelSchedule } from "../ir/schedule.ts";
 import { chooseWidth } from "./memory-order.ts";
@@ -187,7 +187,13 @@ function verifyStages(
 ): string[] {
   if (stages.length !== view.stages.length)
     return [`${String(stages.length)} stages, the group has ${String(view.stages.length)}`];
-  if (stages.length === 0) return turns === null ? [] : ["only a group with stages takes turns"];
+  if (turns !== null) {
+    const isFree = turnAxes(view).includes(turns.axis);
+    if (!isFree || !Number.isInteger(turns.count) || turns.count < 1)
+      return [`no workgroup takes ${String(turns.count)} turns along ${turns.axis}`];
+    if (tile !== null) return ["a tile is taken in one turn"];
+  }
+  if (stages.length === 0) return [];
   const size = lanes.reduce((n, l) => n * l.lanes, 1);
   const count = (axes: readonly string[]): number =>
     axes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 1);
@@ -205,11 +211,6 @@ function verifyStages(
   if (vectorAxis !== null && view.pinnedAxes.includes(vectorAxis))
     problems.push(`vectors run along the pinned axis ${vectorAxis}`);
   if (tile !== null) problems.push("a group with stages has no tile");
-  if (turns !== null) {
-    const isFree = view.gridAxes.includes(turns.axis) && !view.pinnedAxes.includes(turns.axis);
-    if (!isFree || !Number.isInteger(turns.count) || turns.count < 1)
-      problems.push(`no workgroup takes ${String(turns.count)} turns along ${turns.axis}`);
-  }
   const kept = view.stages.map(
     (s) => (count(s.pointAxes) > 1 ? s.reductions.length : 0) * count(s.pointAxes),
   );

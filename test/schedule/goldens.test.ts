@@ -20,5 +20,6 @@ const printSchedule = ({ lanes, stages, turns, ...rest }: KernelSchedule): strin
   JSON.stringify({
     lanes: lanes.map((l) => `${l.axis}=${String(l.lanes)}`).join(" "),
     ...rest,
-    ...(stages.length === 0 ? {} : { stages, turns }),
+    ...(stages.length === 0 ? {} : { stages }),
+    ...(stages.length === 0 && turns === null ? {} : { turns }),
   });

@@ -35,6 +35,7 @@ const PROGRAMS: readonly (readonly [string, Unary, readonly number[]])[] = [
   ["layer norm", (x) => layerNorm(x, { eps: 1e-5 }), [16, 1024]],
   ["statistics of statistics", (x) => norm(norm(x, { axis: 0 })).mul(x), [700, 40]],
   ["rows and columns", (x) => [x.sum({ axis: 0 }), x.sub(x.mean({ axis: 1, keepdims: true }))], [512, 24]],
+  ["columns from pieces", (x) => normalize(x, { axis: 0 }), [20_000, 7]],
   ["transposed", (x) => x.add(x.transpose()), [48, 48]],
 ];
 

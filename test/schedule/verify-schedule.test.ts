@@ -66,6 +66,8 @@ const BAD: readonly (readonly [string, Partial<KernelSchedule>, string])[] = [
   ["an axis for scalars", { vectorWidth: 1 }, "an axis is named for vectors of one element"],
   ["vectors across rows", { vectorAxis: grid }, `accesses along ${grid} are not all vectors of 4`],
   ["helpers that cannot", { helperAxes: [grid] }, "cannot help each other"],
+  ["turns along the row", { turns: { axis: row, count: 2 } }, `no workgroup takes 2 turns along ${row}`],
+  ["turns along what is not shared", { turns: { axis: grid, count: 2 } }, `2 turns along ${grid}`],
   ["nothing combines", { reduction: "serial" }, "nothing combines what they find"],
   ["nothing to combine", { lanes: [], reduction: "tree" }, "one lane has a row, there is no tree reduction"],
   [

@@ -52,7 +52,9 @@ const STAGE_LATENCY_US = 0.5;
 
 export function kernelTime(profile: DeviceProfile, traffic: CandidateTraffic): number {
   const bytes = traffic.readBytes * traffic.sweeps + traffic.writtenBytes;
-  const cached = (traffic.replicatedBytes * traffic.workgroups) / CACHE_SPEED;
+  // Workgroups that repeat something are few (choose-stages.ts).
+  const repeats = workgroupsWithStages(traffic.replicatedBytes / 4) * profile.usefulWorkgroups;
+  const cached = (traffic.replicatedBytes * Math.min(traffic.workgroups, repeats)) / CACHE_SPEED;
   const least = traffic.isShortRow ? SHORT_ROW_SHARE : 0;
   const share = Math.min(1, Math.max(least, traffic.workgroups / profile.usefulWorkgroups));
   const memoryUs = (bytes + cached) / (profile.copyGBps * 1e3 * share);
