@@ -151,7 +151,8 @@ function fuseGraph(graph: Graph, options: CompileOptions): Fused {
   const index = splitReductions(shareSums(splitColumns(whole, profile, options), profile), profile, options);
   if (index !== whole) checkIndex(index, "split-reductions", options);
   const cut = cutCrossings(index, fuseStatements(index, profile), profile);
-  const stored = checkGrouped(materialize(cut.program, cut.groups), "materialize", options);
+  const placed = materialize(cut.program, cut.groups, { alignRows: !profile.software });
+  const stored = checkGrouped(placed, "materialize", options);
   const grouped = packTemporaries(stored, profile.limits.maxStorageBuffersPerShaderStage);
   return { index, grouped: grouped === stored ? stored : checkGrouped(grouped, "pack-temporaries", options) };
 }

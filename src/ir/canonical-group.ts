@@ -80,7 +80,8 @@ export function canonicalizeGroup(program: IndexProgram, group: FusionGroup): Ca
 type AllNames = Readonly<Record<"axes" | "statements" | "tensors" | "scalars", Names>>;
 
 function renameProgram(program: IndexProgram, names: AllNames): IndexProgram {
-  const sizes = axisSizes(program);
+  const own = axisSizes(program);
+  const sizes = new Map([...own].map(([name, size]) => [names.axes.of(name), size] as const));
   const axisNames = new Map(program.axes.map(({ name }) => [name, indexAxis(names.axes.of(name))] as const));
   const index = (expr: Parameters<typeof indexSubstitute>[0]): typeof expr =>
     indexSubstitute(expr, axisNames, sizes);

@@ -6,7 +6,17 @@
  * Ensures:  exact wherever a read covers its tensor, or the tensor has at most 2^24 elements; else the whole tensor counts.
  */
 import { elementCount, storageBytes } from "./dtype.ts";
-import { evaluateIndex, indexAxes, indexRange, isAxisTerm, type IndexExpr } from "./index-expr.ts";
+import {
+  axisTerms,
+  coefficientOf,
+  countSteps,
+  evaluateIndex,
+  indexAdd,
+  indexAxes,
+  indexClamp,
+  indexScale,
+  type IndexExpr,
+} from "./index-expr.ts";
 import { axisSizes, type Bound, type IndexProgram, type ScalarExpr } from "./index-notation.ts";
 
 /** Elements up to which reads that cover only part of a tensor are counted one by one. */
@@ -71,23 +81,29 @@ const inside = (bound: Bound, at: ReadonlyMap<string, number>): boolean => {
   return value >= bound.low && value < bound.high;
 };
 
-/** A mixed-radix index over its axes that reaches from the first element to the last. */
+/** An index that takes the values from the first element to the last, each once but for what is clamped. */
 function coversAll({ index, bounds }: Read, total: number, sizes: ReadonlyMap<string, number>): boolean {
-  if (bounds.length > 0 || !index.terms.every(isAxisTerm)) return false;
-  const [low, high] = indexRange(index, sizes);
-  if (low !== 0 || high !== total - 1) return false;
-  let points = 1;
-  for (const axis of indexAxes(index)) points *= sizes.get(axis) ?? 1;
-  return points === total && isMixedRadix(index, sizes);
+  const [bound, ...others] = bounds;
+  if (others.length > 0) return false;
+  const within = bound === undefined ? index : clampBound(index, bound, sizes);
+  return within !== undefined && countSteps(within, sizes) === total;
 }
 
-function isMixedRadix(index: IndexExpr, sizes: ReadonlyMap<string, number>): boolean {
-  let next = 1;
-  for (const term of [...index.terms].filter(isAxisTerm).sort((a, b) => a.coefficient - b.coefficient)) {
-    if (term.coefficient !== next) return false;
-    next *= sizes.get(term.axis) ?? 1;
-  }
-  return true;
+/** The index with the multiple of what is bounded clamped instead, if it has one: it takes the same values. */
+function clampBound(
+  index: IndexExpr,
+  { index: of, low, high }: Bound,
+  sizes: ReadonlyMap<string, number>,
+): IndexExpr | undefined {
+  const [first] = axisTerms(of);
+  if (first === undefined || low !== 0) return undefined;
+  const coefficient = coefficientOf(index, first.axis) / first.coefficient;
+  const rest = indexAdd(index, indexScale(of, -coefficient));
+  const bounded = indexAxes(of);
+  const isApart = [...indexAxes(rest)].every((axis) => !bounded.has(axis));
+  return Number.isInteger(coefficient) && isApart
+    ? indexAdd(rest, indexScale(indexClamp(of, high - 1, sizes), coefficient))
+    : undefined;
 }
 
 function forEachPoint(

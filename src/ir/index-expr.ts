@@ -1,6 +1,7 @@
 /**
  * Integer index expressions over named axes: an offset plus terms. A term is a multiple of an axis or, where a reshape
- * could not be refined away, a multiple of `floor(of / divide) mod modulo` (modulo 0: no remainder is taken).
+ * could not be refined away, a multiple of `floor(of / divide) mod modulo` (modulo 0: no remainder is taken) or, where the
+ * last piece of an axis is shorter than the others, of `min(of, atMost)`.
  *
  * Requires: axes count from 0 to size - 1; expressions under `divide`/`modulo` are non-negative wherever they are used.
  * Ensures:  every function returns a canonical expression (terms merged and sorted, none with coefficient 0), so equal
@@ -16,7 +17,12 @@ export interface DivTerm {
   readonly modulo: number;
   readonly of: IndexExpr;
 }
-export type IndexTerm = AxisTerm | DivTerm;
+export interface ClampTerm {
+  readonly coefficient: number;
+  readonly atMost: number;
+  readonly of: IndexExpr;
+}
+export type IndexTerm = AxisTerm | DivTerm | ClampTerm;
 export interface IndexExpr {
   readonly offset: number;
   readonly terms: readonly IndexTerm[];
@@ -30,6 +36,8 @@ export const indexAxis = (axis: string, coefficient = 1): IndexExpr => ({
   terms: [{ coefficient, axis }],
 });
 export const isAxisTerm = (term: IndexTerm): term is AxisTerm => "axis" in term;
+export const isClampTerm = (term: IndexTerm): term is ClampTerm => "atMost" in term;
+const isDivTerm = (term: IndexTerm): term is DivTerm => "divide" in term;
 export const isAffine = (expr: IndexExpr): boolean => expr.terms.every(isAxisTerm);
 
 /** The axis that the expression is, or undefined when it is anything but a plain axis. */
@@ -40,15 +48,21 @@ export function plainAxis(expr: IndexExpr): string | undefined {
   return term.coefficient === 1 ? term.axis : undefined;
 }
 
-const termKey = (term: IndexTerm): string =>
-  isAxisTerm(term) ? term.axis : `(${printIndex(term.of)})/${String(term.divide)}%${String(term.modulo)}`;
+const termKey = (term: IndexTerm): string => printFactor(term);
 
-/** Canonical text: `6*i + j + 2`, `3*((4*i + j) / 3 mod 8)`. */
+/** A term without its coefficient. */
+function printFactor(term: IndexTerm): string {
+  if (isAxisTerm(term)) return term.axis;
+  const of = printIndex(term.of);
+  if (isClampTerm(term)) return `min(${of}, ${String(term.atMost)})`;
+  const divide = term.divide === 1 ? "" : ` / ${String(term.divide)}`;
+  return `((${of})${divide}${term.modulo === 0 ? "" : ` mod ${String(term.modulo)}`})`;
+}
+
+/** Canonical text: `6*i + j + 2`, `3*((4*i + j) / 3 mod 8)`, `9*min(8*i + j, 61)`. */
 export function printIndex(expr: IndexExpr): string {
   const parts = expr.terms.map((term) => {
-    const body = isAxisTerm(term)
-      ? term.axis
-      : `((${printIndex(term.of)})${term.divide === 1 ? "" : ` / ${String(term.divide)}`}${term.modulo === 0 ? "" : ` mod ${String(term.modulo)}`})`;
+    const body = printFactor(term);
     return term.coefficient === 1 ? body : `${String(term.coefficient)}*${body}`;
   });
   if (expr.offset !== 0 || parts.length === 0) parts.push(String(expr.offset));
@@ -85,11 +99,11 @@ export const indexScale = (a: IndexExpr, factor: number): IndexExpr =>
 /** Undoes a split: k*d*floor(e/d)%m + k*(e%d) is k*(e % (d*m)). Reading back a stored value meets this. */
 function rejoin(expr: IndexExpr): IndexExpr {
   for (const low of expr.terms) {
-    if (isAxisTerm(low) || low.divide !== 1 || low.modulo === 0) continue;
+    if (!isDivTerm(low) || low.divide !== 1 || low.modulo === 0) continue;
     const of = printIndex(low.of);
     const high = expr.terms.find(
       (t): t is DivTerm =>
-        !isAxisTerm(t) &&
+        isDivTerm(t) &&
         t.divide === low.modulo &&
         t.coefficient === low.coefficient * low.modulo &&
         printIndex(t.of) === of,
@@ -125,6 +139,7 @@ export function indexRange(expr: IndexExpr, sizes: AxisSizes): readonly [number,
 function termRange(term: IndexTerm, sizes: AxisSizes): readonly [number, number] {
   if (isAxisTerm(term)) return [0, sizeOf(term.axis, sizes) - 1];
   const [low, high] = indexRange(term.of, sizes);
+  if (isClampTerm(term)) return [Math.min(low, term.atMost), Math.min(high, term.atMost)];
   const most = Math.floor(high / term.divide);
   return term.modulo !== 0 && most >= term.modulo
     ? [0, term.modulo - 1]
@@ -156,7 +171,7 @@ export function indexMod(expr: IndexExpr, divisor: number, sizes: AxisSizes): In
     expr.terms.length === 1 &&
     expr.offset === 0 &&
     term !== undefined &&
-    !isAxisTerm(term) &&
+    isDivTerm(term) &&
     term.coefficient === 1
   ) {
     if (term.modulo === 0 || term.modulo % divisor === 0) {
@@ -185,6 +200,12 @@ function splitBy(
   return { whole: canonical(offsetWhole, whole), rest: fits ? remainder : undefined };
 }
 
+/** min(expr, atMost), simplified where the sizes allow. */
+export function indexClamp(expr: IndexExpr, atMost: number, sizes: AxisSizes): IndexExpr {
+  if (indexRange(expr, sizes)[1] <= atMost) return expr;
+  return { offset: 0, terms: [{ coefficient: 1, atMost, of: expr }] };
+}
+
 /** Replaces axes by expressions; axes without an entry stay. */
 export function indexSubstitute(
   expr: IndexExpr,
@@ -195,6 +216,9 @@ export function indexSubstitute(
   for (const term of expr.terms) {
     if (isAxisTerm(term)) {
       out = indexAdd(out, indexScale(by.get(term.axis) ?? indexAxis(term.axis), term.coefficient));
+    } else if (isClampTerm(term)) {
+      const clamped = indexClamp(indexSubstitute(term.of, by, sizes), term.atMost, sizes);
+      out = indexAdd(out, indexScale(clamped, term.coefficient));
     } else {
       const of = indexSubstitute(term.of, by, sizes);
       const divided = indexDiv(of, term.divide, sizes);
@@ -225,15 +249,57 @@ export function indexAxes(expr: IndexExpr, into = new Set<string>()): Set<string
   return into;
 }
 
-/** Coefficient of an axis among the plain terms, 0 when absent there. */
+/** Multiples of axes, also those that are clamped: how the index moves along each axis, but for its end. */
+export const axisTerms = ({ terms }: IndexExpr): readonly AxisTerm[] =>
+  terms.flatMap((term): readonly AxisTerm[] => {
+    if (isAxisTerm(term)) return [term];
+    if (!isClampTerm(term)) return [];
+    return axisTerms(term.of).map((t) => ({ ...t, coefficient: t.coefficient * term.coefficient }));
+  });
+
+/** Coefficient of an axis among these, 0 when absent there. */
 export const coefficientOf = (expr: IndexExpr, axis: string): number =>
-  expr.terms.find((t): t is AxisTerm => isAxisTerm(t) && t.axis === axis)?.coefficient ?? 0;
+  axisTerms(expr).find((t) => t.axis === axis)?.coefficient ?? 0;
+
+/** The values `coefficient * (0 .. count - 1)` of a term. */
+export interface IndexDigit {
+  readonly coefficient: number;
+  readonly count: number;
+}
+
+/** What the terms of an expression count independently of each other; undefined where that is not known. */
+export function indexDigits({ terms }: IndexExpr, sizes: AxisSizes): readonly IndexDigit[] | undefined {
+  const axes = new Set<string>();
+  const digits: IndexDigit[] = [];
+  for (const term of terms) {
+    if (isDivTerm(term)) return undefined;
+    const own = isAxisTerm(term) ? [term.axis] : [...indexAxes(term.of)];
+    if (own.some((axis) => axes.has(axis))) return undefined;
+    for (const axis of own) axes.add(axis);
+    if (isClampTerm(term) && countSteps(term.of, sizes) === undefined) return undefined;
+    const count = isAxisTerm(term) ? sizeOf(term.axis, sizes) : term.atMost + 1;
+    digits.push({ coefficient: term.coefficient, count });
+  }
+  return digits;
+}
+
+/** n where the expression takes the values 0 to n - 1, each once. */
+export function countSteps(expr: IndexExpr, sizes: AxisSizes): number | undefined {
+  const digits = expr.offset === 0 ? indexDigits(expr, sizes) : undefined;
+  let next = 1;
+  for (const { coefficient, count } of [...(digits ?? [])].sort((a, b) => a.coefficient - b.coefficient)) {
+    if (coefficient !== next) return undefined;
+    next *= count;
+  }
+  return digits === undefined ? undefined : next;
+}
 
 /** Value at one point. */
 export function evaluateIndex(expr: IndexExpr, at: ReadonlyMap<string, number>): number {
   let sum = expr.offset;
   for (const term of expr.terms) {
     if (isAxisTerm(term)) sum += term.coefficient * (at.get(term.axis) ?? 0);
+    else if (isClampTerm(term)) sum += term.coefficient * Math.min(evaluateIndex(term.of, at), term.atMost);
     else {
       const value = Math.floor(evaluateIndex(term.of, at) / term.divide);
       sum +=

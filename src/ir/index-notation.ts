@@ -79,7 +79,10 @@ export interface Statement {
   readonly span?: Span | undefined;
 }
 
-/** Writes a statement's value, for all its axes, to a tensor; the index is one-to-one and covers the tensor. */
+/**
+ * Writes a statement's value, for all its axes, to a tensor; the index is one-to-one and covers the tensor. Points whose index
+ * is clamped lie past the end of an axis: they write nothing.
+ */
 export interface Store {
   readonly tensor: string;
   readonly statement: string;

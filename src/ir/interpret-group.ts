@@ -7,7 +7,7 @@
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { EXCLUDED } from "./error-bounds.ts";
-import { isAxisTerm, plainAxis, type IndexExpr } from "./index-expr.ts";
+import { isAxisTerm, isClampTerm, plainAxis, type IndexExpr } from "./index-expr.ts";
 import {
   axisSizes,
   visitScalar,
@@ -171,6 +171,12 @@ function evaluateIndices(domain: Domain, index: IndexExpr): Float64Array {
       continue;
     }
     const of = evaluateIndices(domain, term.of);
+    if (isClampTerm(term)) {
+      const { coefficient, atMost } = term;
+      for (let i = 0; i < out.length; i++)
+        out[i] = (out[i] ?? 0) + coefficient * Math.min(of[i] ?? 0, atMost);
+      continue;
+    }
     const { divide, modulo } = term;
     for (let i = 0; i < out.length; i++) {
       const whole = Math.floor((of[i] ?? 0) / divide);

@@ -7,7 +7,7 @@
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { elementCount } from "./dtype.ts";
-import { isAxisTerm, type IndexExpr } from "./index-expr.ts";
+import { isAxisTerm, isClampTerm, type IndexExpr } from "./index-expr.ts";
 import {
   axisSizes,
   type IndexProgram,
@@ -145,6 +145,7 @@ function compileIndex(machine: Machine, index: IndexExpr): Evaluate {
       return (at) => term.coefficient * (at[slot] ?? 0);
     }
     const of = compileIndex(machine, term.of);
+    if (isClampTerm(term)) return (at) => term.coefficient * Math.min(of(at), term.atMost);
     return (at) => {
       const value = Math.floor(of(at) / term.divide);
       return (
@@ -242,8 +243,12 @@ function writeStore(
   if (target === undefined || source === undefined) return;
   const at = new Int32Array(machine.slots.size);
   const place = compileIndex(machine, index);
+  const clamped = index.terms.flatMap((term) =>
+    isClampTerm(term) ? [{ of: compileIndex(machine, term.of), atMost: term.atMost }] : [],
+  );
   let position = 0;
   forEachPoint(machine, statement.axes, at, () => {
-    target[place(at)] = roundTo(dtype, source.data[position++] ?? 0);
+    const value = source.data[position++] ?? 0;
+    if (clamped.every(({ of, atMost }) => of(at) <= atMost)) target[place(at)] = roundTo(dtype, value);
   });
 }

@@ -222,7 +222,7 @@ function readGuard(reader: Reader): ScalarExpr {
   return { kind: "guard", dtype: value.dtype, bounds, value, otherwise };
 }
 
-/** `6*i + 3*((4*i + j) / 3 mod 8) + 2` */
+/** `6*i + 3*((4*i + j) / 3 mod 8) + 2`, `9*min(8*i + j, 61)` */
 function readIndex(cursor: TextCursor): IndexExpr {
   let sum = readTerm(cursor);
   while (cursor.accept("+")) sum = indexAdd(sum, readTerm(cursor));
@@ -236,7 +236,10 @@ function readTerm(cursor: TextCursor): IndexExpr {
 }
 
 function readFactor(cursor: TextCursor): IndexExpr {
-  if (!cursor.accept("(")) return indexAxis(readName(cursor));
+  if (!cursor.accept("(")) {
+    const name = readName(cursor);
+    return name === "min" && cursor.accept("(") ? readClamp(cursor) : indexAxis(name);
+  }
   cursor.expect("(");
   const of = readIndex(cursor);
   cursor.expect(")");
@@ -244,4 +247,12 @@ function readFactor(cursor: TextCursor): IndexExpr {
   const modulo = cursor.accept("mod") ? expectInteger(cursor) : 0;
   cursor.expect(")");
   return { offset: 0, terms: [{ coefficient: 1, divide, modulo, of }] };
+}
+
+function readClamp(cursor: TextCursor): IndexExpr {
+  const of = readIndex(cursor);
+  cursor.expect(",");
+  const atMost = expectInteger(cursor);
+  cursor.expect(")");
+  return { offset: 0, terms: [{ coefficient: 1, atMost, of }] };
 }

@@ -5,11 +5,19 @@
  * it keeps; every axis used in an expression is one of its statement's; values are read after their definition, with one
  * index per axis; reads and stores stay inside their tensors (guarded reads excepted); dtypes of operands agree, 16-bit
  * floats being f32 as values; only reductions take tuples; every output with elements is stored once, by an index that covers it,
- * and every temporary by one that covers it or by several that cover ranges of it, which do not overlap.
+ * and every temporary by one that covers it or by several that cover ranges of it, which do not overlap; gaps of less than a
+ * memory sector may stand between the rows of a temporary.
  * Missing: that the index of a store is one-to-one.
  */
 import { elementCount, isFloat, type DType } from "./dtype.ts";
-import { indexAxes, indexRange, type AxisSizes, type IndexExpr } from "./index-expr.ts";
+import {
+  indexAxes,
+  indexDigits,
+  indexRange,
+  isClampTerm,
+  type AxisSizes,
+  type IndexExpr,
+} from "./index-expr.ts";
 import {
   axisSizes,
   visitScalar,
@@ -79,21 +87,44 @@ function verifyCoverage({ sizes, defined, report }: Check, program: IndexProgram
     // What else is wrong with a store has been told.
     const ranges = stores.flatMap(({ statement, index }) =>
       [...indexAxes(index)].every((axis) => sizes.has(axis))
-        ? [{ statement, range: indexRange(index, sizes) }]
+        ? [{ statement, index, range: indexRange(index, sizes) }]
         : [],
     );
-    for (const { statement, range } of ranges.sort((a, b) => a.range[0] - b.range[0])) {
+    for (const { statement, index, range } of ranges.sort((a, b) => a.range[0] - b.range[0])) {
       const [low, high] = range;
       const axes = defined.get(statement)?.axes;
       if (axes === undefined) continue;
-      const points = axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
+      const points = countPoints(axes, index, sizes);
       const room = isWhole ? length : high - low + 1;
-      if (points !== room)
+      const isPadded = role === "temporary" && hasShortGaps(index, sizes);
+      if (isPadded ? points > room : points !== room)
         report(`store of ${statement} to ${name} writes ${String(points)} of ${String(room)} elements`);
       if (low < end) report(`store of ${statement} to ${name} overlaps another`);
       end = high + 1;
     }
   }
+}
+
+/** Points of a statement that a store writes: what it clamps it leaves out. */
+function countPoints(axes: readonly string[], index: IndexExpr, sizes: AxisSizes): number {
+  const digits = index.terms.some(isClampTerm) ? indexDigits(index, sizes) : undefined;
+  return digits !== undefined && indexAxes(index).size === axes.length
+    ? digits.reduce((n, { count }) => n * count, 1)
+    : axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
+}
+
+/** Elements that may be left out between rows that start at memory sectors. */
+const MOST_LEFT_OUT = 7;
+
+/** Whether an index takes different values at all points, with nothing but such gaps between them. */
+function hasShortGaps(index: IndexExpr, sizes: AxisSizes): boolean {
+  const digits = [...(indexDigits(index, sizes) ?? [])].sort((a, b) => a.coefficient - b.coefficient);
+  let next = 1;
+  return digits.every(({ coefficient, count }) => {
+    const gap = coefficient - next;
+    next = coefficient * count;
+    return gap >= 0 && gap <= MOST_LEFT_OUT;
+  });
 }
 
 /** What occurs more than once, each once. */

@@ -4,13 +4,20 @@
  * a loop. Whatever depends on grid axes only goes to the grid scope, also when it is met while a body is written: the
  * body is placed after it.
  */
-import { indexAxes, isAxisTerm, type IndexExpr } from "../ir/index-expr.ts";
+import {
+  indexAxes,
+  isAxisTerm,
+  isClampTerm,
+  printIndex,
+  type ClampTerm,
+  type IndexExpr,
+} from "../ir/index-expr.ts";
 import type { GroupView } from "../ir/group-view.ts";
 import type { Expr, SharedArray, Stmt, Width } from "../ir/kernel.ts";
 import { typeOf } from "../ir/kernel.ts";
 import type { KernelSchedule } from "../ir/schedule.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
-import { nameOf } from "./kernel-expr.ts";
+import { less, nameOf } from "./kernel-expr.ts";
 
 export interface Scope {
   readonly out: Stmt[];
@@ -91,6 +98,8 @@ export function lowerIndex(emitter: Emitter, scope: Scope, expr: IndexExpr, comp
     if (isAxisTerm(term)) {
       const at = scope.axes.get(term.axis) ?? scope.parent?.axes.get(term.axis) ?? u32(0);
       value = term.axis === vectorAxis && componentAt > 0 ? makeIndex("add", at, u32(componentAt)) : at;
+    } else if (isClampTerm(term)) {
+      value = lowerClamp(emitter, scope, term).at;
     } else {
       value = makeIndex("div", lowerIndex(emitter, scope, term.of, componentAt), u32(term.divide));
       if (term.modulo !== 0) value = makeIndex("mod", value, u32(term.modulo));
@@ -100,6 +109,22 @@ export function lowerIndex(emitter: Emitter, scope: Scope, expr: IndexExpr, comp
   const { offset } = expr;
   if (sum === undefined) return u32(offset >>> 0);
   return offset < 0 ? makeIndex("sub", sum, u32(-offset)) : makeIndex("add", sum, u32(offset));
+}
+
+/** A clamped index, and whether it needed no clamping: both once where the coordinates that it is made of are known. */
+export function lowerClamp(
+  emitter: Emitter,
+  scope: Scope,
+  { of, atMost }: ClampTerm,
+): { readonly at: Expr; readonly inside: Expr } {
+  const home = scopeFor(scope, indexAxes(of));
+  const key = `min(${printIndex(of)}, ${String(atMost)})`;
+  const known = home.values.get(key);
+  const place = known ?? bind(emitter, home, "place", lowerIndex(emitter, home, of));
+  const at =
+    home.values.get(`${key} at`) ?? bind(emitter, home, "place", makeIndex("min", place, u32(atMost)));
+  home.values.set(key, place).set(`${key} at`, at);
+  return { at, inside: less(place, u32(atMost + 1)) };
 }
 
 /** Whether a value at this index differs from element to element of a vector. */

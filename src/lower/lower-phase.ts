@@ -1,6 +1,7 @@
 /** One phase of a group: a walk over the row, then the combination of what the lanes have found. */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { Phase } from "../ir/group-view.ts";
+import { isClampTerm } from "../ir/index-expr.ts";
 import type { Statement, Store } from "../ir/index-notation.ts";
 import { combineExprs } from "../ir/kernel-states.ts";
 import { printScalarExpr } from "../ir/print-index.ts";
@@ -16,8 +17,8 @@ import {
   widthOf,
   type Accumulator,
 } from "./accumulators.ts";
-import { bind, isVectorIndex, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
-import { unitsOf, type Position } from "./enter-grid.ts";
+import { bind, isVectorIndex, lowerClamp, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
+import { and, unitsOf, type Position } from "./enter-grid.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { component, computeType, nameOf, widen } from "./kernel-expr.ts";
 import { statementsOf } from "./keep-values.ts";
@@ -221,7 +222,11 @@ function walkAxisOf({ view, schedule }: Emitter, axis: string, position: Positio
   return { trips: Math.floor(units / lanes), tailLanes: units % lanes, lane: position.laneSharing(axis) };
 }
 
-export function writeStore(emitter: Emitter, scope: Scope, store: Store, condition: Expr | undefined): void {
+export function writeStore(emitter: Emitter, scope: Scope, store: Store, given: Expr | undefined): void {
+  // What is clamped lies past the end of an axis.
+  const condition = store.index.terms
+    .filter(isClampTerm)
+    .reduce((all, term) => and(all, lowerClamp(emitter, scope, term).inside), given);
   const width: Width = isVectorIndex(emitter, store.index) ? emitter.schedule.vectorWidth : 1;
   const value = widen(readValue(scope, store.statement), width);
   const target: Stmt[] = condition === undefined ? scope.out : [];

@@ -3,7 +3,7 @@
  * `analyzeKernel` finds in the finished kernel, foreseen from how lanes are dealt. Runs of neighbouring lanes that a subgroup's end
  * cuts, and runs that start anywhere in a sector, cost what they cost there.
  */
-import { isAxisTerm } from "../ir/index-expr.ts";
+import { axisTerms } from "../ir/index-expr.ts";
 import type { Access, GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
@@ -35,7 +35,7 @@ function sectorsOf(
   width: number,
   profile: DeviceProfile,
 ): number {
-  const terms = new Map(access.index.terms.filter(isAxisTerm).map((t) => [t.axis, t.coefficient]));
+  const terms = new Map(axisTerms(access.index).map((t) => [t.axis, t.coefficient]));
   const size = lanes.reduce((n, l) => n * l.lanes, 1);
   const together = profile.subgroups?.[1] ?? DEFAULT_SUBGROUP;
   const starts = startsOf(terms, lanes, width);

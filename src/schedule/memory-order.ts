@@ -2,7 +2,7 @@
  * How a group's tensors lie in memory: which axis is contiguous, and all axes from the fastest to the slowest. The access
  * with most elements speaks for the group; what it does not have is ordered by the next.
  */
-import { coefficientOf, isAxisTerm, type IndexExpr } from "../ir/index-expr.ts";
+import { axisTerms, coefficientOf, isAxisTerm, isClampTerm, type IndexExpr } from "../ir/index-expr.ts";
 import { irregularAxes, type Access, type GroupView } from "../ir/group-view.ts";
 import type { Width } from "../ir/kernel.ts";
 
@@ -24,7 +24,10 @@ export function startsAtSectors({ main }: MemoryOrder, axis: string): boolean {
 
 /** Elements that an access touches in all. */
 export const elementsOf = (view: GroupView, access: Access): number =>
-  access.index.terms.reduce((n, t) => n * (isAxisTerm(t) ? (view.sizes.get(t.axis) ?? 1) : 1), 1);
+  access.index.terms.reduce((n, t) => {
+    if (isClampTerm(t)) return n * (t.atMost + 1);
+    return n * (isAxisTerm(t) ? (view.sizes.get(t.axis) ?? 1) : 1);
+  }, 1);
 
 export function findMemoryOrder(view: GroupView): MemoryOrder {
   // Writes weigh a little more: reads may be cached.
@@ -34,9 +37,8 @@ export function findMemoryOrder(view: GroupView): MemoryOrder {
   }));
   const weights = new Map<string, number>();
   for (const { access, weight } of weighed) {
-    const term = access.index.terms.find((t) => isAxisTerm(t) && t.coefficient === 1);
-    if (term !== undefined && isAxisTerm(term))
-      weights.set(term.axis, (weights.get(term.axis) ?? 0) + weight);
+    const term = axisTerms(access.index).find((t) => t.coefficient === 1);
+    if (term !== undefined) weights.set(term.axis, (weights.get(term.axis) ?? 0) + weight);
   }
   let contiguous: string | null = null;
   for (const [axis, weight] of weights)
@@ -48,7 +50,7 @@ export function findMemoryOrder(view: GroupView): MemoryOrder {
   );
   const axes: string[] = contiguous === null ? [] : [contiguous];
   for (const { access } of bySize) {
-    const terms = access.index.terms.filter(isAxisTerm).sort((a, b) => a.coefficient - b.coefficient);
+    const terms = [...axisTerms(access.index)].sort((a, b) => a.coefficient - b.coefficient);
     for (const { axis } of terms) if (!axes.includes(axis)) axes.push(axis);
   }
   for (const axis of [...view.rowAxes, ...view.gridAxes, ...view.walkAxes])

@@ -1,9 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  axisTerms,
+  coefficientOf,
+  countSteps,
   evaluateIndex,
   indexAdd,
   indexAxis,
+  indexClamp,
   indexConst,
   indexDiv,
   indexMod,
@@ -135,4 +139,44 @@ test("substitution is evaluation at the substituted place", () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+describe("a clamped index", () => {
+  const place = sum(indexScale(i, 3), j); // 0 to 11
+  const clamped = indexScale(indexClamp(place, 9, SIZES), 5);
+
+  test("stays at its end", () => {
+    expect(printIndex(clamped)).toBe("5*min(3*i + j, 9)");
+    expect(indexRange(clamped, SIZES)).toEqual([0, 45]);
+    const at = (iAt: number, jAt: number): number =>
+      evaluateIndex(
+        clamped,
+        new Map([
+          ["i", iAt],
+          ["j", jAt],
+        ]),
+      );
+    expect([at(2, 1), at(3, 0), at(3, 2)]).toEqual([35, 45, 45]);
+  });
+
+  test("is plain where it cannot reach the end", () => {
+    expect(printIndex(indexClamp(place, 11, SIZES))).toBe("3*i + j");
+    expect(printIndex(indexSubstitute(clamped, new Map([["i", indexConst(1)]]), SIZES))).toBe("5*j + 15");
+  });
+
+  test("moves along its axes as what is clamped does", () => {
+    expect(axisTerms(sum(clamped, k)).map((t) => `${String(t.coefficient)}${t.axis}`)).toEqual([
+      "15i",
+      "5j",
+      "1k",
+    ]);
+    expect(coefficientOf(clamped, "i")).toBe(15);
+  });
+
+  test("takes each value up to the end", () => {
+    expect(countSteps(indexClamp(place, 9, SIZES), SIZES)).toBe(10);
+    expect(countSteps(sum(clamped, k), SIZES)).toBe(50);
+    expect(countSteps(sum(clamped, j), SIZES)).toBeUndefined();
+    expect(countSteps(indexClamp(sum(indexScale(i, 4), j), 9, SIZES), SIZES)).toBeUndefined();
+  });
 });

@@ -35,6 +35,7 @@ const EVERYTHING = `index "a b" {
   t3[]: f32 = max(eps, eps)
   t4[i]: f32 = max(j) max("x y"[3*i + j], eps)
   t5[i,j]: f32 = f32(i32:index(3*((3*i + j) / 2 mod 5) + 2*i + 1)) - (t1[i] / t3[])
+  t7[i]: f32 = sum[2*min(3*i + 1, 5) + 1] * t1[min(i, 2)]
   t6[i,j]: f32 = guard([j in 1:3, i in 0:2], t5[((i + 1) mod 4), j + -1] else where(on, t4[i], f32:-inf))
   store t6 -> out0[3*i + j]
   store t1 -> tmp_t1[i]

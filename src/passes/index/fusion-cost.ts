@@ -3,7 +3,7 @@
  * sees a candidate group as bytes read and written, sweeps over them, and workgroups.
  */
 import { elementCount, storageBytes } from "../../ir/dtype.ts";
-import { isAxisTerm, sizeOf, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
+import { axisTerms, sizeOf, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import type { StoredTensor } from "../../ir/index-notation.ts";
 import { workgroupsWithStages } from "../../ir/stage-view.ts";
@@ -123,7 +123,7 @@ function pointsTogether(
   unaligned: (run: number) => number,
 ): number {
   let run = 1;
-  const terms = read.terms.filter(isAxisTerm).sort((a, b) => a.coefficient - b.coefficient);
+  const terms = [...axisTerms(read)].sort((a, b) => a.coefficient - b.coefficient);
   for (const { axis, coefficient } of terms) {
     if (coefficient !== run) return 1;
     const isAligned = terms.every((t) => t.coefficient <= coefficient || t.coefficient % SECTOR === 0);

@@ -1,6 +1,7 @@
 /**
  * Gives values that cross groups a place: a temporary tensor, written by the group that computes them and read by its
- * strides. A value that is an output already is not stored twice: it is read back from there.
+ * strides. A value that is an output already is not stored twice: it is read back from there. Rows of a temporary start at
+ * whole memory sectors where the device coalesces: kernels that take few columns of partial results read no sector in part.
  *
  * Requires: groups from `fuseStatements`; values of floats are f32 (`widenValues`), so that nothing is rounded between kernels.
  * Ensures:  within a group every read of a computed value names its own axes; all else are reads of tensors.
@@ -18,7 +19,23 @@ import { axisSizes, mapScalar } from "../../ir/index-notation.ts";
 import { indexConst, indexSubstitute, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import { isNarrowFloat } from "../../ir/dtype.ts";
 
-export function materialize(program: IndexProgram, groups: readonly FusionGroup[]): GroupedProgram {
+/** f32 elements of a memory sector. */
+const SECTOR = 8;
+/** Shorter rows are read together with their neighbours, between which there must be no gap. */
+const SHORTEST_PADDED = 32;
+/** Gaps must not make a tensor too large that fitted the device. */
+const MOST_PADDED_ELEMENTS = 1 << 24;
+
+export interface MaterializeOptions {
+  /** Whether rows of temporaries start at whole sectors. Default: no gaps. */
+  readonly alignRows?: boolean;
+}
+
+export function materialize(
+  program: IndexProgram,
+  groups: readonly FusionGroup[],
+  { alignRows = false }: MaterializeOptions = {},
+): GroupedProgram {
   const sizes = axisSizes(program);
   const groupOf = new Map(groups.flatMap((g) => g.statements.map((s) => [s, g.name] as const)));
   const byName = new Map(program.statements.map((s) => [s.name, s]));
@@ -33,12 +50,13 @@ export function materialize(program: IndexProgram, groups: readonly FusionGroup[
   const homeOf = (statement: Statement): Store => {
     const known = homes.get(statement.name);
     if (known !== undefined) return known;
+    const pitches = alignRows ? padLast(statement.axes, sizes) : sizes;
     const home = {
       tensor: `tmp_${statement.name}`,
       statement: statement.name,
-      index: rowMajor(statement.axes, sizes),
+      index: rowMajor(statement.axes, pitches),
     };
-    const shape = statement.axes.map((axis) => sizes.get(axis) ?? 1);
+    const shape = statement.axes.map((axis) => pitches.get(axis) ?? 1);
     tensors.push({ name: home.tensor, dtype: statement.dtype, shape, role: "temporary" });
     stores.push(home);
     homes.set(statement.name, home);
@@ -63,4 +81,13 @@ export function materialize(program: IndexProgram, groups: readonly FusionGroup[
     return value === statement.value ? statement : { ...statement, value };
   });
   return { program: { ...program, tensors, statements, stores }, groups };
+}
+
+/** The sizes, with the last of several axes as long as whole sectors. */
+function padLast(axes: readonly string[], sizes: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const last = axes.at(-1) ?? "";
+  const size = sizes.get(last) ?? 1;
+  const elements = axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
+  if (axes.length < 2 || size < SHORTEST_PADDED || elements > MOST_PADDED_ELEMENTS) return sizes;
+  return new Map([...sizes, [last, Math.ceil(size / SECTOR) * SECTOR]]);
 }

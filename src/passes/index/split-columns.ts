@@ -7,51 +7,27 @@
  *     c[j] = sum(i) x[8*i + j] * m[i]          =>      c_part[ia,j] = sum(ib) x[32*ia + 8*ib + j] * m[ia, ib]
  *                                                      c[j] = sum(ia) c_part[ia, j]
  *
+ * Where no number of pieces suits the device that divides the rows, the last piece is shorter: what lies past its end is
+ * its last row once more, `x[8*min(4*ia + ib, 61) + j]`, which is not stored again and adds nothing to the columns.
+ *
  * Requires: aligned, collapsed axes.
- * Ensures:  same values up to the order of additions. Pieces are equal, and partial columns stay within a twentieth of
- *           the traffic; without such a number of pieces nothing changes.
+ * Ensures:  same values up to the order of additions. How many pieces there are, if any, is `chooseColumnCut`'s to say.
  */
 import { elementCount } from "../../ir/dtype.ts";
+import { coefficientOf, indexAxes, plainAxis } from "../../ir/index-expr.ts";
 import {
-  coefficientOf,
-  indexAdd,
-  indexAxes,
-  indexAxis,
-  indexScale,
-  indexSubstitute,
-  plainAxis,
-  type IndexExpr,
-} from "../../ir/index-expr.ts";
-import {
-  mapIndices,
-  mapScalar,
   visitScalar,
   type IndexProgram,
-  type ScalarExpr,
   type Statement,
   type StoredTensor,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { chooseColumnCut } from "./choose-column-cut.ts";
+import { cutRows, type RowCut } from "./cut-rows.ts";
 import { expandRow } from "./pair-reductions.ts";
 
 /** Longest row whose columns a workgroup carries in registers. */
 export const MAX_CARRIED_ROW = 8192;
-/** Partial columns, written and read, may cost this share of the whole tensors that the program reads and writes. */
-const MAX_PARTIAL_SHARE = 0.045;
-/** Rows of a piece at least: a piece of few rows carries more than it reads. */
-const FEWEST_ROWS = 4;
-/** Pieces must fill this share of the device. */
-const FULL_ENOUGH = 0.75;
-/** Rows of a piece at most: a carried sum is one chain of additions. */
-const MOST_ROWS = 128;
-
-interface Cut {
-  readonly axis: string;
-  readonly outer: string;
-  readonly inner: string;
-  readonly pieces: number;
-  readonly length: number;
-}
 
 export interface ColumnOptions {
   /** Partial columns may cost this share of the traffic. Tests make it large to walk small programs. */
@@ -67,12 +43,57 @@ export function splitColumns(
   const sizes = new Map(program.axes.map((a) => [a.name, a.size]));
   const columns = findColumns(program, sizes);
   const [first] = columns;
-  const cut =
-    first === undefined
-      ? undefined
-      : chooseCut(program, profile, sizes, columns, first, options.partialShare ?? MAX_PARTIAL_SHARE);
+  const cut = first === undefined ? undefined : findCut(program, profile, sizes, columns, first, options);
   if (cut === undefined || !readsByName(program, cut.axis)) return program;
-  return applyCut(program, sizes, new Set(columns.map((c) => c.name)), cut);
+  return cutRows(program, new Set(columns.map((c) => c.name)), cut);
+}
+
+function findCut(
+  program: IndexProgram,
+  profile: DeviceProfile,
+  sizes: ReadonlyMap<string, number>,
+  columns: readonly Statement[],
+  first: Statement,
+  { partialShare }: ColumnOptions,
+): RowCut | undefined {
+  const [axis = ""] = first.reduce?.axes ?? [];
+  const [rows, length] = [sizes.get(axis) ?? 1, product(first.axes, sizes)];
+  if (length > MAX_CARRIED_ROW) return undefined;
+  const isFull = (t: StoredTensor): boolean => elementCount(t.shape) === rows * length;
+  const read = new Set(columns.flatMap((c) => [...fullReads(program, sizes, c)]));
+  const statements = new Map(program.statements.map((s) => [s.name, s]));
+  // What else is reduced over the rows would count what lies past the end.
+  const isEven = program.statements.some((s) => s.reduce?.axes.includes(axis) && !columns.includes(s));
+  const chosen = chooseColumnCut(
+    {
+      rows,
+      rowBytes: 4 * length,
+      columns: columns.length,
+      tensors: program.tensors.filter(isFull).length,
+      readByColumns: read.size,
+      isApplied: program.statements.some(
+        (s) =>
+          s.reduce === undefined &&
+          [axis, ...first.axes].every((own) => s.axes.includes(own)) &&
+          columns.some((c) => dependsOn(statements, s, c.name)),
+      ),
+      isEven,
+    },
+    profile,
+    partialShare,
+  );
+  if (chosen === undefined) return undefined;
+  const taken = new Set([
+    ...sizes.keys(),
+    ...program.tensors.map((t) => t.name),
+    ...program.statements.map((s) => s.name),
+  ]);
+  const fresh = (suffix: string): string => {
+    let name = `${axis}${suffix}`;
+    while (taken.has(name)) name += "_";
+    return name;
+  };
+  return { axis, rows, outer: fresh("a"), inner: fresh("b"), ...chosen };
 }
 
 const product = (axes: Iterable<string>, sizes: ReadonlyMap<string, number>): number => {
@@ -88,14 +109,8 @@ const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
 function findColumns(program: IndexProgram, sizes: ReadonlyMap<string, number>): readonly Statement[] {
   const statements = new Map(program.statements.map((s) => [s.name, s]));
   const reads = new Map<string, ReadonlySet<string>>();
-  const fullReads = (s: Statement): ReadonlySet<string> => {
-    const known = reads.get(s.name);
-    if (known !== undefined) return known;
-    const points = product([...s.axes, ...(s.reduce?.axes ?? [])], sizes);
-    const tensors = new Set<string>();
-    visitScalar(expandRow({ statements }, s.value, new Set(s.reduce?.axes ?? [])) ?? s.value, (e) => {
-      if (e.kind === "tensor" && product(indexAxes(e.index), sizes) === points) tensors.add(e.tensor);
-    });
+  const readsOf = (s: Statement): ReadonlySet<string> => {
+    const tensors = reads.get(s.name) ?? fullReads(program, sizes, s);
     reads.set(s.name, tensors);
     return tensors;
   };
@@ -110,7 +125,7 @@ function findColumns(program: IndexProgram, sizes: ReadonlyMap<string, number>):
         sameSet(r.axes, column.reduce?.axes ?? []) &&
         sameSet(r.reduce?.axes ?? [], column.axes),
     );
-    if (!rows.some((r) => [...fullReads(r)].some((tensor) => fullReads(column).has(tensor)))) continue;
+    if (!rows.some((r) => [...readsOf(r)].some((tensor) => readsOf(column).has(tensor)))) continue;
     if (rows.some((r) => dependsOn(statements, r, column.name))) continue;
     return reductions.filter(
       (c) =>
@@ -118,6 +133,21 @@ function findColumns(program: IndexProgram, sizes: ReadonlyMap<string, number>):
     );
   }
   return [];
+}
+
+/** Tensors of which a reduction reads another element at each of its points. */
+function fullReads(
+  program: IndexProgram,
+  sizes: ReadonlyMap<string, number>,
+  s: Statement,
+): ReadonlySet<string> {
+  const statements = new Map(program.statements.map((other) => [other.name, other]));
+  const points = product([...s.axes, ...(s.reduce?.axes ?? [])], sizes);
+  const tensors = new Set<string>();
+  visitScalar(expandRow({ statements }, s.value, new Set(s.reduce?.axes ?? [])) ?? s.value, (e) => {
+    if (e.kind === "tensor" && product(indexAxes(e.index), sizes) === points) tensors.add(e.tensor);
+  });
+  return tensors;
 }
 
 const isSum = (s: Statement): boolean => s.reduce?.fn === "sum" || s.reduce?.fn === "prod";
@@ -134,47 +164,6 @@ function dependsOn(statements: ReadonlyMap<string, Statement>, from: Statement, 
     });
   }
   return seen.has(target);
-}
-
-function chooseCut(
-  program: IndexProgram,
-  profile: DeviceProfile,
-  sizes: ReadonlyMap<string, number>,
-  columns: readonly Statement[],
-  first: Statement,
-  partialShare: number,
-): Cut | undefined {
-  const [axis = ""] = first.reduce?.axes ?? [];
-  const [rows, length] = [sizes.get(axis) ?? 1, product(first.axes, sizes)];
-  if (length > MAX_CARRIED_ROW) return undefined;
-  const bytes = rows * length * 4;
-  const isFull = (t: StoredTensor): boolean => elementCount(t.shape) === rows * length;
-  const fullBytes = program.tensors.filter(isFull).length * bytes;
-  // Read once less, for one finishing kernel that is needed anyway where columns are too few to fill the device.
-  if (bytes / (profile.copyGBps * 1e3) < profile.launchUs) return undefined;
-  const most = Math.min(
-    rows / (partialShare > 1 ? 2 : FEWEST_ROWS),
-    (partialShare * fullBytes) / (columns.length * length * 8),
-  );
-  let pieces = 1;
-  for (let p = 2; p <= most; p++) {
-    if (rows % p !== 0) continue;
-    pieces = p;
-    if (p >= profile.usefulWorkgroups && rows / p <= MOST_ROWS) break;
-  }
-  if (pieces < Math.max(2, FULL_ENOUGH * profile.usefulWorkgroups) || rows / pieces > MOST_ROWS)
-    return undefined;
-  const taken = new Set([
-    ...sizes.keys(),
-    ...program.tensors.map((t) => t.name),
-    ...program.statements.map((s) => s.name),
-  ]);
-  const fresh = (suffix: string): string => {
-    let name = `${axis}${suffix}`;
-    while (taken.has(name)) name += "_";
-    return name;
-  };
-  return { axis, outer: fresh("a"), inner: fresh("b"), pieces, length: rows / pieces };
 }
 
 /** Columns are carried by the lanes that read a row side by side: the row must be what is contiguous. */
@@ -203,78 +192,4 @@ function readsByName(program: IndexProgram, axis: string): boolean {
     });
   }
   return fine;
-}
-
-function applyCut(
-  program: IndexProgram,
-  oldSizes: ReadonlyMap<string, number>,
-  columns: ReadonlySet<string>,
-  cut: Cut,
-): IndexProgram {
-  const sizes = new Map([...oldSizes, [cut.outer, cut.pieces], [cut.inner, cut.length]] as [
-    string,
-    number,
-  ][]);
-  const at = new Map([
-    [cut.axis, indexAdd(indexScale(indexAxis(cut.outer), cut.length), indexAxis(cut.inner))],
-  ]);
-  const byName = new Map(program.statements.map((s) => [s.name, s]));
-  const edit = (index: IndexExpr): IndexExpr => indexSubstitute(index, at, sizes);
-  const cutAxes = (axes: readonly string[]): string[] =>
-    axes.flatMap((a) => (a === cut.axis ? [cut.outer, cut.inner] : a));
-  const cutValue = (value: ScalarExpr): ScalarExpr =>
-    mapIndices(
-      mapScalar(value, (e) => {
-        if (e.kind !== "value") return e;
-        const axes = byName.get(e.statement)?.axes ?? [];
-        return {
-          ...e,
-          index: e.index.flatMap((index, i) =>
-            axes[i] === cut.axis ? [indexAxis(cut.outer), indexAxis(cut.inner)] : index,
-          ),
-        };
-      }),
-      edit,
-    );
-  const statements = program.statements.flatMap((s): Statement[] => {
-    const value = cutValue(s.value);
-    if (!columns.has(s.name) || s.reduce === undefined) {
-      return [
-        {
-          ...s,
-          axes: cutAxes(s.axes),
-          reduce: s.reduce && { ...s.reduce, axes: cutAxes(s.reduce.axes) },
-          value,
-        },
-      ];
-    }
-    const part: Statement = {
-      ...s,
-      name: `${s.name}_part`,
-      axes: [cut.outer, ...s.axes],
-      reduce: { fn: s.reduce.fn, axes: [cut.inner] },
-      value,
-    };
-    const index = part.axes.map((axis) => indexAxis(axis));
-    const total: Statement = {
-      ...s,
-      reduce: { fn: s.reduce.fn, axes: [cut.outer] },
-      value: { kind: "value", dtype: s.dtype, statement: part.name, index },
-    };
-    return [part, total];
-  });
-  const axes = program.axes.flatMap((a) =>
-    a.name === cut.axis
-      ? [
-          { name: cut.outer, size: cut.pieces },
-          { name: cut.inner, size: cut.length },
-        ]
-      : a,
-  );
-  return {
-    ...program,
-    axes,
-    statements,
-    stores: program.stores.map((s) => ({ ...s, index: edit(s.index) })),
-  };
 }

@@ -48,6 +48,10 @@ const MANY_PIECES = 8;
 const STEPS_OF_TURNS = 1 / 2;
 /** Elements that the lanes of a workgroup can take in a step on any device. */
 const MOST_PER_TURN = 64;
+/** Elements that the lanes of a workgroup, of a subgroup, and of a memory sector take. */
+const ROUND_LENGTHS = [256, 32, 8];
+/** Pieces are at least so many times as long as what they are rounded to. */
+const LEAST_ROUNDED = 12;
 /** Elements that keep a workgroup busy: with so many for each, a device is not left to a few of them. */
 const BUSY_ELEMENTS = 1024;
 /** A device with this share of the workgroups that fill it is not idle. */
@@ -247,8 +251,17 @@ function choosePieces(size: number, wanted: number, most: number): number {
   return wanted;
 }
 
+/**
+ * Where the last piece is shorter than the others anyway, these are as long as whole memory sectors, so that all start at one,
+ * or as whole turns of a workgroup's lanes where that makes few pieces more.
+ */
+function roundLength({ profile }: Splitter, size: number, length: number): number {
+  const unit = ROUND_LENGTHS.find((one) => length >= LEAST_ROUNDED * one);
+  return profile.software || size % length === 0 || unit === undefined ? length : length - (length % unit);
+}
+
 function makePiece(splitter: Splitter, axis: string, size: number, wanted: number, most: number): Piece {
-  const length = Math.ceil(size / choosePieces(size, wanted, most));
+  const length = roundLength(splitter, size, Math.ceil(size / choosePieces(size, wanted, most)));
   const pieces = Math.ceil(size / length);
   const isTaken = (name: string): boolean =>
     splitter.sizes.has(name) ||

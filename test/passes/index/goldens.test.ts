@@ -4,6 +4,8 @@ import { buildIndexNotation } from "../../../src/passes/index/build-index-notati
 import { collapseAxes } from "../../../src/passes/index/collapse-axes.ts";
 import { inlineReads } from "../../../src/passes/index/inline-reads.ts";
 import { shareSums } from "../../../src/passes/index/share-sums.ts";
+import { splitColumns } from "../../../src/passes/index/split-columns.ts";
+import { splitReductions } from "../../../src/passes/index/split-reductions.ts";
 import type { GroupedProgram, IndexProgram } from "../../../src/ir/index-notation.ts";
 import { parseIndexProgram } from "../../../src/ir/parse-index.ts";
 import { printGroups, printIndexProgram } from "../../../src/ir/print-index.ts";
@@ -19,6 +21,10 @@ const PASSES: Readonly<Record<string, (program: IndexProgram) => IndexProgram>> 
   "collapse-axes": collapseAxes,
   "widen-values": widenValues,
   "share-sums": (program) => shareSums(program, { ...profileNamed("default"), onChipBytes: 1024 }),
+  "split-columns": (program) =>
+    splitColumns(program, { ...profileNamed("default"), usefulWorkgroups: 4 }, { partialShare: 100 }),
+  "split-reductions": (program) =>
+    splitReductions(program, { ...profileNamed("default"), launchUs: 1e-9 }, { shortestPiece: 8 }),
 };
 
 function verified(program: IndexProgram): IndexProgram {
@@ -49,6 +55,8 @@ for (const pass of [
   "inline-reads",
   "collapse-axes",
   "share-sums",
+  "split-columns",
+  "split-reductions",
   "widen-values",
 ])
   testGoldens(`passes/index/${pass}`, (golden) => printIndexProgram(runPasses(golden)));
