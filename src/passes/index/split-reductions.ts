@@ -156,7 +156,10 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
   if (forced !== undefined) {
     const size = sizes.get(forced.axis) ?? 1;
     const pieces = Math.max(forced.pieces, Math.min(wanted?.pieces ?? 1, size));
-    return splitter.cuts.get(forced.axis) ?? makePiece(splitter, forced.axis, size, pieces, size);
+    return (
+      splitter.cuts.get(forced.axis) ??
+      makePiece(splitter, forced.axis, { size, wanted: pieces, most: size, isContiguous: false })
+    );
   }
   if (wanted === undefined) return undefined;
   // The axis with the largest stride: pieces are then contiguous.
@@ -168,7 +171,8 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
     const most = Math.min(size, wanted.most);
     const pieces = Math.min(wanted.pieces, most);
     if (most < 2 || size < pieces) continue;
-    return makePiece(splitter, axis, size, pieces, most);
+    const isContiguous = coefficientOf(read.index, axis) === 1;
+    return makePiece(splitter, axis, { size, wanted: pieces, most, isContiguous });
   }
   return undefined;
 }
@@ -251,17 +255,27 @@ function choosePieces(size: number, wanted: number, most: number): number {
   return wanted;
 }
 
+interface Cutting {
+  readonly size: number;
+  readonly wanted: number;
+  readonly most: number;
+  /** Neighbours along the axis are neighbours in memory. */
+  readonly isContiguous: boolean;
+}
+
 /**
  * Where the last piece is shorter than the others anyway, these are as long as whole memory sectors, so that all start at one,
  * or as whole turns of a workgroup's lanes where that makes few pieces more.
  */
-function roundLength({ profile }: Splitter, size: number, length: number): number {
+function roundLength({ profile }: Splitter, { size, isContiguous }: Cutting, length: number): number {
   const unit = ROUND_LENGTHS.find((one) => length >= LEAST_ROUNDED * one);
-  return profile.software || size % length === 0 || unit === undefined ? length : length - (length % unit);
+  if (profile.software || !isContiguous || size % length === 0 || unit === undefined) return length;
+  return length - (length % unit);
 }
 
-function makePiece(splitter: Splitter, axis: string, size: number, wanted: number, most: number): Piece {
-  const length = roundLength(splitter, size, Math.ceil(size / choosePieces(size, wanted, most)));
+function makePiece(splitter: Splitter, axis: string, cutting: Cutting): Piece {
+  const { size, wanted, most } = cutting;
+  const length = roundLength(splitter, cutting, Math.ceil(size / choosePieces(size, wanted, most)));
   const pieces = Math.ceil(size / length);
   const isTaken = (name: string): boolean =>
     splitter.sizes.has(name) ||
