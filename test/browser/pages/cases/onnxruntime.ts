@@ -2,7 +2,7 @@
 import { jit, layerNorm, openDevice } from "tensorweft";
 import type { TracedTensor } from "tensorweft";
 import * as ort from "onnxruntime-web/webgpu";
-import { buildModel } from "./onnx-model.ts";
+import { buildModel } from "../../../../examples/sharing/onnx-model.ts";
 import { countTransfers, subtract, type Transfers } from "./count-transfers.ts";
 
 const [ROWS, COLUMNS] = [64, 32];
