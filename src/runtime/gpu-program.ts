@@ -218,7 +218,7 @@ export class GpuProgram implements LoadedProgram, BindableProgram {
       if (buffer.kind === "temporary") return acquire(buffer.bytes, present(this.#purposes[index]));
       if (buffer.kind === "output") return present(outputs[buffer.index]);
       const input = present(inputs[buffer.index]);
-      if (input.owned || !needsCopy(input, outputs)) return input;
+      if (!needsCopy(input, outputs)) return input;
       const bytes = tensorBytes(present(this.plan.inputs[buffer.index]));
       const copy = acquire(bytes, `a copy of ${present(this.#purposes[index])}`);
       staged.push({ from: input, to: copy });
@@ -286,7 +286,7 @@ const isSameSet = (known: ChosenBuffers, chosen: ChosenBuffers): boolean =>
 
 /**
  * The buffer of the donated input, unless somebody else holds it: a read that waits, a call that waits, a second input of
- * this call, or the caller who brought it.
+ * this call (a tensor may be wrapped around the same GPUBuffer), or the caller who brought it.
  */
 function reusable(
   sources: readonly GpuTensor[],
@@ -295,6 +295,6 @@ function reusable(
 ): PooledBuffer | null {
   const buffer = buffers[input];
   if (buffer === undefined || sources[input] === undefined) return null;
-  const isOnlyInput = buffers.indexOf(buffer) === buffers.lastIndexOf(buffer);
+  const isOnlyInput = buffers.every((other, index) => index === input || other.buffer !== buffer.buffer);
   return buffer.owned && buffer.holders === 1 && buffer.failure === null && isOnlyInput ? buffer : null;
 }

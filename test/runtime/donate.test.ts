@@ -129,4 +129,27 @@ describeGpu("donated inputs", () => {
     await y.read();
     expect(device.memory()).toMatchObject({ tensors: 2, buffers: 2 });
   });
+
+  test("whose buffer is that of another input as well is not written in place", async () => {
+    const device = await openForTest();
+    // y = w / sums of the rows of x: nothing reads x when y is written, but w is read then.
+    const share = rowSharePlan(16, 16);
+    const [x] = share.inputs;
+    if (x === undefined) throw new Error("no input");
+    const plan: Plan = {
+      ...share,
+      inputs: [x, { ...x, name: "w" }],
+      buffers: [...share.buffers, { kind: "input", index: 1 }],
+      steps: share.steps.map((step, index) =>
+        index === 1 && step.kind === "dispatch" ? { ...step, buffers: [3, 1, 2] } : step,
+      ),
+    };
+    expect(assignDonations(plan, [0])).toEqual([0]);
+    const program = device.load({ plan });
+    const given = device.tensor(new Float32Array(256).fill(2), [16, 16]);
+    const same = device.wrap(await given.gpuBuffer(), [16, 16]);
+    const [y] = program.run([given, same], {}, { donate: [0] });
+    expect(await y?.read()).toEqual(new Float32Array(256).fill(1 / 16));
+    expect(given.disposed).toBe(true);
+  });
 });

@@ -169,6 +169,43 @@ describeGpu("buffers of others", () => {
   });
 });
 
+describeGpu("buffers of our own tensors, wrapped", () => {
+  test("a tensor and ranges of its buffer are inputs of one call", async () => {
+    const { device } = await openShared();
+    const t = device.tensor(Float32Array.from({ length: 128 }, (_, i) => i));
+    const buffer = await t.gpuBuffer();
+    const [whole, half] = [device.wrap(buffer, [128]), device.wrap(buffer, [64], { offset: 256 })];
+    const add = jit((p: TracedTensor, q: TracedTensor) => p.add(q));
+    expect((await add(t, whole).read())[127]).toBe(254);
+    const halves = jit((p: TracedTensor, q: TracedTensor) => p.slice([{ start: 0, stop: 64 }]).add(q));
+    expect((await halves(t, half).read()).slice(0, 2)).toEqual(Float32Array.of(64, 66));
+  });
+
+  test("a range as the result of a call on the tensor, or the tensor as that of a call on a range, is refused at the call", async () => {
+    const { device, gpuDevice } = await openShared();
+    const t = device.tensor(new Float32Array(128));
+    const buffer = await t.gpuBuffer();
+    const ranges = [0, 256].map((offset) => device.wrap(buffer, [64], { offset }));
+    const half = loadDouble(device, 64);
+    const { graph } = trace((x: TracedTensor) => x.slice([{ start: 0, stop: 64 }]), [f32(128)]);
+    const slice = device.load(compileGraph(graph, { profile: device.profile }));
+    const api = countApi(gpuDevice);
+    for (const range of ranges) {
+      const { code, message } = await failureOf(() => slice.bind([t], [range]));
+      expect([code, message]).toEqual(["wrong-argument", expect.stringMatching(/in part|still read/)]);
+    }
+    const small = device.tensor(new Float32Array(64)); // 256 bytes, all of its buffer
+    const over = device.wrap(await small.gpuBuffer(), [64]);
+    for (const [input, output] of [
+      [over, small],
+      [small, over],
+    ] as const)
+      // prettier-ignore
+      expect((await failureOf(() => half.bind([input], [output]))).message).toContain("still read");
+    expect(api.counts()).not.toHaveProperty("dispatchWorkgroups");
+  });
+});
+
 test("tensors of the CPU have no buffer to hand out", async () => {
   using device = await openDevice({ backend: "cpu" });
   const x = device.tensor([1]);
