@@ -12,7 +12,14 @@
 import { emitWgsl } from "./codegen/wgsl/emit-wgsl.ts";
 import { type CompileOptions, groupGraph } from "./compile.ts";
 import { CompilerBug, TensorweftError } from "./diagnostics/diagnostic.ts";
-import { compareGraphs, growthOf, type Refusal, shapeGrowth, type Sizes } from "./ir/compare-graphs.ts";
+import {
+  compareGraphs,
+  growthOf,
+  paramGrowth,
+  type Refusal,
+  resultGrowth,
+  type Sizes,
+} from "./ir/compare-graphs.ts";
 import { elementCount, storageBytes, type TensorType } from "./ir/dtype.ts";
 import { type DynamicPlan, foldGrid, type StepGrowth } from "./ir/dynamic-plan.ts";
 import type { Graph, Node } from "./ir/graph.ts";
@@ -59,11 +66,13 @@ export const SIZE_CLASSES: readonly SizeClass[] = [
   },
 ];
 
-export interface CompiledDynamic {
-  readonly plan: DynamicPlan;
-  /** The graphs at `sizes`: a graph at another size is of the same form, or the plan does not fit it. */
+/** Graphs of a function at two sizes that stand for a range of them, and differ in nothing but lengths. */
+export interface StandIns {
+  /** A graph at another size is of the same form, or what is compiled for these does not fit it. */
   readonly graphs: readonly [Graph, Graph];
   readonly sizes: Sizes;
+  readonly least: number;
+  readonly most: number;
 }
 
 /** Most elements of a tensor: indices are 32 bits wide, and kernels look a little beyond the end before they turn back. */
@@ -71,28 +80,35 @@ const MOST_ELEMENTS = 2 ** 31 - 1;
 /** Coordinates are exact in f32 up to here, and some rewrites know. */
 const MOST_COORDINATE = 2 ** 24;
 
-export function compileDynamic(
+/** Runs no pass. */
+export function findStandIns(
   graphAt: (size: number) => Graph,
   { least, most, pairs }: SizeClass,
-  options: Pick<CompileOptions, "profile" | "check" | "sources">,
-): CompiledDynamic | Refusal {
+  { limits }: DeviceProfile,
+): StandIns | Refusal {
   for (const [position, sizes] of pairs.entries()) {
     const graphs = tryGraphs(graphAt, sizes);
     if ("reason" in graphs && graphs.isTooLarge && position < pairs.length - 1) continue;
     if ("reason" in graphs) return graphs;
     const refusal = compareGraphs(graphs[0], graphs[1], sizes);
     if (refusal !== undefined) return refusal;
-    const fitting = Math.min(most, largestSize(graphs, sizes, options.profile.limits));
+    const fitting = Math.min(most, largestSize(graphs, sizes, limits));
     if (fitting < least)
       return { reason: "tensors of that size need a kernel of their own", span: undefined };
     // Decisions are made for sizes that occur.
     if (fitting < sizes[0] && position < pairs.length - 1) continue;
-    const plan = compilePair(graphs, sizes, { least, most: fitting }, options);
-    if ("reason" in plan) return plan;
-    if (plan.most < least) return { reason: "kernels of that size are dispatched in parts", span: undefined };
-    return { plan, graphs, sizes };
+    return { graphs, sizes, least, most: fitting };
   }
   throw new CompilerBug("a class of sizes has no pair that stands for it", []);
+}
+
+export function compileStandIns(
+  { graphs, sizes, least, most }: StandIns,
+  options: Pick<CompileOptions, "profile" | "check" | "sources">,
+): DynamicPlan | Refusal {
+  const plan = compilePair(graphs, sizes, { least, most }, options);
+  if ("reason" in plan || plan.most >= least) return plan;
+  return { reason: "kernels of that size are dispatched in parts", span: undefined };
 }
 
 /** What a function refuses at a size that stands for others, it refuses for all of them. */
@@ -222,9 +238,6 @@ function describeGrowth(
   { limits }: DeviceProfile,
 ): DynamicPlan {
   const mostWorkgroups = limits.maxComputeWorkgroupsPerDimension;
-  const growthOfNode = (id: number): readonly number[] =>
-    shapeGrowth(a.nodes[id]?.type.shape ?? [], b.nodes[id]?.type.shape ?? [], sizes) ?? [];
-  const params = a.nodes.flatMap((node, id) => (node.op === "param" ? [id] : []));
   const { tensors } = grouped.program;
   const bytesOf = (name: string): number => {
     const dtype = tensors.find((t) => t.name === name)?.dtype ?? "f32";
@@ -248,8 +261,8 @@ function describeGrowth(
     plan,
     least: range.least,
     most: fits(range.most) ? range.most : range.least - 1,
-    inputs: params.map(growthOfNode),
-    outputs: a.results.map(({ node }) => growthOfNode(node)),
+    inputs: paramGrowth(a, b, sizes),
+    outputs: resultGrowth(a, b, sizes),
     temporaries: tensors.map(({ name }) => bytesOf(name)),
     bindings,
     steps,

@@ -1,15 +1,17 @@
 /**
- * Programs of one function whose sizes share kernels: per device and set of types, and per class of sizes, what
- * `compileDynamic` made of it. A size that was not met before costs a trace, which is held against the shared program, and
+ * Programs of one function whose sizes share kernels: per device and set of types, and per class of sizes, the plan for all
+ * of them. A size that was not met before costs a trace, which is held against the shared program, and
  * the arithmetic of a plan: no pass runs and no kernel is compiled.
  *
  * Ensures: a program that computes what the function computes at that size, or none; why there is none is said once.
  */
-import { type CompiledDynamic, compileDynamic, SIZE_CLASSES } from "./compile-dynamic.ts";
+import { findStandIns, SIZE_CLASSES, type SizeClass, type StandIns } from "./compile-dynamic.ts";
 import type { Span } from "./diagnostics/diagnostic.ts";
 import { isGraphAt, type Refusal } from "./ir/compare-graphs.ts";
-import { isInRange, planAt } from "./ir/dynamic-plan.ts";
+import { type DynamicPlan, isInRange, planAt } from "./ir/dynamic-plan.ts";
+import { findDynamicPlan, findPlan } from "./find-plan.ts";
 import type { Graph } from "./ir/graph.ts";
+import type { Plan } from "./ir/plan.ts";
 import type { Device, LoadedProgram } from "./runtime/device.ts";
 import { LruCache } from "./runtime/lru-cache.ts";
 
@@ -38,6 +40,13 @@ export interface SharedProgram {
   readonly isNew: boolean;
 }
 
+interface CompiledDynamic {
+  readonly plan: DynamicPlan;
+  readonly standIns: StandIns;
+  /** Where the plan comes from the cache. */
+  readonly renew: (() => DynamicPlan | Refusal) | undefined;
+}
+
 export class DynamicPrograms {
   readonly #options: DynamicOptions;
   readonly #families = new WeakMap<Device, LruCache<CompiledDynamic | Refusal>>();
@@ -57,21 +66,36 @@ export class DynamicPrograms {
     this.#families.set(device, families);
     const key = `${String(position)} ${call.family}`;
     const known = families.get(key);
-    const { debug } = this.#options;
-    if (known === undefined) device.cache?.countCompile();
-    const made =
-      known ?? compileDynamic(call.graphAt, sizes, { profile: device.profile, check: debug, sources: debug });
+    const made = known ?? this.#compile(device, call, sizes);
     families.set(key, made);
     if ("reason" in made) {
       this.#warn(call, `has kernels for each size: ${made.reason}`, made.span);
       return undefined;
     }
-    if (!isInRange(made.plan, size)) return undefined;
-    if (!isGraphAt(graph, size, made.graphs, made.sizes)) {
+    const { plan, standIns, renew } = made;
+    if (!isInRange(plan, size)) return undefined;
+    if (!isGraphAt(graph, size, standIns.graphs, standIns.sizes)) {
       this.#warn(call, `has kernels of its own for ${String(size)}: it computes something else there`);
       return undefined;
     }
-    return { program: device.load({ plan: planAt(made.plan, size), debug }), isNew: known === undefined };
+    const renewAt = (again: DynamicPlan | Refusal): Plan => {
+      if ("reason" in again) return findPlan(device, graph, {}).plan;
+      families.set(key, { plan: again, standIns, renew: undefined });
+      return isInRange(again, size) ? planAt(again, size) : findPlan(device, graph, {}).plan;
+    };
+    const program = device.load({
+      plan: planAt(plan, size),
+      debug: this.#options.debug,
+      renew: renew === undefined ? undefined : () => renewAt(renew()),
+    });
+    return { program, isNew: known === undefined };
+  }
+
+  #compile(device: Device, { graphAt }: DynamicCall, sizes: SizeClass): CompiledDynamic | Refusal {
+    const standIns = findStandIns(graphAt, sizes, device.profile);
+    if ("reason" in standIns) return standIns;
+    const { made, renew } = findDynamicPlan(device, standIns, { check: this.#options.debug });
+    return "reason" in made ? made : { plan: made, standIns, renew };
   }
 
   #warn({ name, dimensions, family }: DynamicCall, message: string, span?: Span): void {

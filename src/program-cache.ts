@@ -5,24 +5,17 @@
  * Ensures: at most `maxPrograms` are kept per device. One that makes room for another is released: it still runs for those
  * who hold it (bound calls, calls that wait), and its kernels go unless other programs use them.
  */
-import { type CompileOptions, compileGraph, optimizeGraph } from "./compile.ts";
+import { optimizeGraph } from "./compile.ts";
 import { captureCallSite } from "./diagnostics/call-site.ts";
 import { fail } from "./diagnostics/diagnostic.ts";
-import type { FoundPlan } from "./cache/plan-cache.ts";
-import { printPlanKey } from "./cache/plan-key.ts";
 import type { DynamicDimensions } from "./dynamic-dimensions.ts";
 import { type DynamicCall, DynamicPrograms } from "./dynamic-programs.ts";
+import { findPlan, findTunedPlan, NOTHING_TUNED } from "./find-plan.ts";
 import type { Graph } from "./ir/graph.ts";
-import type { Plan } from "./ir/plan.ts";
-import type { DeviceProfile } from "./ir/profile.ts";
-import { compareInterfaces, interfaceOf } from "./ir/verify-plan.ts";
 import type { Device, LoadedProgram, Tensor } from "./runtime/device.ts";
-import { checkPlan } from "./runtime/check-plan.ts";
 import { LruCache } from "./runtime/lru-cache.ts";
-import { PACKAGE_VERSION } from "./runtime/version.ts";
 import { Specialisations } from "./specialisations.ts";
 import type { TuneOptions } from "./tune.ts";
-import type { TunedSchedules } from "./tuned-schedule.ts";
 
 export interface CallCounters {
   /**
@@ -153,57 +146,11 @@ export function loadGraph(device: Device, graph: Graph, options: ProgramCacheOpt
   const { debug, dump, tune = false } = options;
   const check = debug;
   if (device.backend === "cpu") return device.load({ graph: optimizeGraph(graph, { check, dump }) });
-  const found = findPlan(device, graph, { check, dump });
-  if (tune === false) return device.load({ ...found, debug });
-  const tuned = tunePlan(device, graph, { check, ...(tune === true ? {} : tune) });
-  return device.load({ ...found, debug, tuned });
-}
-
-/** The plan of a graph, from the device's cache where it has one. Who wants to see the passes at work gets them to work. */
-export function findPlan(
-  device: Pick<Device, "cache" | "profile" | "tuning">,
-  graph: Graph,
-  options: Pick<CompileOptions, "check" | "dump">,
-): FoundPlan {
-  const { cache, profile, tuning } = device;
-  const sources = options.check;
-  const compile = (tuned: TunedSchedules): Plan =>
-    compileGraph(graph, { ...options, profile, tuned, sources }).plan;
-  const isWatched = options.check === true || options.dump !== undefined;
-  const buildId = cache?.buildId ?? null;
-  if (cache === null || buildId === null || isWatched) {
-    cache?.countCompile();
-    return { plan: compile(tuning), renew: undefined };
-  }
-  const compiler = { version: PACKAGE_VERSION, buildId };
-  const isTuned = tuning.size > 0; // else the compiler asks nothing
-  return cache.find({
-    key: printPlanKey(compiler, graph, { profile, options: { isTuned } }),
-    tuned: tuning,
-    accept: (plan) => isPlanOf(plan, graph, profile),
-    compile,
-  });
-}
-
-/** Whether a plan from anywhere can be run in place of a compilation of the graph. */
-function isPlanOf(plan: Plan, graph: Graph, profile: DeviceProfile): boolean {
-  if (compareInterfaces(plan, interfaceOf(graph)).length > 0) return false;
-  try {
-    checkPlan(plan, profile);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The plan under the fastest schedules. What times kernels is loaded by those who want it. */
-async function tunePlan(
-  device: Device,
-  graph: Graph,
-  options: TuneOptions & { readonly check?: boolean | undefined },
-): Promise<Plan> {
-  const { tuneGraph } = await import("./tune.ts");
-  return (await tuneGraph(device, graph, options)).compiled.plan;
+  if (tune === false) return device.load({ ...findPlan(device, graph, { check, dump }), debug });
+  // Takes the calls until the other one is known; the same in every process, whatever is known of schedules by then.
+  const standard = findPlan(device, graph, { check, dump }, { tuned: NOTHING_TUNED, isListed: false });
+  const tuned = findTunedPlan(device, graph, { check, ...(tune === true ? {} : tune) });
+  return device.load({ ...standard, debug, tuned });
 }
 
 /** The one device of all tensors among the arguments. */

@@ -54,6 +54,8 @@ export interface TunedReport {
   readonly kernel: string;
   /** timed now; known from before; or left alone: too large for the oracle to judge, or refused by the device. */
   readonly status: "timed" | "known" | "left";
+  /** Left alone for good: no run of the tuner will do more. */
+  readonly isUnjudged?: boolean | undefined;
   /** Schedules that were run, the default included, and how many of them were wrong or refused. */
   readonly candidates: number;
   readonly rejected: number;
@@ -71,6 +73,8 @@ export interface TunedReport {
 export interface TuningResult {
   readonly compiled: Compiled;
   readonly reports: readonly TunedReport[];
+  /** Whether tuning again would find no more: no kernel was left alone for want of room, say. */
+  readonly isFinal: boolean;
 }
 
 /**
@@ -82,10 +86,10 @@ export interface TuningResult {
 export async function tuneGraph(
   device: Device,
   graph: Graph,
-  options: TuneOptions & Pick<CompileOptions, "check" | "dump"> = {},
+  options: TuneOptions & Pick<CompileOptions, "check" | "dump" | "tuned"> = {},
 ): Promise<TuningResult> {
   const { profile, tuning } = device;
-  const { check, cacheFolder } = options;
+  const { check, cacheFolder, tuned = tuning } = options;
   const standard = compileGraph(graph, { profile, check });
   const reports = await tuning.alone(async () => {
     const isKept = cacheFolder !== null;
@@ -96,7 +100,9 @@ export async function tuneGraph(
     return found;
   });
   const { dump } = options;
-  return { compiled: compileGraph(graph, { profile, check, dump, tuned: tuning, sources: check }), reports };
+  const compiled = compileGraph(graph, { profile, check, dump, tuned, sources: check });
+  const isFinal = reports.every(({ status, isUnjudged }) => status !== "left" || isUnjudged === true);
+  return { compiled, reports, isFinal };
 }
 
 async function tuneKernels(
@@ -179,7 +185,8 @@ async function tuneGroup(tuning: GroupTuning): Promise<TunedReport> {
     tuning,
     distinct.map(({ plan }) => plan),
   );
-  if (raced === null) return { ...left, schedule: first, isDefault: true };
+  if (raced === null || raced === "unjudged")
+    return { ...left, schedule: first, isDefault: true, isUnjudged: raced === "unjudged" };
   const schedule = distinct[raced.best]?.schedule ?? first;
   const named = renameAxes(schedule, axes);
   if (named === undefined) throw new CompilerBug("tuning", [`${kernel} has an axis without a name`]);
@@ -209,16 +216,16 @@ function planOrNull(alone: IsolatedGroup, schedule: KernelSchedule, { profile }:
   }
 }
 
-/** Runs the plans on buffers of their own; null where they cannot be judged or the device has no room. */
+/** Runs the plans on buffers of their own; null where the device refuses the first or has no room. */
 async function raceGroup(
   { device, gpu, stopwatch, alone, onStep }: GroupTuning,
   plans: readonly Plan[],
-): Promise<Awaited<ReturnType<typeof raceCandidates>>> {
+): Promise<Awaited<ReturnType<typeof raceCandidates>> | "unjudged"> {
   const [standard] = plans;
   if (standard === undefined) return null;
   const { inputs, outputs } = standard;
   const judge = createJudge(alone, inputs, outputs);
-  if (judge === null) return null;
+  if (judge === null) return "unjudged";
   gpu.pushErrorScope("validation");
   gpu.pushErrorScope("out-of-memory");
   const sets = createBufferSets(gpu, standard, countSets(device.profile.software, interfaceBytes(standard)));

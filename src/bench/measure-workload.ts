@@ -7,7 +7,7 @@ import { openPlanCache } from "../cache/open-cache.ts";
 import { compileGraph, explainCompiled } from "../index.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Plan } from "../ir/plan.ts";
-import { findPlan } from "../program-cache.ts";
+import { findPlan } from "../find-plan.ts";
 import type { Device } from "../runtime/device.ts";
 import { COPY_FORMS, type CopyForm, planCopy } from "./copy-plan.ts";
 import { type Traffic, trafficOf } from "./explain-workload.ts";

@@ -1,20 +1,45 @@
 /**
- * An entry of the cache as text: the key in full, what tuning tables must say, the plan.
+ * An entry of the cache as text: the key in full, what tuning tables must say, what was compiled.
  *
- * Ensures: `readEntry` takes any text and gives only an entry of exactly this key whose plan has the form of one.
+ *     {"key":"tensorweft 0.1.0 build ...","answers":[],"plan":{...}}         a plan
+ *     {"key":"tensorweft 0.1.0 build ...","answers":[],"dynamic":{...}}      a plan for many sizes
+ *     {"key":"tensorweft 0.1.0 build ...","answers":[],"refusal":{...}}      why there is none for many sizes
+ *
+ * Ensures: `readEntry` takes any text and gives only an entry of exactly this key whose content has the form of one.
  */
+import type { DynamicPlan } from "../ir/dynamic-plan.ts";
 import type { Plan } from "../ir/plan.ts";
-import { isRecord, readEach, readText } from "../ir/read-json.ts";
+import { readDynamicPlanValue } from "../ir/read-dynamic-plan.ts";
+import { isRecord, readCount, readEach, readText } from "../ir/read-json.ts";
 import { printPlan, readPlanValue } from "../ir/read-plan.ts";
 import type { TunedAnswers } from "./tuned-answers.ts";
 
-export interface CacheEntry {
+export interface PlanContent {
   readonly plan: Plan;
+}
+
+export interface DynamicContent {
+  readonly dynamic: DynamicPlan;
+}
+
+/** Why a function has no plan for many sizes. */
+export interface RefusalContent {
+  readonly refusal: {
+    readonly reason: string;
+    /** Node of the graph whose place in the source is to blame; null where none is. */
+    readonly node: number | null;
+  };
+}
+
+export type EntryContent = PlanContent | DynamicContent | RefusalContent;
+
+export interface CacheEntry {
+  readonly content: EntryContent;
   readonly answers: TunedAnswers;
 }
 
-export const printEntry = (key: string, { plan, answers }: CacheEntry): string =>
-  `{"key":${JSON.stringify(key)},"answers":${JSON.stringify([...answers])},"plan":${printPlan(plan)}}\n`;
+export const printEntry = (key: string, { content, answers }: CacheEntry): string =>
+  `{"key":${JSON.stringify(key)},"answers":${JSON.stringify([...answers])},${printPlan(content).slice(1)}\n`;
 
 /** The entry, or null. */
 export function readEntry(text: string, key: string): CacheEntry | null {
@@ -28,9 +53,15 @@ export function readAnyEntry(text: string): (CacheEntry & { readonly key: string
   if (!isRecord(value)) return null;
   const key = readText(value["key"]);
   const answers = readEach(value["answers"], readAnswer);
-  const plan = readPlanValue(value["plan"]);
-  return key === null || answers === null || plan === null ? null : { key, answers: new Map(answers), plan };
+  const content = readContent(value);
+  return key === null || answers === null || content === null
+    ? null
+    : { key, answers: new Map(answers), content };
 }
+
+/** The plan whose kernels an entry holds, at some size; null where it holds none. */
+export const planOfContent = (content: EntryContent): Plan | null =>
+  "plan" in content ? content.plan : "dynamic" in content ? content.dynamic.plan : null;
 
 function parse(text: string): unknown {
   try {
@@ -38,6 +69,23 @@ function parse(text: string): unknown {
   } catch {
     return null;
   }
+}
+
+function readContent(value: Readonly<Record<string, unknown>>): EntryContent | null {
+  if ("dynamic" in value) {
+    const dynamic = readDynamicPlanValue(value["dynamic"]);
+    return dynamic === null ? null : { dynamic };
+  }
+  if ("refusal" in value) return readRefusal(value["refusal"]);
+  const plan = readPlanValue(value["plan"]);
+  return plan === null ? null : { plan };
+}
+
+function readRefusal(value: unknown): RefusalContent | null {
+  if (!isRecord(value)) return null;
+  const reason = readText(value["reason"]);
+  const node = value["node"] === null ? null : readCount(value["node"]);
+  return reason === null || (node === null && value["node"] !== null) ? null : { refusal: { reason, node } };
 }
 
 function readAnswer(value: unknown): readonly [string, string | null] | null {

@@ -1,15 +1,20 @@
 /** A cache folder as people look at it: what its entries are, which of them are sound, and all of them as one file. */
-import type { Plan } from "../ir/plan.ts";
+import type { PlanTensor } from "../ir/plan.ts";
+import { verifyDynamicPlan } from "../ir/verify-dynamic-plan.ts";
 import { verifyPlan } from "../ir/verify-plan.ts";
 import { entryPath, type FileInfo, hashOfEntry, listEntries } from "./disk-folder.ts";
 import { readEntryFile } from "./entry-file.ts";
-import { readAnyEntry } from "./entry.ts";
+import { type EntryContent, planOfContent, readAnyEntry } from "./entry.ts";
 import type { NodeModules } from "./node-modules.ts";
 
 /** What a sound entry holds. */
-export interface EntryContent {
+export interface InspectedContent {
   readonly key: string;
-  readonly plan: Plan;
+  /** What was compiled, by its name in messages and dumps. */
+  readonly program: string;
+  /** Types as `x: f32[8,4]`, lengths that follow a dynamic size as `n` or `3n`. */
+  readonly inputs: readonly { readonly name: string; readonly type: string }[];
+  readonly kernels: number;
   /** Of the compiler that made it. */
   readonly version: string;
   readonly buildId: string;
@@ -19,7 +24,7 @@ export interface EntryContent {
 
 export type InspectedEntry = FileInfo &
   (
-    | { readonly content: EntryContent; readonly text: string; readonly problem: null }
+    | { readonly content: InspectedContent; readonly text: string; readonly problem: null }
     | { readonly content: null; readonly text: null; readonly problem: string }
   );
 
@@ -46,15 +51,40 @@ function inspectFile(node: NodeModules, info: FileInfo): InspectedEntry | null {
 }
 
 /** What the text of an entry holds, or what is wrong with it. */
-export function inspectText(text: string): EntryContent | string {
+export function inspectText(text: string): InspectedContent | string {
   const entry = readAnyEntry(text);
   if (entry === null) return "has no entry's form";
-  const [problem] = verifyPlan(entry.plan);
+  const { key, content } = entry;
+  const [problem] = verifyContent(content);
   if (problem !== undefined) return `has a plan that makes no sense: ${problem}`;
-  const [, version, buildId] = /^tensorweft (\S+) build (\S+) format \d+\nprofile /.exec(entry.key) ?? [];
-  const [, profile = "?"] = /^profile .*?"name":"([^"]*)"/m.exec(entry.key) ?? [];
+  const [, version, buildId] = /^tensorweft (\S+) build (\S+) format \d+\nprofile /.exec(key) ?? [];
+  const [, profile = "?"] = /^profile .*?"name":"([^"]*)"/m.exec(key) ?? [];
+  const [, program = "?"] = /^func @([^\s(]+)\(/m.exec(key) ?? [];
   if (version === undefined || buildId === undefined) return "has a key of another form";
-  return { key: entry.key, plan: entry.plan, version, buildId, profile };
+  const plan = planOfContent(content);
+  return {
+    key,
+    program: plan?.name ?? program,
+    inputs: plan?.inputs.map((input, i) => ({ name: input.name, type: printInput(input, content, i) })) ?? [],
+    kernels: plan?.kernels.length ?? 0,
+    version,
+    buildId,
+    profile,
+  };
+}
+
+function verifyContent(content: EntryContent): readonly string[] {
+  if ("plan" in content) return verifyPlan(content.plan);
+  return "dynamic" in content ? verifyDynamicPlan(content.dynamic) : [];
+}
+
+function printInput({ dtype, shape }: PlanTensor, content: EntryContent, index: number): string {
+  const growth = "dynamic" in content ? (content.dynamic.inputs[index] ?? []) : [];
+  const lengths = shape.map((length, d) => {
+    const factor = growth[d] ?? 0;
+    return factor === 0 ? String(length) : factor === 1 ? "n" : `${factor}n`;
+  });
+  return `${dtype}[${lengths.join(",")}]`;
 }
 
 const hashOfKey = ({ crypto }: Pick<NodeModules, "crypto">, key: string): string =>

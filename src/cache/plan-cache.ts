@@ -6,7 +6,14 @@
  *          again: entries are taken only whole, with the very key that was asked for, and when `accept` takes their plan.
  */
 import type { Plan } from "../ir/plan.ts";
-import { printEntry, readAnyEntry, readEntry } from "./entry.ts";
+import {
+  type CacheEntry,
+  type EntryContent,
+  planOfContent,
+  printEntry,
+  readAnyEntry,
+  readEntry,
+} from "./entry.ts";
 import { MemoryLevel } from "./memory-level.ts";
 import { MOST_LISTED, type StoredLevel } from "./stored-level.ts";
 import { hearsTheSame, recordAnswers, type TunedSource } from "./tuned-answers.ts";
@@ -26,21 +33,27 @@ export interface CacheCounters {
   readonly evicted: number;
 }
 
-export interface PlanRequest<S extends TunedSource> {
+/** What is looked for. */
+export interface KeptRequest<S extends TunedSource, C extends EntryContent> {
   readonly key: string;
   readonly tuned: S;
-  /** Whether the caller can run the plan. */
-  readonly accept: (plan: Plan) => boolean;
-  readonly compile: (tuned: Pick<S, "size" | "find">) => Plan;
+  /** Whether the caller can run what was found. */
+  readonly accept: (content: EntryContent) => content is C;
+  /** Whether its kernels are worth compiling ahead at the next start. Default true. */
+  readonly isListed?: boolean | undefined;
 }
 
-export interface FoundPlan {
-  readonly plan: Plan;
+export interface CacheRequest<S extends TunedSource, C extends EntryContent> extends KeptRequest<S, C> {
+  readonly compile: (tuned: Pick<S, "size" | "find">) => C;
+}
+
+export interface Found<C extends EntryContent> {
+  readonly content: C;
   /**
-   * Where the plan was not compiled just now: forgets it and compiles it, for whoever finds that its kernels do not run. That
-   * is all that the checks of an entry cannot see.
+   * Where it was not compiled just now: forgets it and compiles it, for whoever finds that its kernels do not run. That is
+   * all that the checks of an entry cannot see.
    */
-  readonly renew: (() => Plan) | undefined;
+  readonly renew: (() => C) | undefined;
 }
 
 /** Characters of entries in memory at most. */
@@ -107,7 +120,8 @@ export class PlanCache {
     const texts = (await this.#stored?.loadList(name)) ?? [];
     return texts.flatMap((text) => {
       const entry = readAnyEntry(text);
-      return entry?.key.startsWith(context) === true ? [entry.plan] : [];
+      const plan = entry?.key.startsWith(context) === true ? planOfContent(entry.content) : null;
+      return plan === null ? [] : [plan];
     });
   }
 
@@ -123,47 +137,61 @@ export class PlanCache {
     this.#compiles += 1;
   }
 
-  /** The plan for the request, compiled where none is known. */
-  find<S extends TunedSource>(request: PlanRequest<S>): FoundPlan {
-    const { key, tuned } = request;
-    this.#noteUse(key);
-    const renew = (): Plan => {
-      this.#stored?.drop(key);
+  /** What is asked for, compiled where it is not known. */
+  find<S extends TunedSource, C extends EntryContent>(request: CacheRequest<S, C>): Found<C> {
+    const kept = this.findKept(request);
+    if (kept === null) return { content: this.#compile(request), renew: undefined };
+    const renew = (): C => {
+      this.#stored?.drop(request.key);
       return this.#compile(request);
     };
+    return { content: kept, renew };
+  }
+
+  /** What is asked for, or null. */
+  findKept<S extends TunedSource, C extends EntryContent>({
+    key,
+    tuned,
+    accept,
+    isListed = true,
+  }: KeptRequest<S, C>): C | null {
+    if (isListed) this.#noteUse(key);
     const held = this.#memory?.get(key);
-    if (held !== undefined && hearsTheSame(held.answers, tuned)) {
+    if (held !== undefined && hearsTheSame(held.answers, tuned) && accept(held.content)) {
       this.#memoryHits += 1;
-      return { plan: held.plan, renew };
+      return held.content;
     }
-    const stored = this.#read(request);
-    if (stored !== null) return { plan: stored, renew };
-    return { plan: this.#compile(request), renew: undefined };
-  }
-
-  #compile<S extends TunedSource>({ key, tuned, accept, compile }: PlanRequest<S>): Plan {
-    this.#compiles += 1;
-    const { source, answers } = recordAnswers(tuned);
-    const plan = compile(source);
-    // A plan that the device refuses is none to keep: the refusal must be the same at the next call.
-    if (!accept(plan)) return plan;
-    const text = printEntry(key, { plan, answers });
-    this.#memory?.set(key, { plan, answers }, text.length);
-    this.#stored?.write(key, text);
-    return plan;
-  }
-
-  #read<S extends TunedSource>({ key, tuned, accept }: PlanRequest<S>): Plan | null {
     const text = this.#stored?.read(key) ?? null;
     if (text === null) return null;
     const entry = readEntry(text, key);
-    if (entry === null || !accept(entry.plan)) {
+    if (entry === null || !accept(entry.content)) {
       this.#stored?.drop(key);
       return null;
     }
     if (!hearsTheSame(entry.answers, tuned)) return null;
     this.#storedHits += 1;
     this.#memory?.set(key, entry, text.length);
-    return entry.plan;
+    return entry.content;
+  }
+
+  /** Keeps what was compiled. */
+  keep(key: string, entry: CacheEntry): void {
+    const text = printEntry(key, entry);
+    this.#memory?.set(key, entry, text.length);
+    this.#stored?.write(key, text);
+  }
+
+  #compile<S extends TunedSource, C extends EntryContent>({
+    key,
+    tuned,
+    accept,
+    compile,
+  }: CacheRequest<S, C>): C {
+    this.#compiles += 1;
+    const { source, answers } = recordAnswers(tuned);
+    const content = compile(source);
+    // A plan that the device refuses is none to keep: the refusal must be the same at the next call.
+    if (accept(content)) this.keep(key, { content, answers });
+    return content;
   }
 }

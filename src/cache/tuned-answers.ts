@@ -23,7 +23,13 @@ export function recordAnswers<S extends TunedSource>(
     answers.set(group, spell(found));
     return found as ReturnType<S["find"]>;
   };
-  return { source: { size: source.size, find }, answers };
+  const recorded = {
+    get size() {
+      return source.size; // a table may fill meanwhile
+    },
+    find,
+  };
+  return { source: recorded, answers };
 }
 
 export const hearsTheSame = (answers: TunedAnswers, source: TunedSource): boolean =>

@@ -13,7 +13,6 @@ import { inspectFolder, inspectText, type InspectedEntry } from "../cache/inspec
 import { findNodeModules, type NodeModules } from "../cache/node-modules.ts";
 import { DEFAULT_MAX_BYTES } from "../cache/open-cache.ts";
 import { CompilerBug, fail } from "../diagnostics/diagnostic.ts";
-import { printType } from "../ir/dtype.ts";
 import { createAtomicFile } from "./atomic-file.ts";
 import { describeFileError } from "./file-errors.ts";
 import { type Column, printBytes, printTable } from "./print-table.ts";
@@ -74,15 +73,15 @@ const printCount = (n: number, word: string): string =>
 /** What `ls --json` says of an entry. */
 function describeEntry(node: NodeModules, { content, file, bytes, usedMs, problem }: InspectedEntry) {
   if (content === null) return { file, bytes, usedMs, problem };
-  const { plan, profile, version, buildId } = content;
+  const { program, inputs, kernels, profile, version, buildId } = content;
   return {
     file,
     bytes,
     usedMs,
     problem,
-    program: plan.name,
-    inputs: plan.inputs.map((input) => ({ name: input.name, type: printType(input) })),
-    kernels: plan.kernels.length,
+    program,
+    inputs,
+    kernels,
     profile,
     version,
     isThisBuild: buildId === findBuildId(node),
@@ -114,10 +113,10 @@ function listPrograms({ node, folder, options, write }: Context): void {
   const rows = entries.map(({ content, bytes, usedMs, problem }) => {
     const last = [printBytes(bytes), printAge(Date.now() - usedMs)];
     if (content === null) return [`(${problem})`, "", "", "", "", ...last];
-    const { plan, profile, version } = content;
-    const inputs = plan.inputs.map(printType).join(", ");
+    const { program, profile, version, kernels } = content;
+    const inputs = content.inputs.map(({ type }) => type).join(", ");
     const build = content.buildId === buildId ? "this" : `other, ${version}`;
-    return [plan.name, inputs, String(plan.kernels.length), profile, build, ...last];
+    return [program, inputs, String(kernels), profile, build, ...last];
   });
   write(`${printTable(columns, rows).join("\n")}\n`);
 }

@@ -35,6 +35,16 @@ export function shapeGrowth(
   return growths.every((growth) => growth !== undefined) ? growths : undefined;
 }
 
+/** Of each parameter, in the order of their nodes. */
+export const paramGrowth = (a: Graph, b: Graph, sizes: Sizes): readonly (readonly number[])[] =>
+  a.nodes.flatMap((node, id) => (node.op === "param" ? [nodeGrowth(a, b, id, sizes)] : []));
+
+export const resultGrowth = (a: Graph, b: Graph, sizes: Sizes): readonly (readonly number[])[] =>
+  a.results.map(({ node }) => nodeGrowth(a, b, node, sizes));
+
+const nodeGrowth = (a: Graph, b: Graph, id: NodeId, sizes: Sizes): readonly number[] =>
+  shapeGrowth(a.nodes[id]?.type.shape ?? [], b.nodes[id]?.type.shape ?? [], sizes) ?? [];
+
 export function compareGraphs(a: Graph, b: Graph, sizes: Sizes): Refusal | undefined {
   if (a.nodes.length !== b.nodes.length || JSON.stringify(a.results) !== JSON.stringify(b.results))
     return { reason: "the function computes something else at another size", span: a.nodes.at(-1)?.span };

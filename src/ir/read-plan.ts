@@ -14,7 +14,8 @@ import type { Plan, PlanBuffer, PlanKernel, PlanScalar, PlanStep, PlanTensor, St
 
 const SCALAR_DTYPES: readonly ScalarParam["dtype"][] = ["f32", "i32", "u32", "bool"];
 
-export const printPlan = (plan: Plan): string => JSON.stringify(plan, (_, value: unknown) => spell(value));
+/** The text of a plan, or of something that holds one. */
+export const printPlan = (plan: object): string => JSON.stringify(plan, (_, value: unknown) => spell(value));
 
 const spell = (value: unknown): unknown =>
   typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))

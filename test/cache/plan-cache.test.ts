@@ -153,8 +153,9 @@ function replacePlan(folder: string, change: (plan: Plan) => Plan): void {
   const text = readFileSync(file, "utf8");
   const body = text.slice(text.indexOf("\n") + 1);
   const entry = readAnyEntry(body);
-  if (entry === null) throw new Error("there is no entry");
-  const forged = body.slice(0, body.indexOf(',"plan":')) + `,"plan":${printPlan(change(entry.plan))}}\n`;
+  if (entry === null || !("plan" in entry.content)) throw new Error("there is no plan");
+  const plan = printPlan(change(entry.content.plan));
+  const forged = body.slice(0, body.indexOf(',"plan":')) + `,"plan":${plan}}\n`;
   writeFileSync(file, printEntryFile(nodeModules(), forged));
 }
 

@@ -27,7 +27,7 @@ function keep(folder: string, name: string, buildId = findBuildId(node) ?? ""): 
   const before = new Set(filesIn(folder));
   new DiskLevel(node, { folder, maxBytes: 2 ** 20 }).write(
     key,
-    printEntry(key, { plan, answers: new Map() }),
+    printEntry(key, { content: { plan }, answers: new Map() }),
   );
   return join(folder, filesIn(folder).find((file) => !before.has(file)) ?? "");
 }

@@ -11,6 +11,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { DiskLevel } from "../../src/cache/disk-level.ts";
 import { findNodeModules } from "../../src/cache/node-modules.ts";
+import type { PlanContent } from "../../src/cache/entry.ts";
 import { PlanCache } from "../../src/cache/plan-cache.ts";
 import { printPlan, readPlan } from "../../src/ir/read-plan.ts";
 import { verifyPlan } from "../../src/ir/verify-plan.ts";
@@ -31,17 +32,18 @@ function fill(file: string, seed: number, maxBytes: number): void {
   const cache = new PlanCache("build", new DiskLevel(node, { folder, maxBytes }));
   const start = seed % programs.length;
   for (const { key, plan } of [...programs.slice(start), ...programs.slice(0, start)]) {
-    const { plan: found } = cache.find({
+    const { content } = cache.find({
       key,
       tuned: { size: 0, find: () => undefined },
-      accept: (candidate) => verifyPlan(candidate).length === 0,
+      accept: (candidate): candidate is PlanContent =>
+        "plan" in candidate && verifyPlan(candidate.plan).length === 0,
       compile: () => {
         const compiled = readPlan(plan);
         if (compiled === null) throw new Error("the test has no plan");
-        return compiled;
+        return { plan: compiled };
       },
     });
-    if (printPlan(found) !== plan) throw new Error(`a wrong plan for ${key}`);
+    if (printPlan(content.plan) !== plan) throw new Error(`a wrong plan for ${key}`);
   }
   console.log(JSON.stringify(cache.counters));
 }

@@ -4,14 +4,18 @@
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CompiledDynamic, compileDynamic, type SizeClass } from "../../src/compile-dynamic.ts";
-import { optimizeGraph } from "../../src/compile.ts";
-import { planAt } from "../../src/ir/dynamic-plan.ts";
+import { compileStandIns, findStandIns, type SizeClass, type StandIns } from "../../src/compile-dynamic.ts";
+import { type CompileOptions, optimizeGraph } from "../../src/compile.ts";
+import type { Refusal } from "../../src/ir/compare-graphs.ts";
+import { type DynamicPlan, planAt } from "../../src/ir/dynamic-plan.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import { createGraphBuilder, type GraphBuilder, type Value } from "../../src/ir/graph-builder.ts";
 import { interpretGraph } from "../../src/ir/interpret-graph.ts";
 import { printGraph } from "../../src/ir/print-graph.ts";
 import { findProfile } from "../../src/ir/profile.ts";
+import { readDynamicPlanValue } from "../../src/ir/read-dynamic-plan.ts";
+import { printPlan } from "../../src/ir/read-plan.ts";
+import { verifyDynamicPlan } from "../../src/ir/verify-dynamic-plan.ts";
 import { verifyGraph } from "../../src/ir/verify-graph.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
@@ -28,6 +32,22 @@ const PROGRAMS = Number(process.env["TENSORWEFT_PROGRAMS"] ?? 120);
 const DRAWN = 11;
 const SIZES = [1, 2, 7, 33];
 const SMALL: SizeClass = { least: 1, most: 500, pairs: [[97, 101]] };
+
+interface CompiledDynamic extends StandIns {
+  readonly plan: DynamicPlan;
+}
+
+/** For all sizes of the class that the plan takes. */
+function compileDynamic(
+  graphAt: (size: number) => Graph,
+  sizes: SizeClass,
+  options: Pick<CompileOptions, "profile" | "check">,
+): CompiledDynamic | Refusal {
+  const standIns = findStandIns(graphAt, sizes, options.profile);
+  if ("reason" in standIns) return standIns;
+  const plan = compileStandIns(standIns, options);
+  return "reason" in plan ? plan : { ...standIns, plan };
+}
 
 const isWhole = (graph: Graph): boolean => verifyGraph(graph).length === 0;
 
@@ -51,6 +71,8 @@ describeGpu("random programs with a dynamic dimension", () => {
         const made = compileDynamic(graphAt, SMALL, { profile: device.profile, check: true });
         if ("reason" in made) return;
         if (made.plan.steps.some((step) => step !== null)) shared += 1;
+        expect(verifyDynamicPlan(made.plan)).toEqual([]);
+        expect(readDynamicPlanValue(JSON.parse(printPlan(made.plan)))).toEqual(made.plan);
         for (const size of SIZES) {
           const failures = await runAt(made, graphAt(size), size, seed);
           expect(failures, `size ${String(size)} of\n${printGraph(graph)}`).toEqual([]);
