@@ -38,6 +38,19 @@ export function addExprs(
   return combineExprs(name, state, stateExprs(lift, { x: element }, share), share);
 }
 
+/** The state at the end of a walk that has added elements one by one. */
+export function settleExprs(
+  name: MonoidName,
+  state: readonly Expr[],
+  operands: number,
+  share: Share,
+): readonly Expr[] {
+  const { settle } = monoidOf(name);
+  return settle === undefined || takesStates(name, operands)
+    ? state
+    : stateExprs(settle, { a: state }, share);
+}
+
 const isConst = (e: Expr | undefined, value: number): boolean => e?.kind === "const" && e.value === value;
 
 function kernelAlgebra(width: ValueType["width"], share: Share): StateAlgebra<Expr> {

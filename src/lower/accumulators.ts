@@ -4,7 +4,7 @@
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { ScalarExpr, Statement } from "../ir/index-notation.ts";
-import { addExprs, combineExprs } from "../ir/kernel-states.ts";
+import { addExprs, combineExprs, settleExprs } from "../ir/kernel-states.ts";
 import type { Expr, GroupReduceItem, Stmt, Width } from "../ir/kernel.ts";
 import { typeOf } from "../ir/kernel.ts";
 import { componentDType, monoidOf, startOf, type MonoidName } from "../ir/monoids.ts";
@@ -97,7 +97,7 @@ export function combineLanes(
 ): void {
   const found = reductions.map((statement, i) => ({
     statement,
-    state: foldVector(emitter, grid, fnOf(statement), stateOf(accumulators[i] ?? missing(statement))),
+    state: foldVector(emitter, grid, statement, stateOf(accumulators[i] ?? missing(statement))),
   }));
   reduceGroup(emitter, grid, found, leading);
 }
@@ -106,8 +106,14 @@ function missing(statement: Statement): never {
   throw new CompilerBug("lowering", [`reduction ${statement.name} lacks its accumulator`]);
 }
 
-function foldVector(emitter: Emitter, grid: Scope, fn: MonoidName, whole: readonly Expr[]): readonly Expr[] {
+function foldVector(
+  emitter: Emitter,
+  grid: Scope,
+  statement: Statement,
+  walked: readonly Expr[],
+): readonly Expr[] {
   const { schedule } = emitter;
+  const fn = fnOf(statement);
   const inRow = schedule.vectorAxis !== null && schedule.rowAxes.includes(schedule.vectorAxis);
   const bindTo = bindIn(emitter, grid.out);
   // Components of several are named at each step: all of them are in the formula of each.
@@ -115,6 +121,8 @@ function foldVector(emitter: Emitter, grid: Scope, fn: MonoidName, whole: readon
     const combined = combineExprs(fn, a, b, bindTo);
     return combined.length === 1 ? combined : combined.map((value) => bindTo("r", value));
   };
+  const settled = settleExprs(fn, walked, operandsOf(statement).length, bindTo);
+  const whole = settled === walked ? walked : settled.map((value) => bindTo("r", value));
   return (inRow ? foldElements(whole, combine) : whole).map((value) => bindTo("r", value));
 }
 

@@ -70,6 +70,27 @@ test("positions are exact for the least integers, too", () => {
   }
 });
 
+test("a walk over nan and infinities settles to the state of its elements combined", () => {
+  const { add = [], settle = [], lift: lifted } = monoidOf("exp_sum");
+  const special = fc.constantFrom(-Infinity, -1, 0, 2, Infinity, Number.NaN);
+  let [withNan, without] = [0, 0];
+  fc.assert(
+    fc.property(fc.array(special, { minLength: 1, maxLength: 9 }), (row) => {
+      const start = startOf("exp_sum", "f32");
+      const walked = row.reduce<readonly number[]>(
+        (a, value) => instantiate(add, { a, x: [value] }, numbersOf("f32")),
+        start,
+      );
+      const settled = instantiate(settle, { a: walked }, numbersOf("f32"));
+      const states = row.map((value) => instantiate(lifted, { x: [value] }, numbersOf("f32")));
+      expect(settled).toEqual(states.reduce((a, b) => combineNumbers("exp_sum", "f32", a, b), start));
+      if (row.some(Number.isNaN)) withNan++;
+      else without++;
+    }),
+  );
+  expect(Math.min(withNan, without)).toBeGreaterThan(5);
+});
+
 describe.each(["exp_sum", "moments"] as const)("%s", (name) => {
   const { add, operands, result, means } = monoidOf(name);
   const values = fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 24 });
