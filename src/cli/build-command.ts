@@ -72,7 +72,7 @@ async function buildOnce(
   if (before !== text) await writeWhole(out, text);
   const count = built.kernels.reduce((sum, { variants }) => sum + variants.length, 0);
   terminal.write(
-    `${before === text ? "unchanged" : "written to"} ${out}: ${built.kernels.map(({ name }) => name).join(", ")} (${count} shapes)\n`,
+    `${before === text ? "unchanged" : "written to"} ${out}: ${built.kernels.map(({ name }) => name).join(", ")} (${count} ${count === 1 ? "shape" : "shapes"})\n`,
   );
 }
 

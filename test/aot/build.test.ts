@@ -1,6 +1,6 @@
 /** Source compiled ahead of time: what it gives on the GPU, that it is what tracing gives, and what is refused where. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { buildKernels, printModule } from "../../src/build-module.ts";
 import { TensorweftError } from "../../src/diagnostics/diagnostic.ts";
@@ -96,10 +96,51 @@ test("weft build writes once; --check fails when the module is stale", async () 
   expect((await runWeft("build", source, "--check")).status).toBe(0);
   const built = readFileSync(out, "utf8");
   writeFileSync(source, text.replace("x * 2", "x * 3"));
-  expect((await runWeft("build", source, "--check")).err).toContain("error[stale-file]");
+  const stale = await runWeft("build", source, "--check");
+  expect(stale).toMatchObject({ status: 1, out: "" });
+  expect(stale.err).toBe(
+    `error[stale-file]: ${out} is not what ${source} gives\n  help: run weft build ${source} --out ${out}\n`,
+  );
+  expect(readFileSync(out, "utf8")).toBe(built);
   writeFileSync(source, text.replace("x * 2", "x *"));
   expect((await runWeft("build", source)).status).toBe(1);
   expect(readFileSync(out, "utf8")).toBe(built);
+});
+
+test("the name of the file says what it holds: a module, JavaScript, declarations", async () => {
+  const folder = makeFolder();
+  const source = join(folder, "scale.weft");
+  writeFileSync(source, "kernel scale(x: f32[4]) = x * 2\n");
+  const texts = ["scale.gen.ts", "scale.js", "scale.d.weft.ts"].map(async (name) => {
+    const out = join(folder, name);
+    expect(await runWeft("build", source, "--out", out)).toMatchObject({ status: 0 });
+    expect(await runWeft("build", source, "--out", out, "--check")).toMatchObject({ status: 0 });
+    return readFileSync(out, "utf8");
+  });
+  const [module = "", script = "", declarations = ""] = await Promise.all(texts);
+  expect(module).toContain("const $scale0: $Plan = {");
+  expect(script).toContain("const $scale0 = {");
+  expect(declarations).not.toContain("@compute");
+  expect(declarations).toContain("export declare const scale: {");
+});
+
+test("helpers of other folders are found from wherever the command runs, and mistakes in them quoted", async () => {
+  const folder = makeFolder();
+  mkdirSync(join(folder, "src"));
+  const [source, helper] = [join(folder, "src", "rows.ts"), join(folder, "half.ts")];
+  writeFileSync(helper, "export const half = (x: number): number => x * 0.5;\n");
+  writeFileSync(
+    source,
+    'import { kernel, type Tensor } from "tensorweft/aot";\nimport { half } from "../half.ts";\n' +
+      "export const rows = kernel((x: Tensor<[4]>) => half(x));\n",
+  );
+  for (const path of [source, relative(".", source), join(".", relative(".", source))])
+    expect(await runWeft("build", path), path).toMatchObject({ status: 0 });
+  expect(readFileSync(join(folder, "src", "rows.gen.ts"), "utf8")).toContain("../half.ts:1:44");
+  writeFileSync(helper, "export const half = (x: number): number => x * part;\n");
+  const { err } = await runWeft("build", source);
+  expect(err).toContain(`${helper}:1:48: error[unknown-name]`);
+  expect(err).toContain("  1 | export const half");
 });
 
 describeGpu("modules built ahead of time", (gpu) => {

@@ -31,6 +31,12 @@ export function readProperty(
   node: Node,
   building: Building,
 ): AotValue | undefined {
+  if (base.kind === "module") {
+    const exported = building.findDeclared(name, base.file, node);
+    if (exported !== null) return exported;
+    const help = didYouMean(name, base.file.names.keys()) ?? "export it there";
+    return building.reports.error("unknown-name", `${base.name} has no ${name}`, node, help);
+  }
   const properties = propertiesOf(base);
   const found = properties.get(name);
   if (found !== undefined) return found;
@@ -39,7 +45,11 @@ export function readProperty(
     base.kind === "namespace" && base.name === "Math" && name === "round"
       ? "Math.round takes .5 up and GPUs take it to even: use round of tensorweft/aot, or floor(x + 0.5)"
       : (didYouMean(name, properties.keys()) ??
-        (properties.size === 0 ? "it has no properties" : `it has ${[...properties.keys()].join(", ")}`));
+        (base.kind === "array"
+          ? "arrays have length, at, map, reduce and includes"
+          : properties.size === 0
+            ? "it has no properties"
+            : `it has ${[...properties.keys()].join(", ")}`));
   return building.reports.error(
     "unknown-name",
     `${describeAot(base)} has no ${name} at build time`,

@@ -7,6 +7,7 @@ import type {
   Expression,
   FunctionDeclaration,
   FunctionExpression,
+  Node,
   SourceFile,
 } from "ts-morph";
 import { printType } from "../../ir/dtype.ts";
@@ -30,7 +31,9 @@ export type AotValue =
     }
   /** A function of `tensorweft/aot`, or one of `Math`. */
   | { readonly kind: "library"; readonly name: string }
-  | { readonly kind: "namespace"; readonly name: "Math" | "Number" | "aot" };
+  | { readonly kind: "namespace"; readonly name: "Math" | "Number" | "aot" }
+  /** `import * as name` of a file of the project. */
+  | { readonly kind: "module"; readonly name: string; readonly file: FileScope };
 
 export const integer = (value: number): AotValue => ({ kind: "number", value, isInteger: true });
 export const float = (value: number): AotValue => ({ kind: "number", value, isInteger: false });
@@ -52,6 +55,7 @@ export function toStatic(value: AotValue): Static | undefined {
     case "closure":
     case "library":
     case "namespace":
+    case "module":
       return undefined;
     default:
       return value;
@@ -75,6 +79,7 @@ export function describeAot(value: AotValue): string {
     case "library":
       return `the function ${value.name}`;
     case "namespace":
+    case "module":
       return value.name;
     case "tensor":
       return `a tensor, ${printType(value.value.type)}`;
@@ -90,13 +95,16 @@ export type Declared =
   | { readonly kind: "value"; readonly value: AotValue }
   | { readonly kind: "constant"; readonly node: Expression }
   | { readonly kind: "function"; readonly node: FunctionNode }
-  | { readonly kind: "import"; readonly from: string; readonly name: string }
+  /** A name of another file; `*`: all of them. `node` is the import. */
+  | { readonly kind: "import"; readonly from: string; readonly name: string; readonly node: Node }
   /** Its mistake is reported. */
   | { readonly kind: "poison" };
 
 export interface FileScope {
   readonly source: SourceFile;
   readonly names: ReadonlyMap<string, Declared>;
+  /** `export * from`: files whose names count as names of this one. */
+  readonly stars: readonly (Declared & { readonly kind: "import" })[];
 }
 
 export interface LocalScope {

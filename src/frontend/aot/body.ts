@@ -15,9 +15,12 @@ import { type LocalScope, openScope } from "./aot-values.ts";
 
 /** What running a statement came to. */
 type Outcome =
-  { readonly kind: "goes-on" } | { readonly kind: "returned"; readonly value: AotValue | undefined };
+  /** `isBroken`: a statement was refused; those below it may have mistakes of their own, but nothing comes of them. */
+  | { readonly kind: "goes-on"; readonly isBroken: boolean }
+  | { readonly kind: "returned"; readonly value: AotValue | undefined };
 
-const GOES_ON: Outcome = { kind: "goes-on" };
+const GOES_ON: Outcome = { kind: "goes-on", isBroken: false };
+const BROKEN: Outcome = { kind: "goes-on", isBroken: true };
 const POISONED: Outcome = { kind: "returned", value: undefined };
 
 type Closure = AotValue & { readonly kind: "closure" };
@@ -60,12 +63,22 @@ export function evaluateFunctionBody(
   building: Building,
   evaluator: Evaluator,
 ): AotValue | undefined {
+  if (node.isAsync() || (!Node.isArrowFunction(node) && node.isGenerator()))
+    return building.reports.error(
+      "syntax",
+      node.isAsync()
+        ? "an async function has no meaning in a kernel"
+        : "a generator has no meaning in a kernel",
+      node,
+      "write a plain function: nothing waits in a kernel",
+    );
   const body = node.getBody();
   if (body === undefined) return building.refuse(node);
   if (Node.isExpression(body)) return evaluator.evaluate(body, scope, building);
   if (!Node.isBlock(body)) return building.refuse(body);
   const outcome = runStatements(body.getStatements(), scope, building, evaluator);
-  return outcome.kind === "returned" ? outcome.value : UNDEFINED;
+  if (outcome.kind === "returned") return outcome.value;
+  return outcome.isBroken ? undefined : UNDEFINED;
 }
 
 function runStatements(
@@ -80,11 +93,13 @@ function runStatements(
       const name = statement.getName() ?? "";
       scope.names.set(name, { kind: "closure", name, node: statement, scope });
     }
+  let isBroken = false;
   for (const statement of statements) {
     const outcome = runStatement(statement, scope, building, evaluator);
-    if (outcome.kind === "returned") return outcome;
+    if (outcome.kind === "returned") return isBroken ? POISONED : outcome;
+    isBroken ||= outcome.isBroken;
   }
-  return GOES_ON;
+  return isBroken ? BROKEN : GOES_ON;
 }
 
 function runStatement(
@@ -133,7 +148,7 @@ function runStatement(
   if (Node.isThrowStatement(statement))
     return throwAtBuildTime(statement.getExpression(), scope, building, evaluator);
   building.refuse(statement);
-  return GOES_ON; // the statements below may have mistakes of their own
+  return BROKEN;
 }
 
 /** `throw new Error("...")` in a branch that shapes have chosen: the author's own check of them. */

@@ -21,7 +21,7 @@ export interface Evaluator {
 }
 
 /** The file that a relative import names, with its names; undefined after a report at the import. */
-export type FindFile = (path: string) => FileScope | undefined;
+export type FindFile = (path: string, at: Node) => FileScope | undefined;
 
 const GLOBALS: ReadonlyMap<string, AotValue> = new Map<string, AotValue>([
   ["Math", { kind: "namespace", name: "Math" }],
@@ -39,8 +39,9 @@ const INSTEAD: readonly (readonly [(node: Node) => boolean, string, string])[] =
     "a loop",
     "write an operation over a whole axis: sum(x, { axis: 0 }), or call a function once for each part",
   ],
-  [Node.isTemplateExpression, "a template with values", "write the text out"],
   [Node.isNewExpression, "new", "values of a kernel are tensors, numbers, arrays and plain objects"],
+  [Node.isSwitchStatement, "switch", "write if and else on what is known at build time"],
+  [Node.isTryStatement, "try", "nothing is thrown while a kernel runs"],
   [Node.isExpressionStatement, "a statement without an effect", "name the value with const, or return it"],
 ];
 
@@ -49,11 +50,13 @@ export class Building {
   readonly reports: Reports;
   readonly findFile: FindFile;
   readonly #evaluate: Evaluate;
-  /** Constants of files being evaluated, to find circles. */
-  readonly #evaluating = new Set<string>();
+  /** Constants and imports of files being evaluated, to find circles. */
+  readonly #evaluating = new Set<Node>();
   readonly #constants = new Map<Expression, AotValue | undefined>();
   depth = 0;
   steps = 0;
+  /** Whether an end without end was reported: once is enough. */
+  isTooLarge = false;
 
   constructor(builder: GraphBuilder, reports: Reports, findFile: FindFile, evaluate: Evaluate) {
     this.builder = builder;
@@ -92,7 +95,7 @@ export class Building {
   /** What a file declares under the name: a value, undefined where it is poisoned, null where there is nothing. */
   findDeclared(name: string, file: FileScope, at: Node): AotValue | undefined | null {
     const declared = file.names.get(name);
-    if (declared === undefined) return null;
+    if (declared === undefined) return this.#findStarred(name, file, at);
     switch (declared.kind) {
       case "value":
         return declared.value;
@@ -101,25 +104,43 @@ export class Building {
       case "function":
         return { kind: "closure", name, node: declared.node, scope: openScope(file) };
       case "constant":
-        return this.#evaluateConstant(`${file.source.getFilePath()} ${name}`, declared.node, file, at);
+        return this.#evaluateConstant(declared.node, file, at);
       case "import": {
-        const from = this.findFile(declared.from);
+        const from = this.findFile(declared.from, declared.node);
         if (from === undefined) return undefined;
+        if (declared.name === "*") return { kind: "module", name, file: from };
+        if (this.#evaluating.has(declared.node)) return null;
+        this.#evaluating.add(declared.node); // files may import each other in a circle
         const found = this.findDeclared(declared.name, from, at);
+        this.#evaluating.delete(declared.node);
         if (found !== null) return found;
+        const what = declared.name === "default" ? "default export" : declared.name;
         const help = didYouMean(declared.name, from.names.keys()) ?? "export it there";
-        return this.reports.error("unknown-name", `${declared.from} has no ${declared.name}`, at, help);
+        return this.reports.error("unknown-name", `${declared.from} has no ${what}`, declared.node, help);
       }
     }
   }
 
-  #evaluateConstant(key: string, node: Expression, file: FileScope, at: Node): AotValue | undefined {
+  /** A name that comes through `export * from`. */
+  #findStarred(name: string, { stars }: FileScope, at: Node): AotValue | undefined | null {
+    for (const { from, node } of stars) {
+      const file = this.#evaluating.has(node) ? undefined : this.findFile(from, node);
+      if (file === undefined) continue;
+      this.#evaluating.add(node);
+      const found = this.findDeclared(name, file, at);
+      this.#evaluating.delete(node);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  #evaluateConstant(node: Expression, file: FileScope, at: Node): AotValue | undefined {
     if (this.#constants.has(node)) return this.#constants.get(node);
-    if (this.#evaluating.has(key))
+    if (this.#evaluating.has(node))
       return this.reports.error("recursion", `${at.getText()} is defined by itself`, at, "break the circle");
-    this.#evaluating.add(key);
+    this.#evaluating.add(node);
     const value = this.#evaluate(node, openScope(file), this);
-    this.#evaluating.delete(key);
+    this.#evaluating.delete(node);
     this.#constants.set(node, value);
     return value;
   }

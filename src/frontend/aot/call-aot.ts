@@ -1,18 +1,20 @@
 /** Calls: functions of the library add nodes, functions of the source are inlined in a scope of their own. */
 import { Node, type CallExpression } from "ts-morph";
 import { didYouMean } from "../../diagnostics/suggest.ts";
-import { isDType } from "../../ir/dtype.ts";
-import type { SliceRange } from "../../ir/graph-builder.ts";
 import type { BuiltinArguments, BuiltinFunction, BuiltinParameter } from "../text/builtins.ts";
 import { coerceArgument } from "../text/coerce.ts";
 import { foldFunction } from "../text/values.ts";
 import { readElement } from "./access.ts";
 import { AOT_FUNCTIONS } from "./aot-library.ts";
-import { type AotValue, describeAot, integer, tensor, text, toStatic } from "./aot-values.ts";
+import { type AotValue, describeAot, integer, tensor, toStatic } from "./aot-values.ts";
 import { callClosure } from "./body.ts";
+import { callSpecial } from "./call-special.ts";
 import type { Building, Evaluator, Given } from "./building.ts";
 import { spanOf } from "./places.ts";
+import { showText } from "./literals.ts";
 import type { LocalScope } from "./aot-values.ts";
+
+const VARIADIC: ReadonlySet<string> = new Set(["maximum", "minimum"]);
 
 export function evaluateCall(
   node: CallExpression,
@@ -22,12 +24,11 @@ export function evaluateCall(
 ): AotValue | undefined {
   const callee = node.getExpression();
   const given = evaluateArguments(node, scope, building, evaluator);
-  // The one method that values of a kernel have: x.shape.at(-1).
-  if (Node.isPropertyAccessExpression(callee) && callee.getName() === "at") {
+  if (Node.isPropertyAccessExpression(callee) && ARRAY_METHODS.has(callee.getName())) {
     const base = evaluator.evaluate(callee.getExpression(), scope, building);
-    const [index] = given ?? [];
-    if (base === undefined || index === undefined) return undefined;
-    return readElement(base, index.value, index.node, building, { fromEnd: true });
+    if (base === undefined || given === undefined) return undefined;
+    if (base.kind === "array")
+      return callArrayMethod(callee.getName(), base.items, given, node, building, evaluator);
   }
   const fn = evaluator.evaluate(callee, scope, building);
   if (fn === undefined || given === undefined) return undefined;
@@ -46,16 +47,83 @@ function evaluateArguments(
   const given: Given[] = [];
   let isPoisoned = false;
   for (const argument of node.getArguments()) {
-    if (!Node.isExpression(argument) || Node.isSpreadElement(argument)) {
+    if (!Node.isExpression(argument)) {
       building.refuse(argument);
       isPoisoned = true;
       continue;
     }
-    const value = evaluate(argument, scope, building);
+    const isSpread = Node.isSpreadElement(argument);
+    const value = evaluate(isSpread ? argument.getExpression() : argument, scope, building);
     if (value === undefined) isPoisoned = true;
-    else given.push({ node: argument, value });
+    else if (!isSpread) given.push({ node: argument, value });
+    else if (value.kind === "array")
+      given.push(...value.items.map((item) => ({ node: argument, value: item })));
+    else {
+      const message = `${describeAot(value)} cannot be spread into arguments`;
+      building.reports.error("wrong-argument", message, argument, "spread an array, such as x.shape");
+      isPoisoned = true;
+    }
   }
   return isPoisoned ? undefined : given;
+}
+
+/** The methods that arrays have at build time. */
+const ARRAY_METHODS: ReadonlySet<string> = new Set(["at", "map", "reduce", "includes"]);
+
+function callArrayMethod(
+  name: string,
+  items: readonly AotValue[],
+  given: readonly Given[],
+  node: CallExpression,
+  building: Building,
+  evaluator: Evaluator,
+): AotValue | undefined {
+  const [first, second] = given;
+  if (first === undefined)
+    return building.reports.error(
+      "wrong-arity",
+      `${name} needs an argument`,
+      node,
+      "see what arrays do in JavaScript",
+    );
+  if (name === "at")
+    return readElement({ kind: "array", items }, first.value, first.node, building, { fromEnd: true });
+  if (name === "includes") {
+    const wanted = showText(first.value);
+    const isThere = items.some((item) => item.kind === first.value.kind && showText(item) === wanted);
+    return { kind: "boolean", value: wanted !== undefined && isThere };
+  }
+  const fn = first.value;
+  if (fn.kind !== "closure" && fn.kind !== "library")
+    return building.reports.error(
+      "wrong-argument",
+      `${name} takes a function, not ${describeAot(fn)}`,
+      first.node,
+      `write ${name}((item) => ...)`,
+    );
+  const call = (values: readonly AotValue[]): AotValue | undefined => {
+    const passed = values.map((value) => ({ node: first.node, value }));
+    // As in JavaScript, a function may take fewer arguments than it is given.
+    if (fn.kind === "library") return callLibrary(fn.name, passed.slice(0, -1), node, building, evaluator);
+    return callClosure(fn, passed.slice(0, fn.node.getParameters().length), node, building, evaluator);
+  };
+  if (name === "map") {
+    const mapped = items.map((item, i) => call([item, integer(i)]));
+    const known = mapped.filter((item) => item !== undefined);
+    return known.length === mapped.length ? { kind: "array", items: known } : undefined;
+  }
+  const [start, ...rest] = second === undefined ? items : [second.value, ...items];
+  if (start === undefined)
+    return building.reports.error(
+      "wrong-argument",
+      "reduce of an empty array needs a first value",
+      node,
+      "pass one",
+    );
+  return rest.reduce<AotValue | undefined>(
+    (result, item, i) => (result === undefined ? undefined : call([result, item, integer(i)])),
+    start,
+  );
 }
 
 function callLibrary(
@@ -65,6 +133,12 @@ function callLibrary(
   building: Building,
   evaluator: Evaluator,
 ): AotValue | undefined {
+  const [first, second, ...rest] = given;
+  // Math.max and Math.min take any number.
+  if (first !== undefined && second !== undefined && rest.length > 0 && VARIADIC.has(name)) {
+    const value = callLibrary(name, [first, second], node, building, evaluator);
+    return value && callLibrary(name, [{ node: first.node, value }, ...rest], node, building, evaluator);
+  }
   const special = callSpecial(name, given, node, building, evaluator);
   if (special !== null) return special;
   const fn = AOT_FUNCTIONS.get(name);
@@ -166,83 +240,3 @@ function coerceAll(
 
 const isLeftOut = ({ kind }: AotValue, param: BuiltinParameter): boolean =>
   !param.required && (kind === "undefined" || (kind === "none" && param.kind !== "axis"));
-
-/** Functions that are no function of operands alone; null for others. */
-function callSpecial(
-  name: string,
-  given: readonly Given[],
-  node: CallExpression,
-  building: Building,
-  { operandOf }: Evaluator,
-): AotValue | undefined | null {
-  if (!["shapeOf", "rankOf", "dtypeOf", "slice", "cast"].includes(name)) return null;
-  const [first, second] = given;
-  const count = name === "slice" || name === "cast" ? 2 : 1;
-  if (first === undefined || given.length !== count) {
-    const help =
-      count === 1 ? `call it as ${name}(x)` : `call it as ${name}(x, ${name === "cast" ? '"f32"' : "[...]"})`;
-    return building.reports.error(
-      "wrong-arity",
-      `${name} takes ${count === 1 ? "a tensor" : "a tensor and one more argument"}`,
-      node,
-      help,
-    );
-  }
-  const operand = operandOf(first.value, first.node, building);
-  if (operand === undefined) return undefined;
-  const { builder, reports } = building;
-  const value = typeof operand === "object" ? operand : builder.constant(operand);
-  const { shape, dtype } = value.type;
-  if (name === "shapeOf") return { kind: "array", items: shape.map(integer) };
-  if (name === "rankOf") return integer(shape.length);
-  if (name === "dtypeOf") return text(dtype);
-  if (second === undefined) return undefined;
-  if (name === "cast") {
-    const wanted = second.value.kind === "string" ? second.value.value : "";
-    if (!isDType(wanted))
-      return reports.error(
-        "unsupported-dtype",
-        `cast was given ${describeAot(second.value)} for a dtype`,
-        second.node,
-        'write "f32", "f16", "bf16", "i32", "u32" or "bool"',
-      );
-    const cast = reports.attempt(node, () => builder.cast(value, wanted, spanOf(node)));
-    return cast === undefined ? undefined : tensor(cast);
-  }
-  const ranges = readRanges(second, building);
-  const sliced = ranges && reports.attempt(node, () => builder.slice(value, ranges, spanOf(node)));
-  return sliced === undefined ? undefined : tensor(sliced);
-}
-
-/** One entry per dimension: a position, `[start, stop, step]`, or null for all of it. */
-function readRanges(
-  { value, node }: Given,
-  building: Building,
-): readonly (number | SliceRange)[] | undefined {
-  const items = value.kind === "array" ? value.items : undefined;
-  const ranges = items?.map((item): number | SliceRange | undefined => {
-    if (item.kind === "number" && Number.isSafeInteger(item.value)) return item.value;
-    if (item.kind === "none") return {};
-    if (item.kind !== "array" || item.items.length > 3) return undefined;
-    const bounds = item.items.map((bound) =>
-      bound.kind === "number" && Number.isSafeInteger(bound.value)
-        ? bound.value
-        : bound.kind === "none"
-          ? undefined
-          : null,
-    );
-    if (bounds.includes(null)) return undefined;
-    const [start, stop, step] = bounds;
-    return { start: start ?? undefined, stop: stop ?? undefined, step: step ?? undefined };
-  });
-  const known = ranges?.filter((range) => range !== undefined);
-  if (known !== undefined && known.length === ranges?.length) return known;
-  const help =
-    "write one entry per dimension: a position, [start, stop] or [start, stop, step], or null for all";
-  return building.reports.error(
-    "wrong-argument",
-    "the ranges of slice are not known at build time",
-    node,
-    help,
-  );
-}

@@ -12,7 +12,7 @@ import { evaluateAccess, evaluateElement } from "./access.ts";
 import { type AotValue, describeAot, text, toStatic, UNDEFINED, float, integer } from "./aot-values.ts";
 import type { Building, Evaluator } from "./building.ts";
 import { evaluateCall } from "./call-aot.ts";
-import { evaluateArray, evaluateObject } from "./literals.ts";
+import { evaluateArray, evaluateObject, evaluateTemplate } from "./literals.ts";
 import { evaluateBinary, evaluateConditional, evaluateUnary } from "./operators-aot.ts";
 import { spanOf } from "./places.ts";
 import type { LocalScope } from "./aot-values.ts";
@@ -24,7 +24,9 @@ const MAX_STEPS = 300_000;
 /** The value of an expression; undefined where a mistake in it has been reported. */
 export function evaluate(node: Expression, scope: LocalScope, building: Building): AotValue | undefined {
   building.steps += 1;
+  if (building.isTooLarge) return undefined;
   if (building.steps > MAX_STEPS || building.depth >= MAX_DEPTH) {
+    building.isTooLarge = true;
     const help = "compute a value once with const; recursion must end at build time";
     return building.reports.error("too-large", "this takes too many steps to inline", node, help);
   }
@@ -46,6 +48,7 @@ function evaluateKind(node: Expression, scope: LocalScope, building: Building): 
   }
   if (Node.isStringLiteral(node) || Node.isNoSubstitutionTemplateLiteral(node))
     return text(node.getLiteralValue());
+  if (Node.isTemplateExpression(node)) return evaluateTemplate(node, scope, building, EVALUATOR);
   if (Node.isTrueLiteral(node) || Node.isFalseLiteral(node))
     return { kind: "boolean", value: Node.isTrueLiteral(node) };
   if (Node.isNullLiteral(node)) return { kind: "none" };

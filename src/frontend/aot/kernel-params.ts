@@ -5,6 +5,12 @@ import type { FunctionNode } from "./aot-values.ts";
 import type { Reports } from "./places.ts";
 import type { AotFile } from "./read-file.ts";
 
+/** The files of the project, and where mistakes go. */
+export interface Files {
+  readonly find: (path: string, at: Node) => AotFile | undefined;
+  readonly reports: Reports;
+}
+
 export type AotParam =
   | {
       readonly kind: "tensor";
@@ -24,12 +30,9 @@ export type AotParam =
 const HELP = 'write a type such as Tensor<["N", 3]>, or number for a scalar of the call';
 
 /** The parameters, or undefined where one of them is not understood. */
-export function readParams(
-  node: FunctionNode,
-  file: AotFile,
-  reports: Reports,
-): readonly AotParam[] | undefined {
-  const params = node.getParameters().map((parameter) => readParam(parameter, file, reports));
+export function readParams(node: FunctionNode, file: AotFile, files: Files): readonly AotParam[] | undefined {
+  const { reports } = files;
+  const params = node.getParameters().map((parameter) => readParam(parameter, file, files));
   const known = params.filter((param) => param !== undefined);
   if (known.length < params.length) return undefined;
   if (!known.some(({ kind }) => kind === "tensor"))
@@ -37,7 +40,8 @@ export function readParams(
   return known;
 }
 
-function readParam(node: ParameterDeclaration, file: AotFile, reports: Reports): AotParam | undefined {
+function readParam(node: ParameterDeclaration, source: AotFile, files: Files): AotParam | undefined {
+  const { reports } = files;
   const nameNode = node.getNameNode();
   if (!Node.isIdentifier(nameNode) || node.isRestParameter())
     return reports.error(
@@ -47,7 +51,7 @@ function readParam(node: ParameterDeclaration, file: AotFile, reports: Reports):
       "take each tensor by itself",
     );
   const name = nameNode.getText();
-  const type = resolveAlias(node.getTypeNode(), file);
+  const { type, file } = resolveAlias(node.getTypeNode(), source, files);
   const text = type?.getText();
   const initializer = node.getInitializer();
   if (type === undefined && Node.isNumericLiteral(initializer))
@@ -62,7 +66,7 @@ function readParam(node: ParameterDeclaration, file: AotFile, reports: Reports):
     return reports.error(
       "wrong-argument",
       `the type of ${name} is not known at build time`,
-      type ?? node,
+      node.getTypeNode() ?? node,
       HELP,
     );
   if (node.getInitializer() !== undefined || node.hasQuestionToken())
@@ -73,8 +77,8 @@ function readParam(node: ParameterDeclaration, file: AotFile, reports: Reports):
       "make two kernels",
     );
   const [dimsNode, dtypeNode] = type.getTypeArguments();
-  const dims = readDims(dimsNode, file, reports);
-  const dtype = dtypeNode === undefined ? undefined : readLiteral(resolveAlias(dtypeNode, file));
+  const dims = readDims(dimsNode, file, files);
+  const dtype = dtypeNode === undefined ? undefined : readLiteral(resolveAlias(dtypeNode, file, files).type);
   if (dtypeNode !== undefined && (typeof dtype !== "string" || !isDType(dtype)))
     return reports.error(
       "unsupported-dtype",
@@ -89,33 +93,41 @@ function readParam(node: ParameterDeclaration, file: AotFile, reports: Reports):
   return { kind: "tensor", name, node, dims, dtype: dtype as DType | undefined };
 }
 
-/** A type alias of the same file as what it stands for. */
-function resolveAlias(type: TypeNode | undefined, { types }: AotFile): TypeNode | undefined {
-  let resolved = type;
-  for (let steps = 0; steps < types.size; steps++) {
-    if (resolved === undefined || !Node.isTypeReference(resolved)) break;
-    const next: TypeNode | undefined = types.get(resolved.getTypeName().getText());
-    if (next === undefined) break;
-    resolved = next;
-  }
-  return resolved;
+interface ResolvedType {
+  readonly type: TypeNode | undefined;
+  /** Where its names are declared. */
+  readonly file: AotFile;
+}
+
+/** A type alias, of this file or an imported one, as what it stands for. */
+function resolveAlias(type: TypeNode | undefined, file: AotFile, files: Files, steps = 0): ResolvedType {
+  if (type === undefined || !Node.isTypeReference(type) || steps > 100) return { type, file };
+  const name = type.getTypeName().getText();
+  const next = file.types.get(name);
+  if (next !== undefined) return resolveAlias(next, file, files, steps + 1);
+  const declared = file.names.get(name);
+  const from = declared?.kind === "import" ? files.find(declared.from, declared.node) : undefined;
+  const found = declared?.kind === "import" ? from?.types.get(declared.name) : undefined;
+  return from === undefined || found === undefined
+    ? { type, file }
+    : resolveAlias(found, from, files, steps + 1);
 }
 
 function readDims(
   node: TypeNode | undefined,
-  file: AotFile,
-  reports: Reports,
+  source: AotFile,
+  files: Files,
 ): readonly (string | number)[] | undefined {
-  const tuple = resolveAlias(node, file);
+  const { type: tuple, file } = resolveAlias(node, source, files);
   const inner = tuple !== undefined && Node.isTypeOperatorTypeNode(tuple) ? tuple.getTypeNode() : tuple;
   if (inner === undefined) return undefined;
   const elements = Node.isTupleTypeNode(inner) ? inner.getElements() : undefined;
-  const dims = elements?.map((element) => readLiteral(resolveAlias(element, file)));
+  const dims = elements?.map((element) => readLiteral(resolveAlias(element, file, files).type));
   const known = dims?.filter(
     (dim) => dim !== undefined && (typeof dim === "string" || Number.isSafeInteger(dim)),
   );
   if (known !== undefined && known.length === dims?.length) return known as readonly (string | number)[];
-  return reports.error(
+  return files.reports.error(
     "invalid-shape",
     `${inner.getText()} is no shape`,
     inner,

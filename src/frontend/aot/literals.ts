@@ -1,6 +1,11 @@
-/** Arrays and objects: known at build time, with tensors inside where need be. */
-import { Node, type ArrayLiteralExpression, type ObjectLiteralExpression } from "ts-morph";
-import { type AotValue, describeAot } from "./aot-values.ts";
+/** Arrays, objects and templates: known at build time, with tensors inside where need be. */
+import {
+  Node,
+  type ArrayLiteralExpression,
+  type ObjectLiteralExpression,
+  type TemplateExpression,
+} from "ts-morph";
+import { type AotValue, describeAot, text } from "./aot-values.ts";
 import type { Building, Evaluator } from "./building.ts";
 import type { LocalScope } from "./aot-values.ts";
 
@@ -63,4 +68,49 @@ export function evaluateObject(
     } else set("", building.refuse(property));
   }
   return state.isPoisoned ? undefined : { kind: "object", entries };
+}
+
+/** `${name} is ${length}`, of what is known at build time. */
+export function evaluateTemplate(
+  node: TemplateExpression,
+  scope: LocalScope,
+  building: Building,
+  { evaluate }: Evaluator,
+): AotValue | undefined {
+  let written: string | undefined = node.getHead().getLiteralText();
+  for (const span of node.getTemplateSpans()) {
+    const part = span.getExpression();
+    const value = evaluate(part, scope, building);
+    const shown = value === undefined ? undefined : showText(value);
+    if (value !== undefined && shown === undefined)
+      building.reports.error(
+        "wrong-argument",
+        `${describeAot(value)} cannot be written into a text`,
+        part,
+        "write numbers, booleans, texts and arrays of them, such as x.shape",
+      );
+    written =
+      written === undefined || shown === undefined
+        ? undefined
+        : written + shown + span.getLiteral().getLiteralText();
+  }
+  return written === undefined ? undefined : text(written);
+}
+
+/** As JavaScript writes it; undefined for what is not known at build time. */
+export function showText(value: AotValue): string | undefined {
+  switch (value.kind) {
+    case "number":
+    case "boolean":
+    case "string":
+      return String(value.value);
+    case "array": {
+      const parts = value.items.map(showText);
+      return parts.includes(undefined) ? undefined : parts.join(",");
+    }
+    case "undefined":
+      return "undefined";
+    default:
+      return undefined;
+  }
 }

@@ -8,7 +8,8 @@ import {
 } from "ts-morph";
 import type { ScalarOp } from "../../ir/scalar-ops.ts";
 import { foldBinary, foldPower, foldUnary } from "../text/values.ts";
-import { type AotValue, describeAot, toStatic, tensor } from "./aot-values.ts";
+import { type AotValue, describeAot, text, toStatic, tensor } from "./aot-values.ts";
+import { showText } from "./literals.ts";
 import type { Building, Evaluator } from "./building.ts";
 import { spanOf } from "./places.ts";
 import type { LocalScope } from "./aot-values.ts";
@@ -72,6 +73,10 @@ function foldKnown(op: FoldedOp | "pow" | "fmod", a: AotValue, b: AotValue): Aot
     }
     if (a.kind === "boolean" && b.kind === "boolean")
       return { kind: "boolean", value: (a.value === b.value) === (op === "eq") };
+  }
+  if (op === "add" && (a.kind === "string" || b.kind === "string")) {
+    const [left, right] = [showText(a), showText(b)];
+    if (left !== undefined && right !== undefined) return text(left + right);
   }
   const [x, y] = [toStatic(a), toStatic(b)];
   if (x === undefined || y === undefined) return undefined;
@@ -165,6 +170,7 @@ export function isTrue(value: AotValue): boolean | undefined {
     case "closure":
     case "library":
     case "namespace":
+    case "module":
       return true;
     case "tensor":
       return undefined;

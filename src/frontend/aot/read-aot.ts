@@ -7,6 +7,7 @@
  */
 import { Node, Project, type SourceFile } from "ts-morph";
 import { errorAt, type Diagnostic, type Span } from "../../diagnostics/diagnostic.ts";
+import { didYouMean } from "../../diagnostics/suggest.ts";
 import { createGraphBuilder, type Operand } from "../../ir/graph-builder.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { type AotValue, describeAot, type FunctionNode, tensor, UNDEFINED } from "./aot-values.ts";
@@ -17,7 +18,7 @@ import { type AotParam, readParams } from "./kernel-params.ts";
 import { Reports, spanOf } from "./places.ts";
 import { projectPath } from "./project-paths.ts";
 import { type AotFile, readFile } from "./read-file.ts";
-import { readShapes, type Specialisation } from "./read-shapes.ts";
+import { findEntry, readShapes, type Specialisation } from "./read-shapes.ts";
 import { type LocalScope, openScope } from "./aot-values.ts";
 
 export interface AotHost {
@@ -60,7 +61,7 @@ class Reader {
   }
 
   /** The file of an import; its path may lack the extension, or name the file that it compiles to. */
-  find = (path: string): AotFile | undefined => {
+  find = (path: string, at?: Node): AotFile | undefined => {
     if (this.#files.has(path)) return this.#files.get(path);
     for (const name of [path, path.replace(/\.js$/, ".ts"), `${path}.ts`, `${path}/index.ts`]) {
       const text = this.#host.read(name);
@@ -70,9 +71,9 @@ class Reader {
       this.#files.set(path, file);
       return file;
     }
-    this.reports.add(
-      errorAt("invalid-file", `cannot read ${path}`, { help: "check the path of the import" }),
-    );
+    const span = at === undefined ? undefined : spanOf(at);
+    const help = at === undefined ? "pass a .ts file" : "check the path of the import";
+    this.reports.add(errorAt("invalid-file", `cannot read ${path}`, { span, help }));
     this.#files.set(path, undefined);
     return undefined;
   };
@@ -100,6 +101,7 @@ export function readAot(path: string, host: AotHost): AotModule {
   if (file !== undefined && kernels.length === 0 && reports.diagnostics.length === 0)
     reports.add(
       errorAt("unknown-kernel", `${path} exports no kernel`, {
+        span: { file: path, line: 1, column: 1, length: 1 },
         help: 'export one: export const f = kernel((x: Tensor<["N"]>) => x / sum(x))',
       }),
     );
@@ -119,16 +121,18 @@ function readKernels(file: AotFile, reader: Reader): readonly AotKernel[] {
     : undefined;
   const entries = shapes?.kind === "object" ? shapes.entries : new Map<string, AotValue>();
   const shapesNode = file.source.getVariableDeclaration("shapes") ?? file.source;
+  const names = [...file.exported.values()];
   for (const name of entries.keys())
-    if (!file.kernels.has(name))
+    if (!names.includes(name))
       reports.error(
         "unknown-kernel",
-        `shapes are given for ${name}, which is no kernel of this file`,
-        shapesNode,
-        `its kernels are ${[...file.kernels.keys()].join(", ")}`,
+        `shapes are given for ${name}, which is no kernel that this file exports`,
+        findEntry(shapesNode, name),
+        didYouMean(name, names) ?? `its kernels are ${names.join(", ")}`,
       );
-  return [...file.kernels].flatMap(([name, { call, isExported }]): readonly AotKernel[] => {
-    if (!isExported) return [];
+  return [...file.kernels].flatMap(([local, call]): readonly AotKernel[] => {
+    const name = file.exported.get(local);
+    if (name === undefined) return [];
     const fn = findFunction(call.getArguments()[0], file);
     if (fn === undefined) {
       reports.error(
@@ -139,8 +143,8 @@ function readKernels(file: AotFile, reader: Reader): readonly AotKernel[] {
       );
       return [];
     }
-    const params = readParams(fn, file, reports);
-    const at = entries.has(name) ? shapesNode : call;
+    const params = readParams(fn, file, reader);
+    const at = entries.has(name) ? findEntry(shapesNode, name) : call;
     const wanted = params && readShapes(name, params, entries.get(name), at, reports);
     if (params === undefined || wanted === undefined) return [];
     const variants = wanted.flatMap(

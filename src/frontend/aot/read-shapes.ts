@@ -1,5 +1,5 @@
 /** `export const shapes = { kernel: [{ N: 512, dtype: "f16" }] }`: what each kernel is built for. */
-import type { Node } from "ts-morph";
+import { Node } from "ts-morph";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import { type DType, isDType, isFloat } from "../../ir/dtype.ts";
 import { type AotValue, describeAot } from "./aot-values.ts";
@@ -19,6 +19,30 @@ export const dimensionsOf = (params: readonly AotParam[]): readonly string[] => 
     ),
   ),
 ];
+
+/** The part of a literal that is under these keys, as far as it is written there. */
+export function findEntry(node: Node, ...path: readonly (string | number)[]): Node {
+  const [key, ...rest] = path;
+  if (Node.isVariableDeclaration(node) || Node.isPropertyAssignment(node)) {
+    const initializer = node.getInitializer();
+    if (initializer === undefined || key === undefined) return node;
+    const inner = findEntry(initializer, ...path);
+    return inner === initializer ? node : inner;
+  }
+  if (key === undefined) return node;
+  if (Node.isAsExpression(node) || Node.isSatisfiesExpression(node) || Node.isParenthesizedExpression(node))
+    return findEntry(node.getExpression(), ...path);
+  if (Node.isObjectLiteralExpression(node)) {
+    const name = String(key);
+    const found = node.getProperty(name) ?? node.getProperty(JSON.stringify(name));
+    return found === undefined ? node : findEntry(found, ...rest);
+  }
+  if (Node.isArrayLiteralExpression(node) && typeof key === "number") {
+    const found = node.getElements()[key];
+    return found === undefined ? node : findEntry(found, ...rest);
+  }
+  return node;
+}
 
 /** What the entry of one kernel asks for; undefined after a report. */
 export function readShapes(
@@ -40,7 +64,21 @@ export function readShapes(
     );
   }
   const list = entry.kind === "array" ? entry.items : [entry];
-  const read = list.map((item) => readOne(kernel, names, item, at, reports));
+  const seen = new Set<string>();
+  const read = list.map((item, position) => {
+    const place = entry.kind === "array" ? findEntry(at, position) : at;
+    const one = readOne(kernel, names, item, place, reports);
+    const key = JSON.stringify([one?.dtype, [...(one?.dims ?? [])].sort()]);
+    if (one !== undefined && seen.has(key))
+      return reports.error(
+        "duplicate-name",
+        `${kernel} is built for these shapes twice`,
+        place,
+        "leave one of them out",
+      );
+    seen.add(key);
+    return one;
+  });
   const known = read.filter((one) => one !== undefined);
   if (known.length < read.length) return undefined;
   if (known.length === 0)
@@ -71,7 +109,7 @@ function readOne(
         return reports.error(
           "unsupported-dtype",
           `dtype of ${kernel} is ${describeAot(value)}`,
-          at,
+          findEntry(at, name),
           'write "f32", "f16" or "bf16": it stands for f32 in the types of its tensors',
         );
       dtype = given;
@@ -81,13 +119,18 @@ function readOne(
       const help =
         didYouMean(name, names) ??
         (names.length === 0 ? "it has no named dimensions" : `its dimensions are ${names.join(", ")}`);
-      return reports.error("unknown-argument", `${kernel} has no dimension ${name}`, at, help);
+      return reports.error(
+        "unknown-argument",
+        `${kernel} has no dimension ${name}`,
+        findEntry(at, name),
+        help,
+      );
     }
     if (value.kind !== "number" || !Number.isSafeInteger(value.value) || value.value < 0)
       return reports.error(
         "invalid-shape",
         `${name} of ${kernel} is ${describeAot(value)}, which is no length`,
-        at,
+        findEntry(at, name),
         "lengths are whole numbers, 0 or more",
       );
     dims.set(name, value.value);
