@@ -8,6 +8,9 @@
  *     npm run examples -- weight-norm         those whose name contains a word
  *     UPDATE_GOLDENS=1 npm run examples       rewrites the expectations
  *
+ * Modules that `weft build` made (`<name>.gen.ts` beside `<name>.ts`, `<name>.d.weft.ts` beside `<name>.weft`) are checked to be
+ * what their sources give, and built again with UPDATE_GOLDENS=1.
+ *
  * For authors: an example stands alone, imports "tensorweft" by name, as a user's program does, and runs unbuilt. Its
  * standard output is compared as text, so it prints numbers rounded (`toFixed(4)`), and no time, path or adapter name.
  * It ends by printing the WGSL of its kernel, compiled for a named built-in profile and not for the adapter at hand:
@@ -67,6 +70,35 @@ function check({ script, expected }: Example, update: boolean): string | undefin
     : `does not print ${file}: ${hint}\n${firstDifference(wanted, run.stdout)}`;
 }
 
+interface BuiltFile {
+  readonly source: string;
+  readonly out: string;
+}
+
+/** What `weft build` made, with its source. */
+const findBuilt = (): readonly BuiltFile[] =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" }).flatMap((name): readonly BuiltFile[] => {
+    const source = name.replace(/\.gen\.ts$/, ".ts").replace(/\.d\.weft\.ts$/, ".weft");
+    return source === name ? [] : [{ source: join("examples", source), out: join("examples", name) }];
+  });
+
+/** What is wrong with a built file, or undefined. */
+function checkBuilt({ source, out }: BuiltFile, update: boolean): string | undefined {
+  const script = join(root, "scripts", "weft.ts");
+  const run = spawnSync(
+    process.execPath,
+    [script, "build", source, "--out", out, ...(update ? [] : ["--check"])],
+    {
+      cwd: root,
+      encoding: "utf8",
+      timeout: TIMEOUT_MS,
+    },
+  );
+  return run.status === 0
+    ? undefined
+    : `is stale: UPDATE_GOLDENS=1 npm run examples builds it; review the diff like code\n${run.stderr}`;
+}
+
 function firstDifference(wanted: string, actual: string): string {
   const [wantedLines, actualLines] = [wanted.split("\n"), actual.split("\n")];
   const line = wantedLines.findIndex((text, index) => text !== actualLines[index]);
@@ -79,6 +111,12 @@ const words = process.argv.slice(2);
 const update = process.env["UPDATE_GOLDENS"] === "1";
 const examples = findExamples().filter(({ name }) => words.every((word) => name.includes(word)));
 let failed = 0;
+for (const built of findBuilt().filter(({ out }) => words.every((word) => out.includes(word)))) {
+  const problem = checkBuilt(built, update);
+  if (problem === undefined) continue;
+  failed += 1;
+  console.log(`FAIL  ${built.out} ${problem}`);
+}
 for (const example of examples) {
   const problem = check(example, update);
   if (problem !== undefined) failed += 1;

@@ -2,14 +2,13 @@
  * Ahead-of-time compilation, joined: source to graphs (by the front end that its name asks for), graphs to plans, plans to a
  * module. What reads TypeScript is loaded for TypeScript only, and so is what reads the text language.
  */
-import type { BuiltKernel, Origin } from "./build/built-kernel.ts";
-import { readDirectives } from "./build/read-directives.ts";
-import { compileGraph, type Compiled } from "./compile.ts";
+import type { BuiltKernel } from "./build/built-kernel.ts";
+import { type Directive, fixedLengths, lengthsAt, readDirectives } from "./build/read-directives.ts";
+import { compileSizes, compileVariant } from "./build-variants.ts";
 import { deriveShapes } from "./derive-shapes.ts";
 import { CompilerBug, fail, TensorweftError, type Diagnostic, type Span } from "./diagnostics/diagnostic.ts";
 import type { Graph } from "./ir/graph.ts";
 import { findProfile, PROFILE_NAMES, type DeviceProfile } from "./ir/profile.ts";
-import { verifyPlan } from "./ir/verify-plan.ts";
 
 export { printModule, type ModuleForm, type PrintOptions } from "./build/print-module.ts";
 export { PACKAGE_VERSION } from "./runtime/version.ts";
@@ -34,12 +33,32 @@ export async function buildKernels(path: string, options: BuildOptions): Promise
   const { readAot } = await import("./frontend/aot/read-aot.ts");
   const { kernels, diagnostics } = readAot(path, options);
   if (kernels === undefined) throw new TensorweftError(diagnostics);
-  return kernels.map(({ name, span, variants }) => ({
+  return mapAll(kernels, ({ name, span, variants }) => ({
     name,
     span,
     form: variants[0]?.form ?? "one",
-    variants: variants.map(({ graph, label }) => compileVariant(graph, label, profile)),
+    variants: mapAll(variants, ({ graph, label, dynamic }) =>
+      dynamic === undefined
+        ? compileVariant(graph, label, profile)
+        : compileSizes({ ...dynamic, kernel: name, label, span, profile }),
+    ),
   }));
+}
+
+/** Mistakes of all items are thrown together. */
+function mapAll<A, B>(items: readonly A[], change: (item: A) => B): readonly B[] {
+  const diagnostics: Diagnostic[] = [];
+  const changed = items.flatMap((item): readonly B[] => {
+    try {
+      return [change(item)];
+    } catch (error) {
+      if (!(error instanceof TensorweftError)) throw error;
+      diagnostics.push(...error.diagnostics);
+      return [];
+    }
+  });
+  if (diagnostics.length > 0) throw new TensorweftError(diagnostics);
+  return changed;
 }
 
 /** The kernels of a text program, at the shapes that its comments ask for. */
@@ -59,28 +78,47 @@ async function buildText(
     path,
     kernels.map(({ name }) => name),
   );
-  return kernels.map((kernel) => {
-    const directives = wanted.get(kernel.name) ?? [
-      { shapes: new Map(), dims: new Map(), dtype: undefined, label: "", span: undefined },
-    ];
-    const variants = directives.map(({ shapes, dims, dtype, label, span }) => {
-      const derived = locate(span, () => deriveShapes(kernel, shapes, dims));
-      const lowered = lowerKernel(module, kernel.name, derived, { dtype });
-      throwErrors(
-        lowered.diagnostics.map((d) =>
-          d.code === "unbound-dimension"
-            ? { ...d, help: `say it in a comment: // @shapes ${kernel.name} N=512` }
-            : d,
-        ),
-      );
-      if (lowered.graph === undefined) throw new CompilerBug(`${kernel.name} has no graph and no error`, []);
-      return compileVariant(lowered.graph, label, profile);
+  return mapAll(kernels, (kernel) => {
+    const declared = module.declarations.find(({ name }) => name.text === kernel.name)?.name.span;
+    const variants = mapAll(wanted.get(kernel.name) ?? [NO_DIRECTIVE], (directive) => {
+      const { dynamic, dtype, label, span } = directive;
+      const graphAt = (size: number): Graph => {
+        const { shapes, dims } = lengthsAt(directive, size);
+        const derived = locate(span, () => deriveShapes(kernel, shapes, dims));
+        const lowered = lowerKernel(module, kernel.name, derived, { dtype });
+        throwErrors(
+          lowered.diagnostics.map((d) =>
+            d.code === "unbound-dimension"
+              ? { ...d, help: `say it in a comment: // @shapes ${kernel.name} N=512` }
+              : d,
+          ),
+        );
+        return lowered.graph ?? bug(`${kernel.name} has no graph and no error`);
+      };
+      if (dynamic === undefined) return compileVariant(graphAt(0), label, profile);
+      const fixed = fixedLengths(directive);
+      return compileSizes({
+        ...{ kernel: kernel.name, name: dynamic, label, span: span ?? declared },
+        ...{ graphAt, fixed, profile },
+      });
     });
     const outputs = variants[0]?.plan.outputs ?? [];
     const form = outputs.length === 1 ? "one" : outputs.map((output) => output.name);
-    const declared = module.declarations.find(({ name }) => name.text === kernel.name);
-    return { name: kernel.name, span: declared?.name.span, form, variants };
+    return { name: kernel.name, span: declared, form, variants };
   });
+}
+
+const NO_DIRECTIVE: Directive = {
+  shapes: new Map(),
+  dims: new Map(),
+  dynamic: undefined,
+  dtype: undefined,
+  label: "",
+  span: undefined,
+};
+
+function bug(message: string): never {
+  throw new CompilerBug(message, []);
 }
 
 function throwErrors(diagnostics: readonly Diagnostic[]): void {
@@ -99,27 +137,4 @@ function locate<T>(span: Span | undefined, act: () => T): T {
       { cause: error },
     );
   }
-}
-
-function compileVariant(
-  graph: Graph,
-  label: string,
-  profile: DeviceProfile,
-): BuiltKernel["variants"][number] {
-  const compiled = compileGraph(graph, { profile });
-  const { plan } = compiled;
-  const problems = verifyPlan(plan);
-  if (problems.length > 0) throw new CompilerBug(`the plan of @${plan.name} is broken`, problems);
-  return { plan, label, origins: plan.kernels.map(({ wgsl }) => originsOf(compiled, wgsl)) };
-}
-
-/** The statements of the kernels that have this text. */
-function originsOf({ kernels, grouped }: Compiled, wgsl: string): readonly Origin[] {
-  const { statements } = grouped.program;
-  const byName = new Map(statements.map((statement) => [statement.name, statement]));
-  return kernels
-    .filter(({ emitted }) => emitted.wgsl === wgsl)
-    .flatMap(({ group }) =>
-      group.statements.map((statement) => ({ statement, span: byName.get(statement)?.span })),
-    );
 }

@@ -102,12 +102,26 @@ export function findStandIns(
   throw new CompilerBug("a class of sizes has no pair that stands for it", []);
 }
 
-export function compileStandIns(
+/** A plan for many sizes, and what it was made of. */
+export interface SharedKernels {
+  readonly plan: DynamicPlan;
+  readonly kernels: readonly CompiledKernel[];
+  readonly grouped: GroupedProgram;
+}
+
+type DynamicOptions = Pick<CompileOptions, "profile" | "check" | "sources">;
+
+export function compileStandIns(standIns: StandIns, options: DynamicOptions): DynamicPlan | Refusal {
+  const made = compileShared(standIns, options);
+  return "reason" in made ? made : made.plan;
+}
+
+export function compileShared(
   { graphs, sizes, least, most }: StandIns,
-  options: Pick<CompileOptions, "profile" | "check" | "sources">,
-): DynamicPlan | Refusal {
-  const plan = compilePair(graphs, sizes, { least, most }, options);
-  if ("reason" in plan || plan.most >= least) return plan;
+  options: DynamicOptions,
+): SharedKernels | Refusal {
+  const made = compilePair(graphs, sizes, { least, most }, options);
+  if ("reason" in made || made.plan.most >= least) return made;
   return { reason: "kernels of that size are dispatched in parts", span: undefined };
 }
 
@@ -159,8 +173,8 @@ function compilePair(
   graphs: readonly [Graph, Graph],
   sizes: Sizes,
   range: { readonly least: number; readonly most: number },
-  options: Pick<CompileOptions, "profile" | "check" | "sources">,
-): DynamicPlan | Refusal {
+  options: DynamicOptions,
+): SharedKernels | Refusal {
   const { profile } = options;
   const grouped = groupGraph(graphs[0], options);
   const open = compareGrouped(grouped, groupGraph(graphs[1], options), sizes);
@@ -178,7 +192,8 @@ function compilePair(
     most = Math.min(most, Math.floor(most * made.share));
   }
   const plan = makePlan(graphs[0], grouped, kernels, options);
-  return describeGrowth({ graphs, sizes, grouped, open, kernels }, { ...range, most }, plan, profile);
+  const parts = { graphs, sizes, grouped, open, kernels };
+  return { plan: describeGrowth(parts, { ...range, most }, plan, profile), kernels, grouped };
 }
 
 interface OpenKernel {

@@ -3,6 +3,7 @@
  * `webgpu`, and is small enough for any page.
  */
 export { defineKernel, type ResultForm } from "./slim/define-kernel.ts";
+export { sizedPlan, type SizedPlan } from "./slim/sized-plan.ts";
 export { openDevice, type OpenDeviceOptions } from "./slim/open-slim.ts";
 export {
   hasType,
@@ -16,4 +17,5 @@ export {
 export { TensorweftError, type Diagnostic, type DiagnosticCode } from "./diagnostics/diagnostic.ts";
 export type { DType } from "./ir/dtype.ts";
 export type { Plan } from "./ir/plan.ts";
+export type { DynamicPlan } from "./ir/dynamic-plan.ts";
 export type { TensorData } from "./runtime/device.ts";

@@ -1,5 +1,6 @@
 /** What the build hands to the printer of modules: kernels with a plan for each shape. */
 import type { Span } from "../diagnostics/diagnostic.ts";
+import type { DynamicPlan } from "../ir/dynamic-plan.ts";
 import type { Plan } from "../ir/plan.ts";
 
 /** How a call hands out results: alone, as an array, or as an object with these keys. */
@@ -12,11 +13,14 @@ export interface Origin {
 }
 
 export interface BuiltVariant {
+  /** Where a dimension is dynamic: that of some size. */
   readonly plan: Plan;
+  /** Plans for every size of a dynamic dimension, one for each range of sizes. */
+  readonly dynamic: readonly DynamicPlan[] | undefined;
   /** As in `O=512, I=512`. */
   readonly label: string;
-  /** What each kernel of the plan computes, by its position. */
-  readonly origins: readonly (readonly Origin[])[];
+  /** What each kernel computes, by its text. */
+  readonly origins: ReadonlyMap<string, readonly Origin[]>;
 }
 
 export interface BuiltKernel {

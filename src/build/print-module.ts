@@ -5,6 +5,7 @@
  * Ensures:  equal kernels give equal text; equal WGSL stands once; comments say which lines of the source a kernel computes.
  */
 import { fail, type Span } from "../diagnostics/diagnostic.ts";
+import type { DynamicPlan } from "../ir/dynamic-plan.ts";
 import type { Plan, PlanKernel, PlanTensor } from "../ir/plan.ts";
 import type { BuiltKernel, BuiltVariant, Origin, ResultForm } from "./built-kernel.ts";
 import { printData, printKey, printText } from "./print-data.ts";
@@ -41,8 +42,16 @@ export function printModule(kernels: readonly BuiltKernel[], options: PrintOptio
     const imports = `import type { Preparable, Tensor } from "${RUNTIME}";`;
     return join([...head, imports, ...kernels.map((kernel) => printDeclaration(kernel, options))]);
   }
-  const types = form === "ts" ? ", type Plan as $Plan, type Tensor" : "";
-  const imports = `import { defineKernel as $defineKernel${types} } from "${RUNTIME}";`;
+  const isSized = kernels.some(({ variants }) => variants.some(({ dynamic }) => dynamic !== undefined));
+  const isFixed = kernels.some(({ variants }) => variants.some(({ dynamic }) => dynamic === undefined));
+  const imported = [
+    "defineKernel as $defineKernel",
+    ...(isSized ? ["sizedPlan as $sizedPlan"] : []),
+    ...(form === "ts" && isSized ? ["type DynamicPlan as $DynamicPlan"] : []),
+    ...(form === "ts" && isFixed ? ["type Plan as $Plan"] : []),
+    ...(form === "ts" ? ["type Tensor"] : []),
+  ];
+  const imports = `import { ${imported.join(", ")} } from "${RUNTIME}";`;
   const texts = new Map<string, string>();
   return join([...head, imports, ...kernels.flatMap((kernel) => printKernel(kernel, texts, options))]);
 }
@@ -59,25 +68,40 @@ function printKernel(
   options: PrintOptions,
 ): readonly string[] {
   const parts: string[] = [];
-  const plans = kernel.variants.map(({ plan, label, origins }, v) => {
-    for (const [k, { wgsl, name }] of plan.kernels.entries()) {
-      if (texts.has(wgsl)) continue;
-      const id = `$wgsl${texts.size}`;
-      texts.set(wgsl, id);
-      const comment = printOrigins(name, origins[k] ?? [], options);
-      parts.push(`${comment}const ${id} = /* wgsl */ ${printText(wgsl)};`);
+  const plans: string[] = [];
+  for (const { plan, dynamic, label, origins } of kernel.variants) {
+    for (const one of dynamic ?? [plan]) {
+      for (const { wgsl, name } of kernelsOf(one)) {
+        if (texts.has(wgsl)) continue;
+        const id = `$wgsl${texts.size}`;
+        texts.set(wgsl, id);
+        const comment = printOrigins(name, origins.get(wgsl) ?? [], options);
+        parts.push(`${comment}const ${id} = /* wgsl */ ${printText(wgsl)};`);
+      }
+      const id = `$${kernel.name}${plans.length}`;
+      const isSized = "plan" in one;
+      const type = options.form === "ts" ? (isSized ? ": $DynamicPlan" : ": $Plan") : "";
+      const sizes = isSized ? ` (${one.least} to ${one.most})` : "";
+      const comment = label === "" ? "" : `// ${kernel.name}: ${label}${sizes}\n`;
+      parts.push(
+        `${comment}const ${id}${type} = ${isSized ? printSized(one, texts) : printPlan(one, texts)};`,
+      );
+      plans.push(isSized ? `$sizedPlan(${id})` : id);
     }
-    const id = `$${kernel.name}${v}`;
-    const type = options.form === "ts" ? ": $Plan" : "";
-    const comment = label === "" ? "" : `// ${kernel.name}: ${label}\n`;
-    parts.push(`${comment}const ${id}${type} = ${printPlan(plan, texts)};`);
-    return id;
-  });
+  }
   const { name, form } = kernel;
   const call = options.form === "ts" ? `<${printCall(kernel, "")}>` : "";
   const make = `/* @__PURE__ */ $defineKernel${call}(${JSON.stringify(name)}, ${JSON.stringify(form)}, [${plans.join(", ")}])`;
   parts.push(`${printSummary(kernel, options)}export const ${name} = ${make};`);
   return parts;
+}
+
+const kernelsOf = (plan: Plan | DynamicPlan): readonly PlanKernel[] =>
+  "plan" in plan ? plan.plan.kernels : plan.kernels;
+
+function printSized({ plan, ...growth }: DynamicPlan, texts: ReadonlyMap<string, string>): string {
+  const fields = Object.entries(growth).map(([key, value]) => `  ${key}: ${printData(value)},\n`);
+  return `{\n${fields.join("")}  plan: ${printPlan(plan, texts).replaceAll("\n", "\n  ")},\n}`;
 }
 
 /** The plan with the names of its texts in place of them. */
@@ -110,8 +134,11 @@ function printCall({ variants, form }: BuiltKernel, indent: string): string {
   return `{\n${[...new Set(overloads)].join("")}${indent}}`;
 }
 
-function printOverload({ plan }: BuiltVariant, form: ResultForm): string {
-  const params = plan.inputs.map((input, i) => `${printParam(input.name, i)}: ${printTensor(input)}`);
+function printOverload({ plan, dynamic }: BuiltVariant, form: ResultForm): string {
+  const [growth] = dynamic ?? [];
+  const params = plan.inputs.map(
+    (input, i) => `${printParam(input.name, i)}: ${printTensor(input, growth?.inputs[i])}`,
+  );
   if (plan.scalars.length > 0) {
     const fields = plan.scalars.map(
       ({ name, default: value }) => `readonly ${printKey(name)}${value === undefined ? "" : "?"}: number`,
@@ -119,7 +146,7 @@ function printOverload({ plan }: BuiltVariant, form: ResultForm): string {
     const isOptional = plan.scalars.every((scalar) => scalar.default !== undefined);
     params.push(`scalars${isOptional ? "?" : ""}: { ${fields.join("; ")} }`);
   }
-  const results = plan.outputs.map(printTensor);
+  const results = plan.outputs.map((output, i) => printTensor(output, growth?.outputs[i]));
   const result =
     form === "one"
       ? (results[0] ?? "void")
@@ -132,5 +159,6 @@ function printOverload({ plan }: BuiltVariant, form: ResultForm): string {
 const printParam = (name: string, index: number): string =>
   /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !RESERVED.test(name) ? name : `input${index}`;
 
-const printTensor = ({ dtype, shape }: PlanTensor): string =>
-  `Tensor<"${dtype}", readonly [${shape.join(", ")}]>`;
+/** `growth` says which dimensions are dynamic: those with another number than 0. */
+const printTensor = ({ dtype, shape }: PlanTensor, growth: readonly number[] = []): string =>
+  `Tensor<"${dtype}", readonly [${shape.map((length, d) => ((growth[d] ?? 0) > 0 ? "number" : length)).join(", ")}]>`;

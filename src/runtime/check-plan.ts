@@ -58,18 +58,12 @@ function checkBufferSize(plan: Plan, buffer: PlanBuffer, { limits }: DeviceBound
     );
 }
 
-function checkKernel(kernel: PlanKernel, profile: DeviceBounds): void {
+/** What a kernel needs of a device whatever the sizes of its tensors. */
+export function checkKernelFits(kernel: PlanKernel, profile: DeviceBounds): void {
   const most = profile.limits.maxStorageBuffersPerShaderStage;
   if (kernel.bindings.length > most)
     throw tooLarge(
       `kernel "${kernel.name}" binds ${kernel.bindings.length} buffers, but this device takes at most ${most}`,
-      "compile the program for the profile of this device",
-    );
-  const widest = Math.max(0, ...kernel.bindings.map(({ bytes }) => bytes));
-  const reach = profile.limits.maxStorageBufferBindingSize;
-  if (widest > reach)
-    throw tooLarge(
-      `kernel "${kernel.name}" needs ${formatBytes(widest)} of a buffer at once, but this device binds at most ${formatBytes(reach)}`,
       "compile the program for the profile of this device",
     );
   const missing = kernel.features.filter(
@@ -80,4 +74,15 @@ function checkKernel(kernel: PlanKernel, profile: DeviceBounds): void {
       span: captureCallSite(),
       help: "compile the program for the profile of this device: compile with device.profile",
     });
+}
+
+function checkKernel(kernel: PlanKernel, profile: DeviceBounds): void {
+  checkKernelFits(kernel, profile);
+  const widest = Math.max(0, ...kernel.bindings.map(({ bytes }) => bytes));
+  const reach = profile.limits.maxStorageBufferBindingSize;
+  if (widest > reach)
+    throw tooLarge(
+      `kernel "${kernel.name}" needs ${formatBytes(widest)} of a buffer at once, but this device binds at most ${formatBytes(reach)}`,
+      "compile the program for the profile of this device",
+    );
 }

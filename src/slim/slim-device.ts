@@ -13,10 +13,14 @@ import type { TensorData } from "../runtime/device.ts";
 import { BUFFER_USAGE } from "../runtime/gpu-flags.ts";
 import { deviceDisposed } from "../runtime/runtime-errors.ts";
 import { encodeData, toGpuBytes } from "../runtime/tensor-data.ts";
+import { SlimKernels } from "./slim-kernels.ts";
 import { SlimProgram } from "./slim-program.ts";
 import { type Fault, SlimGpu } from "./slim-gpu.ts";
 import { SlimTensor } from "./slim-tensor.ts";
 import type { Device, DTypeOf, Shape, Tensor } from "./types.ts";
+
+/** Others give their temporaries back: the next call of theirs makes new ones. */
+const MOST_PROGRAMS = 64;
 
 const { storage, copySrc, copyDst } = BUFFER_USAGE;
 const STORAGE = storage | copySrc | copyDst;
@@ -26,6 +30,8 @@ export class SlimDevice implements Device {
   readonly gpuDevice: GPUDevice;
   readonly #isShared: boolean;
   readonly #gpu: SlimGpu;
+  /** By the plan that they were compiled for, and by the plan of a call. */
+  readonly #kernels = new Map<Plan, SlimKernels>();
   readonly #programs = new Map<Plan, SlimProgram>();
 
   constructor(gpuDevice: GPUDevice, isShared: boolean) {
@@ -54,16 +60,17 @@ export class SlimDevice implements Device {
     return new SlimTensor(this, this.#gpu, type, { label, buffer, fault });
   }
 
-  /** Runs a plan on tensors of this device. */
+  /** Runs a plan on tensors of this device, with the kernels of another one where sizes share them. */
   run(
     plan: Plan,
+    kernels: Plan,
     inputs: readonly SlimTensor[],
     scalars: Readonly<Record<string, number>>,
   ): readonly SlimTensor[] {
     this.#gpu.throwIfLost();
     checkInputs(plan, this, inputs);
     const values = bindScalars(plan, scalars);
-    const program = this.load(plan);
+    const program = this.#load(plan, kernels);
     const labels = plan.outputs.map(
       (output) => `result "${output.name}" of @${plan.name}, ${printType(output)}`,
     );
@@ -97,20 +104,32 @@ export class SlimDevice implements Device {
     );
   }
 
-  /** The pipelines of a plan, made on its first use. */
-  load(plan: Plan): SlimProgram {
+  /** The kernels of a plan, compiled on their first use. */
+  loadKernels(plan: Plan): SlimKernels {
     this.#gpu.throwIfLost();
-    const known = this.#programs.get(plan);
-    if (known !== undefined) return known;
-    const made = new SlimProgram(this.#gpu, plan);
-    this.#programs.set(plan, made);
-    return made;
+    const kernels = this.#kernels.get(plan) ?? new SlimKernels(this.#gpu, plan);
+    this.#kernels.set(plan, kernels);
+    return kernels;
+  }
+
+  /** What a plan keeps between calls. Of the plans for many sizes, those that were used last. */
+  #load(plan: Plan, kernels: Plan): SlimProgram {
+    const program = this.#programs.get(plan) ?? new SlimProgram(this.#gpu, plan, this.loadKernels(kernels));
+    this.#programs.delete(plan);
+    this.#programs.set(plan, program);
+    const [oldest] = this.#programs.keys();
+    if (this.#programs.size > MOST_PROGRAMS && oldest !== undefined) {
+      this.#programs.get(oldest)?.destroy();
+      this.#programs.delete(oldest);
+    }
+    return program;
   }
 
   dispose(): void {
     if (!this.#gpu.lose(deviceDisposed())) return;
     for (const program of this.#programs.values()) program.destroy();
     this.#programs.clear();
+    this.#kernels.clear();
     if (!this.#isShared) this.gpuDevice.destroy();
   }
 

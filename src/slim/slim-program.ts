@@ -1,74 +1,41 @@
 /**
- * A plan on one device: its pipelines, its temporaries and its uniform blocks. Calls are submitted one by one, so the queue
+ * A plan on one device: its temporaries and its uniform blocks. Calls are submitted one by one, so the queue
  * keeps them in order, and they can share temporaries and blocks.
  */
-import { CompilerBug, type TensorweftError } from "../diagnostics/diagnostic.ts";
-import type { Plan, PlanKernel } from "../ir/plan.ts";
+import { CompilerBug } from "../diagnostics/diagnostic.ts";
+import type { Plan } from "../ir/plan.ts";
 import { checkPlanFits } from "../runtime/check-plan.ts";
-import { BUFFER_USAGE, COMPUTE_STAGE } from "../runtime/gpu-flags.ts";
-import { gpuError } from "../runtime/runtime-errors.ts";
+import { BUFFER_USAGE } from "../runtime/gpu-flags.ts";
 import { blockBytes, listBlocks, packBlock } from "../runtime/uniform-block.ts";
 import type { Fault, SlimGpu } from "./slim-gpu.ts";
-
-interface Loaded {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
+import type { SlimKernels } from "./slim-kernels.ts";
 
 export class SlimProgram {
   readonly #gpu: SlimGpu;
   readonly #plan: Plan;
+  readonly #kernels: SlimKernels;
   readonly #blocks: ReturnType<typeof listBlocks>;
-  #kernels: readonly Loaded[] | null = null;
   #owned: readonly GPUBuffer[] | null = null;
-  #fault: Fault = Promise.resolve(null);
 
-  constructor(gpu: SlimGpu, plan: Plan) {
+  constructor(gpu: SlimGpu, plan: Plan, kernels: SlimKernels) {
     const { limits, features } = gpu.device;
     checkPlanFits(plan, { limits, features: [...features] });
     this.#gpu = gpu;
     this.#plan = plan;
+    this.#kernels = kernels;
     this.#blocks = listBlocks(plan);
   }
 
   /** Why its kernels do not compile. */
   get fault(): Fault {
-    return this.#fault;
-  }
-
-  /** Compiles in the background. Rejects where a kernel does not compile. */
-  async prepare(): Promise<void> {
-    if (this.#kernels === null) {
-      const { device } = this.#gpu;
-      const { result, fault } = this.#gpu.watch(`@${this.#plan.name}`, 0, () =>
-        this.#plan.kernels.map((kernel) => {
-          const { layout, descriptor } = describePipeline(device, kernel);
-          return { layout, compiling: device.createComputePipelineAsync(descriptor) };
-        }),
-      );
-      const made = await Promise.allSettled(result.map(({ compiling }) => compiling));
-      const failure = await fault;
-      const kernels = made.map((one, i): Loaded => {
-        const layout = result[i]?.layout;
-        if (one.status === "fulfilled" && layout !== undefined) return { pipeline: one.value, layout };
-        throw failure ?? this.#gpu.loss ?? this.#notCompiled(one.status === "rejected" ? one.reason : "");
-      });
-      if (failure !== null) throw failure;
-      this.#kernels ??= kernels;
-    }
-    const failure = await this.#fault;
-    if (failure !== null) throw failure;
-  }
-
-  #notCompiled(reason: unknown): TensorweftError {
-    return gpuError(`a kernel of @${this.#plan.name} does not compile: ${String(reason)}`, [], reason);
+    return this.#kernels.fault;
   }
 
   /** Encodes and submits one call. */
   submit(inputs: readonly GPUBuffer[], outputs: readonly GPUBuffer[], values: readonly number[]): void {
     const plan = this.#plan;
     const gpu = this.#gpu.device;
-    const kernels = (this.#kernels ??= this.#compileNow());
+    const { kernels } = this.#kernels;
     const owned = (this.#owned ??= this.#allocate());
     this.#writeBlocks(owned, values);
     let position = this.#blocks.requests.length;
@@ -108,18 +75,6 @@ export class SlimProgram {
     for (const buffer of this.#owned ?? []) buffer.destroy();
   }
 
-  #compileNow(): readonly Loaded[] {
-    const gpu = this.#gpu.device;
-    const { result, fault } = this.#gpu.watch(`compiling @${this.#plan.name}`, 0, () =>
-      this.#plan.kernels.map((kernel): Loaded => {
-        const { layout, descriptor } = describePipeline(gpu, kernel);
-        return { layout, pipeline: gpu.createComputePipeline(descriptor) };
-      }),
-    );
-    this.#fault = fault;
-    return result;
-  }
-
   /** The uniform blocks, then the temporaries in the order of the plan. */
   #allocate(): readonly GPUBuffer[] {
     const gpu = this.#gpu.device;
@@ -145,27 +100,6 @@ export class SlimProgram {
       this.#gpu.device.queue.writeBuffer(present(owned[index]), 0, packBlock(layout, [...ofCall, ...fixed]));
     }
   }
-}
-
-/** An explicit layout: one of WebGPU's own making would drop bindings that a kernel does not use. */
-function describePipeline(
-  gpu: GPUDevice,
-  { name, wgsl, entryPoint, bindings, scalars }: PlanKernel,
-): { readonly layout: GPUBindGroupLayout; readonly descriptor: GPUComputePipelineDescriptor } {
-  const types = bindings.map(({ access }): GPUBufferBindingType =>
-    access === "read" ? "read-only-storage" : "storage",
-  );
-  if (scalars.length > 0) types.push("uniform");
-  const layout = gpu.createBindGroupLayout({
-    entries: types.map((type, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type } })),
-  });
-  const module = gpu.createShaderModule({ label: name, code: wgsl });
-  const descriptor = {
-    label: name,
-    layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-    compute: { module, entryPoint },
-  };
-  return { layout, descriptor };
 }
 
 /** For positions in plans, which the build has verified. */

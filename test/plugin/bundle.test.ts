@@ -36,7 +36,7 @@ test("the bundle has the runtime and neither compiler, chevrotain nor ts-morph",
   expect([...new Set(parts)].sort()).toEqual(["diagnostics", "ir", "runtime", "slim"]);
   expect(ids).toEqual(expect.arrayContaining([app.path("norms.weft"), app.path("activations.gen.ts")]));
   expect([...imports, ...dynamicImports].filter((name) => name !== "webgpu")).toEqual([]);
-  expect(code.match(/@compute/g)).toHaveLength(3);
+  expect(code.match(/@compute/g)?.length).toBeGreaterThanOrEqual(4);
   expect(code).not.toContain("kernel weightNorm(");
 });
 
@@ -93,7 +93,7 @@ test("the plugin of another bundler does the same", async () => {
   });
   const { output } = await made.generate();
   await made.close();
-  expect(output[0].code.match(/@compute/g)).toHaveLength(3);
+  expect(output[0].code.match(/@compute/g)?.length).toBeGreaterThanOrEqual(4);
   expect(existsSync(app.path("norms.d.weft.ts"))).toBe(false);
 });
 
@@ -105,10 +105,11 @@ describeGpu("a bundle", (gpu) => {
     const { run } = (await import(/* @vite-ignore */ pathToFileURL(app.path("bundle.mjs")).href)) as {
       readonly run: (gpuDevice: GPUDevice) => Promise<readonly (readonly number[])[]>;
     };
-    const [weights = [], rows = [], halves = []] = await run(gpu().device);
+    const [weights = [], rows = [], halves = [], ...soft] = await run(gpu().device);
     expect(weights).toHaveLength(8 * 48);
     for (const weight of weights) expect(weight).toBeCloseTo(3 / Math.sqrt(48), 5);
     expect(rows.map(Math.round)).toEqual(new Array(32).fill(1));
+    expect(soft).toEqual([new Array(4).fill(0.25), new Array(12).fill(0.25)]);
     [0, 1, -1, 2].forEach((x, i) => expect(halves[i]).toBeCloseTo((0.5 * x) / (1 + Math.exp(-x)), 5));
   });
 });

@@ -31,7 +31,7 @@ function check(app: App, files: readonly string[], options: ts.CompilerOptions =
 
 const MISTAKES = `import { openDevice } from "tensorweft/runtime";
 import { rms, weightNorm, nothing } from "./norms.weft";
-import { halfSwish } from "./activations.gen.ts";
+import { halfSwish, softRows } from "./activations.gen.ts";
 const device = await openDevice();
 const x = device.tensor(new Float32Array(32), [4, 8]);
 const y: { readonly shape: readonly [4, 8] } = rms(x);
@@ -40,7 +40,9 @@ rms(device.tensor(new Int32Array(32), [4, 8]));
 rms(x, { epsilon: 1 });
 weightNorm(x, x);
 halfSwish(device.tensor([1, 2, 3], [3]));
-export { y, nothing };
+const any: readonly [number, 4] = softRows(device.tensor([1, 2, 3, 4], [1, 4])).shape;
+softRows(device.tensor([1, 2, 3], [1, 3]));
+export { y, nothing, any };
 `;
 
 test("right use passes, wrong shapes, dtypes, scalars and names fail at their lines", async () => {
@@ -56,6 +58,7 @@ test("right use passes, wrong shapes, dtypes, scalars and names fail at their li
     "mistakes.ts:9 TS2353",
     "mistakes.ts:10 TS2345",
     "mistakes.ts:11 TS2345",
+    "mistakes.ts:13 TS2345",
   ]);
   // As Node resolves modules, and where the option is missing tsc names it.
   const node = { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext };

@@ -37,7 +37,7 @@ export function readProperty(
     const help = didYouMean(name, base.file.names.keys()) ?? "export it there";
     return building.reports.error("unknown-name", `${base.name} has no ${name}`, node, help);
   }
-  const properties = propertiesOf(base);
+  const properties = propertiesOf(base, building);
   const found = properties.get(name);
   if (found !== undefined) return found;
   if (base.kind === "object") return UNDEFINED;
@@ -58,12 +58,12 @@ export function readProperty(
   );
 }
 
-function propertiesOf(base: AotValue): ReadonlyMap<string, AotValue> {
+function propertiesOf(base: AotValue, building: Building): ReadonlyMap<string, AotValue> {
   switch (base.kind) {
     case "tensor": {
       const { shape, dtype } = base.value.type;
       return new Map<string, AotValue>([
-        ["shape", { kind: "array", items: shape.map(integer) }],
+        ["shape", building.shapeOf(shape)],
         ["rank", integer(shape.length)],
         ["dtype", text(dtype)],
       ]);

@@ -18,6 +18,8 @@ export type FunctionNode = ArrowFunction | FunctionDeclaration | FunctionExpress
 
 export type AotValue =
   | Exclude<Static, { readonly kind: "list" | "tuple" | "function" }>
+  /** The length of a dynamic dimension, or a multiple of it: the value stands for others, so nothing may be decided by it. */
+  | { readonly kind: "size"; readonly name: string; readonly value: number }
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "undefined" }
   | { readonly kind: "array"; readonly items: readonly AotValue[] }
@@ -45,11 +47,16 @@ export const text = (value: string): AotValue => ({ kind: "string", value });
 export function toStatic(value: AotValue): Static | undefined {
   switch (value.kind) {
     case "array": {
-      const items = value.items.map(toStatic).filter((item) => item !== undefined);
+      // In a list a dynamic length is part of a shape.
+      const items = value.items
+        .map((item) => (item.kind === "size" ? integer(item.value) : item))
+        .map(toStatic)
+        .filter((item) => item !== undefined);
       return items.length === value.items.length ? { kind: "list", items } : undefined;
     }
     case "undefined":
       return { kind: "none" };
+    case "size":
     case "string":
     case "object":
     case "closure":
@@ -67,6 +74,8 @@ export function describeAot(value: AotValue): string {
   switch (value.kind) {
     case "string":
       return JSON.stringify(value.value);
+    case "size":
+      return `the dynamic length ${value.name}`;
     case "undefined":
       return "undefined";
     case "none":

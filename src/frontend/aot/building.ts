@@ -2,7 +2,7 @@
 import { Node, type Expression, type Identifier } from "ts-morph";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { GraphBuilder, Operand } from "../../ir/graph-builder.ts";
-import { type AotValue, UNDEFINED, float } from "./aot-values.ts";
+import { type AotValue, UNDEFINED, float, integer } from "./aot-values.ts";
 import type { Reports } from "./places.ts";
 import { findLocal, type FileScope, type LocalScope, openScope } from "./aot-values.ts";
 
@@ -45,6 +45,11 @@ const INSTEAD: readonly (readonly [(node: Node) => boolean, string, string])[] =
   [Node.isExpressionStatement, "a statement without an effect", "name the value with const, or return it"],
 ];
 
+export interface DynamicLength {
+  readonly name: string;
+  readonly size: number;
+}
+
 export class Building {
   readonly builder: GraphBuilder;
   readonly reports: Reports;
@@ -53,12 +58,21 @@ export class Building {
   /** Constants and imports of files being evaluated, to find circles. */
   readonly #evaluating = new Set<Node>();
   readonly #constants = new Map<Expression, AotValue | undefined>();
+  /** Its name, and the length that stands for all of its lengths while the graph is built. */
+  readonly dynamic: DynamicLength | undefined;
   depth = 0;
   steps = 0;
   /** Whether an end without end was reported: once is enough. */
   isTooLarge = false;
 
-  constructor(builder: GraphBuilder, reports: Reports, findFile: FindFile, evaluate: Evaluate) {
+  constructor(
+    builder: GraphBuilder,
+    reports: Reports,
+    findFile: FindFile,
+    evaluate: Evaluate,
+    dynamic?: DynamicLength,
+  ) {
+    this.dynamic = dynamic;
     this.builder = builder;
     this.reports = reports;
     this.findFile = findFile;
@@ -76,6 +90,15 @@ export class Building {
       "kernels have operators, calls, const, if on shapes, and return",
     ];
     return this.reports.error("syntax", `${what} has no meaning in a kernel`, node, help);
+  }
+
+  /** The shape of a value as the source sees it. The size is prime: what it divides is dynamic. */
+  shapeOf(shape: readonly number[]): AotValue {
+    const { name, size } = this.dynamic ?? { name: "", size: 0 };
+    const items = shape.map((value): AotValue =>
+      size > 0 && value > 0 && value % size === 0 ? { kind: "size", name, value } : integer(value),
+    );
+    return { kind: "array", items };
   }
 
   lookUp(node: Identifier, scope: LocalScope): AotValue | undefined {

@@ -32,7 +32,7 @@ export function callSpecial(
   const { builder, reports } = building;
   const value = typeof operand === "object" ? operand : builder.constant(operand);
   const { shape, dtype } = value.type;
-  if (name === "shapeOf") return { kind: "array", items: shape.map(integer) };
+  if (name === "shapeOf") return building.shapeOf(shape);
   if (name === "rankOf") return integer(shape.length);
   if (name === "dtypeOf") return text(dtype);
   if (second === undefined) return undefined;

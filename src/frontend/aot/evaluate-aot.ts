@@ -78,6 +78,13 @@ export function operandOf(value: AotValue, node: Expression, building: Building)
   const known = value === UNDEFINED ? undefined : toStatic(value);
   const operand = known === undefined ? undefined : toOperand(known, building.builder, spanOf(node));
   if (operand !== undefined) return operand;
+  if (value.kind === "size")
+    return building.reports.error(
+      "value-dependent",
+      `${describeAot(value)} is not known at build time`,
+      node,
+      "use it in shapes only (reshape, broadcastTo, times a number), or give it a length in shapes",
+    );
   return building.reports.error(
     "wrong-argument",
     `an operator takes tensors and numbers, not ${describeAot(value)}`,

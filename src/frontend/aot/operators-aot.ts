@@ -78,6 +78,7 @@ function foldKnown(op: FoldedOp | "pow" | "fmod", a: AotValue, b: AotValue): Aot
     const [left, right] = [showText(a), showText(b)];
     if (left !== undefined && right !== undefined) return text(left + right);
   }
+  if (a.kind === "size" || b.kind === "size") return foldSizes(op, a, b);
   const [x, y] = [toStatic(a), toStatic(b)];
   if (x === undefined || y === undefined) return undefined;
   if (op === "fmod") {
@@ -87,6 +88,16 @@ function foldKnown(op: FoldedOp | "pow" | "fmod", a: AotValue, b: AotValue): Aot
   }
   const folded = op === "pow" ? foldPower(x, y) : foldBinary(op, x, y);
   return folded?.kind === "number" || folded?.kind === "boolean" ? folded : undefined;
+}
+
+/** What holds for all lengths of a dynamic dimension: multiples of it, and whether two lengths are the same. */
+function foldSizes(op: string, a: AotValue, b: AotValue): AotValue | undefined {
+  if (a.kind === "size" && b.kind === "size" && (op === "eq" || op === "ne"))
+    return { kind: "boolean", value: (a.value === b.value) === (op === "eq") };
+  const [size, other] = a.kind === "size" ? [a, b] : [b, a];
+  return op === "mul" && size.kind === "size" && other.kind === "number" && other.isInteger && other.value > 0
+    ? { ...size, value: size.value * other.value }
+    : undefined;
 }
 
 function applyOp(
@@ -173,6 +184,7 @@ export function isTrue(value: AotValue): boolean | undefined {
     case "module":
       return true;
     case "tensor":
+    case "size":
       return undefined;
   }
 }

@@ -8,31 +8,19 @@
 import { Node, Project, type SourceFile } from "ts-morph";
 import { errorAt, type Diagnostic, type Span } from "../../diagnostics/diagnostic.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
-import { createGraphBuilder, type Operand } from "../../ir/graph-builder.ts";
-import type { Graph } from "../../ir/graph.ts";
-import { type AotValue, describeAot, type FunctionNode, tensor, UNDEFINED } from "./aot-values.ts";
-import { evaluateFunctionBody } from "./body.ts";
-import { Building } from "./building.ts";
-import { EVALUATOR, evaluate } from "./evaluate-aot.ts";
-import { type AotParam, readParams } from "./kernel-params.ts";
+import { createGraphBuilder } from "../../ir/graph-builder.ts";
+import type { AotValue, FunctionNode } from "./aot-values.ts";
+import { type AotVariant, buildVariant, type KernelSource } from "./build-variant.ts";
+import { Building, type DynamicLength } from "./building.ts";
+import { evaluate } from "./evaluate-aot.ts";
+import { readParams } from "./kernel-params.ts";
 import { Reports, spanOf } from "./places.ts";
 import { projectPath } from "./project-paths.ts";
 import { type AotFile, readFile } from "./read-file.ts";
-import { findEntry, readShapes, type Specialisation } from "./read-shapes.ts";
-import { type LocalScope, openScope } from "./aot-values.ts";
+import { findEntry, readShapes } from "./read-shapes.ts";
 
 export interface AotHost {
   readonly read: (path: string) => string | undefined;
-}
-
-/** How a kernel returned its results: alone, as an array, or as an object with these keys. */
-export type ResultForm = "one" | "list" | readonly string[];
-
-export interface AotVariant {
-  readonly graph: Graph;
-  readonly form: ResultForm;
-  /** As in `O=512, I=512, dtype=f16`. */
-  readonly label: string;
 }
 
 export interface AotKernel {
@@ -114,10 +102,10 @@ const byPlace = ({ span: a }: Diagnostic, { span: b }: Diagnostic): number =>
 
 function readKernels(file: AotFile, reader: Reader): readonly AotKernel[] {
   const { reports } = reader;
-  const newBuilding = (name: string): Building =>
-    new Building(createGraphBuilder(name), reports, reader.find, evaluate);
+  const newBuilding = (name: string, own: Reports, dynamic?: DynamicLength): Building =>
+    new Building(createGraphBuilder(name), own, reader.find, evaluate, dynamic);
   const shapes = file.names.has("shapes")
-    ? newBuilding("shapes").findDeclared("shapes", file, file.source)
+    ? newBuilding("shapes", reports).findDeclared("shapes", file, file.source)
     : undefined;
   const entries = shapes?.kind === "object" ? shapes.entries : new Map<string, AotValue>();
   const shapesNode = file.source.getVariableDeclaration("shapes") ?? file.source;
@@ -147,9 +135,8 @@ function readKernels(file: AotFile, reader: Reader): readonly AotKernel[] {
     const at = entries.has(name) ? findEntry(shapesNode, name) : call;
     const wanted = params && readShapes(name, params, entries.get(name), at, reports);
     if (params === undefined || wanted === undefined) return [];
-    const variants = wanted.flatMap(
-      (one) => buildVariant(name, fn, params, one, file, newBuilding(name)) ?? [],
-    );
+    const source: KernelSource = { name, fn, params, file, newBuilding };
+    const variants = wanted.flatMap((one) => buildVariant(source, one, reports) ?? []);
     return [{ name, span: spanOf(call), variants }];
   });
 }
@@ -159,86 +146,4 @@ function findFunction(node: Node | undefined, { names }: AotFile): FunctionNode 
   const declared = Node.isIdentifier(node) ? names.get(node.getText()) : undefined;
   if (declared?.kind === "function") return declared.node;
   return declared?.kind === "constant" ? findFunction(declared.node, { names } as AotFile) : undefined;
-}
-
-function buildVariant(
-  name: string,
-  fn: FunctionNode,
-  params: readonly AotParam[],
-  { dims, dtype }: Specialisation,
-  file: AotFile,
-  building: Building,
-): AotVariant | undefined {
-  const { reports, builder } = building;
-  const sizes = [...dims].map(([dim, size]) => `${dim}=${size}`);
-  const label = [...sizes, ...(dtype === "f32" ? [] : [`dtype=${dtype}`])].join(", ");
-  reports.context =
-    label === "" ? undefined : { message: `${name} is built for ${label} here`, span: spanOf(fn) };
-  const scope = openScope(file);
-  for (const param of params) scope.names.set(param.name, declareParam(param, dims, dtype, scope, building));
-  const value = evaluateFunctionBody(fn, scope, building, EVALUATOR);
-  const results = value === undefined ? undefined : readResults(value, fn, building);
-  reports.context = undefined;
-  if (results === undefined) return undefined;
-  const graph = reports.attempt(fn, () => builder.finish(results.values));
-  return graph && { graph, form: results.form, label };
-}
-
-function declareParam(
-  param: AotParam,
-  dims: ReadonlyMap<string, number>,
-  floatType: Specialisation["dtype"],
-  scope: LocalScope,
-  building: Building,
-): AotValue | undefined {
-  const { builder, reports } = building;
-  const { name, node } = param;
-  if (param.kind === "tensor") {
-    const shape = param.dims.map((dim) => (typeof dim === "number" ? dim : (dims.get(dim) ?? 0)));
-    const dtype = param.dtype === undefined || param.dtype === "f32" ? floatType : param.dtype;
-    const made = reports.attempt(node, () => builder.param(name, { dtype, shape }, spanOf(node)));
-    return made && tensor(made);
-  }
-  const initializer = node.getInitializer();
-  const value = initializer && evaluate(initializer, scope, building);
-  const isKnown = value?.kind === "number" || value?.kind === "boolean";
-  if (initializer !== undefined && !isKnown) {
-    if (value === undefined) return undefined;
-    const message = `the default of ${name} is no number known at build time`;
-    return reports.error("invalid-value", message, initializer, "write a number");
-  }
-  const options = { dtype: param.dtype, ...(isKnown ? { default: Number(value.value) } : {}) };
-  const made = reports.attempt(node, () => builder.scalar(name, options, spanOf(node)));
-  return made && tensor(made);
-}
-
-interface Results {
-  readonly form: ResultForm;
-  readonly values: readonly { readonly name: string; readonly value: Operand }[];
-}
-
-/** One tensor, an array of them, or an object with them. */
-function readResults(value: AotValue, fn: FunctionNode, building: Building): Results | undefined {
-  if (value === UNDEFINED)
-    return building.reports.error("wrong-argument", "a kernel returns nothing", fn, "return a tensor");
-  const named: readonly (readonly [string, AotValue])[] =
-    value.kind === "object"
-      ? [...value.entries]
-      : value.kind === "array"
-        ? value.items.map((item, i) => [`out${i}`, item] as const)
-        : [["out", value]];
-  const form = value.kind === "object" ? [...value.entries.keys()] : value.kind === "array" ? "list" : "one";
-  const values = named.flatMap(([name, item]) => {
-    if (item.kind !== "tensor" && item.kind !== "number" && item.kind !== "boolean") {
-      building.reports.error(
-        "wrong-argument",
-        `a kernel gives tensors, not ${describeAot(item)}`,
-        fn,
-        "return a tensor, an array of tensors or an object with tensors",
-      );
-      return [];
-    }
-    return [{ name, value: item.value }];
-  });
-  return values.length === named.length ? { form, values } : undefined;
 }

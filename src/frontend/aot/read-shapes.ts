@@ -9,6 +9,8 @@ import type { Reports } from "./places.ts";
 /** Lengths of the named dimensions, and what f32 stands for. */
 export interface Specialisation {
   readonly dims: ReadonlyMap<string, number>;
+  /** The dimension that has every length, if any: it is not among `dims`. */
+  readonly dynamic: string | undefined;
   readonly dtype: DType;
 }
 
@@ -54,7 +56,7 @@ export function readShapes(
 ): readonly Specialisation[] | undefined {
   const names = dimensionsOf(params);
   if (entry === undefined) {
-    if (names.length === 0) return [{ dims: new Map(), dtype: "f32" }];
+    if (names.length === 0) return [{ dims: new Map(), dynamic: undefined, dtype: "f32" }];
     const example = names.map((name) => `${name}: 64`).join(", ");
     return reports.error(
       "unbound-dimension",
@@ -67,8 +69,8 @@ export function readShapes(
   const seen = new Set<string>();
   const read = list.map((item, position) => {
     const place = entry.kind === "array" ? findEntry(at, position) : at;
-    const one = readOne(kernel, names, item, place, reports);
-    const key = JSON.stringify([one?.dtype, [...(one?.dims ?? [])].sort()]);
+    const one = readOne(kernel, params, item, place, reports);
+    const key = JSON.stringify([one?.dtype, one?.dynamic, [...(one?.dims ?? [])].sort()]);
     if (one !== undefined && seen.has(key))
       return reports.error(
         "duplicate-name",
@@ -88,7 +90,7 @@ export function readShapes(
 
 function readOne(
   kernel: string,
-  names: readonly string[],
+  params: readonly AotParam[],
   item: AotValue,
   at: Node,
   reports: Reports,
@@ -100,7 +102,9 @@ function readOne(
       at,
       "write { N: 512 }",
     );
+  const names = dimensionsOf(params);
   const dims = new Map<string, number>();
+  let dynamic: string | undefined;
   let dtype: DType = "f32";
   for (const [name, value] of item.entries) {
     if (name === "dtype") {
@@ -126,21 +130,47 @@ function readOne(
         help,
       );
     }
+    if (value.kind === "string" && value.value === "dynamic") {
+      const refusal = refuseDynamic(name, dynamic, params);
+      if (refusal !== undefined)
+        return reports.error("invalid-axis", refusal.message, findEntry(at, name), refusal.help);
+      dynamic = name;
+      continue;
+    }
     if (value.kind !== "number" || !Number.isSafeInteger(value.value) || value.value < 0)
       return reports.error(
         "invalid-shape",
         `${name} of ${kernel} is ${describeAot(value)}, which is no length`,
         findEntry(at, name),
-        "lengths are whole numbers, 0 or more",
+        'lengths are whole numbers, 0 or more, or "dynamic" for an outermost one',
       );
     dims.set(name, value.value);
   }
-  const open = names.filter((name) => !dims.has(name));
-  if (open.length === 0) return { dims, dtype };
+  const open = names.filter((name) => !dims.has(name) && name !== dynamic);
+  if (open.length === 0) return { dims, dynamic, dtype };
   return reports.error(
     "unbound-dimension",
     `shapes of ${kernel} do not say how long ${open.join(", ")} ${open.length === 1 ? "is" : "are"}`,
     at,
     `add ${open.map((name) => `${name}: 64`).join(", ")}`,
   );
+}
+
+/** Why a dimension cannot be dynamic. */
+function refuseDynamic(
+  name: string,
+  other: string | undefined,
+  params: readonly AotParam[],
+): { readonly message: string; readonly help: string } | undefined {
+  if (other !== undefined)
+    return {
+      message: `${other} and ${name} cannot both be dynamic`,
+      help: "one dimension can, such as the batch",
+    };
+  const inner = params.find((param) => param.kind === "tensor" && param.dims.lastIndexOf(name) > 0);
+  if (inner === undefined) return undefined;
+  return {
+    message: `${name} is not the outermost dimension of ${inner.name}, so it cannot be dynamic`,
+    help: "give it a length for each size, or make it the first dimension",
+  };
 }
