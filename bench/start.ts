@@ -104,13 +104,24 @@ export async function runStartBenchmark(given: readonly string[]): Promise<numbe
           of("call").toFixed(1),
           shareOf("call"),
           of("process").toFixed(1),
+          shareOf("process"),
         ]);
       }
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  const columns = ["program", "cache", "passes", "host ms", "of cold", "result ms", "of cold", "process ms"];
+  const columns = [
+    "program",
+    "cache",
+    "passes",
+    "host ms",
+    "of cold",
+    "result ms",
+    "of cold",
+    "process ms",
+    "of cold",
+  ];
   console.log(
     printTable(
       columns.map((title, i) => ({ title, align: i < 2 ? "left" : "right" })),

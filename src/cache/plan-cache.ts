@@ -67,6 +67,7 @@ export class PlanCache {
   #memoryHits = 0;
   #storedHits = 0;
   #compiles = 0;
+  #isListWaiting = false;
   #list: { readonly name: string; readonly keys: Set<string> } | null = null;
 
   constructor(buildId: string | null = null, stored: StoredLevel | null = null) {
@@ -92,11 +93,13 @@ export class PlanCache {
 
   /** Resolves when all that was compiled before is kept. Databases are written behind the calls, files within them. */
   flush(): Promise<void> {
+    this.#saveList();
     return this.#stored?.flush() ?? Promise.resolve();
   }
 
   /** Lets go of the database. `device.dispose()` does it. */
   close(): void {
+    this.#saveList();
     this.#stored?.close();
   }
 
@@ -113,14 +116,14 @@ export class PlanCache {
   /**
    * From now on keeps, under the name, which plans are used.
    *
-   * @returns those that were used when the name was last given, as far as their keys begin with `context`
+   * @returns those that were used when the name was last given, as far as their keys begin with `compiler`
    */
-  async startList(name: string, context: string): Promise<readonly Plan[]> {
+  async startList(name: string, compiler: string): Promise<readonly Plan[]> {
     this.#list = { name, keys: new Set() };
     const texts = (await this.#stored?.loadList(name)) ?? [];
     return texts.flatMap((text) => {
       const entry = readAnyEntry(text);
-      const plan = entry?.key.startsWith(context) === true ? planOfContent(entry.content) : null;
+      const plan = entry?.key.startsWith(compiler) === true ? planOfContent(entry.content) : null;
       return plan === null ? [] : [plan];
     });
   }
@@ -129,7 +132,17 @@ export class PlanCache {
     const list = this.#list;
     if (list === null || list.keys.has(key) || list.keys.size >= MOST_LISTED) return;
     list.keys.add(key);
-    this.#stored?.saveList(list.name, [...list.keys]);
+    if (this.#isListWaiting) return;
+    this.#isListWaiting = true;
+    queueMicrotask(() => {
+      this.#saveList(); // once for all calls in a row, and behind them
+    });
+  }
+
+  #saveList(): void {
+    if (!this.#isListWaiting || this.#list === null) return;
+    this.#isListWaiting = false;
+    this.#stored?.saveList(this.#list.name, [...this.#list.keys]);
   }
 
   /** Counts a compilation that has nothing to do with the cache. */

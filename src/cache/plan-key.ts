@@ -21,13 +21,13 @@ export interface KeyParts {
   readonly options: Readonly<Record<string, boolean | number | string>>;
 }
 
-/** What all programs of a device have in common. */
-export function printContext({ version, buildId }: Compiler, profile: DeviceProfile): string {
-  return `tensorweft ${version} build ${buildId} format ${CACHE_FORMAT}\nprofile ${printExactly(profile)}\n`;
-}
+/** What all programs of a compiler have in common. */
+export const printCompiler = ({ version, buildId }: Compiler): string =>
+  `tensorweft ${version} build ${buildId} format ${CACHE_FORMAT}\n`;
 
 export function printPlanKey(compiler: Compiler, graph: Graph, { profile, options }: KeyParts): string {
-  return `${printContext(compiler, profile)}options ${printExactly(options)}\n${printGraph(graph)}`;
+  const context = `${printCompiler(compiler)}profile ${printExactly(profile)}\n`;
+  return `${context}options ${printExactly(options)}\n${printGraph(graph)}`;
 }
 
 /** JSON with sorted keys, in which nan, infinities and -0 are told apart. */

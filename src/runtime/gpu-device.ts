@@ -4,6 +4,7 @@ import { CompilerBug, type TensorweftError } from "../diagnostics/diagnostic.ts"
 import { printType, storageBytes } from "../ir/dtype.ts";
 import { bufferBytes, type Plan } from "../ir/plan.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
+import { verifyPlan } from "../ir/verify-plan.ts";
 import { applyCosts, type MeasuredCosts } from "./calibrate.ts";
 import { refusePromise } from "./call-arguments.ts";
 import { checkPlan } from "./check-plan.ts";
@@ -114,16 +115,9 @@ export class WebGpuDevice implements Device {
     });
   }
 
-  /** Compiles the kernels of plans that will be loaded later; how many there are. */
+  /** Compiles the kernels of plans that may be loaded later; how many of them the device takes. */
   async prewarm(plans: readonly Plan[]): Promise<number> {
-    const kernels = plans.flatMap((plan) => {
-      try {
-        checkPlan(plan, this.profile);
-        return plan.kernels;
-      } catch {
-        return []; // a plan from outside that this device cannot run
-      }
-    });
+    const kernels = plans.flatMap((plan) => (verifyPlan(plan).length === 0 ? plan.kernels : []));
     const made = await Promise.allSettled(kernels.map((kernel) => this.#core.pipelines.compile(kernel)));
     return made.filter(({ status }) => status === "fulfilled").length;
   }

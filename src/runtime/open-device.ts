@@ -9,7 +9,7 @@ import { fail, type TensorweftError } from "../diagnostics/diagnostic.ts";
 import { findAdapter, requestFullDevice } from "./adapter.ts";
 import type { CacheOptions } from "../cache/open-cache.ts";
 import type { PlanCache } from "../cache/plan-cache.ts";
-import { printContext } from "../cache/plan-key.ts";
+import { printCompiler } from "../cache/plan-key.ts";
 import { isComplete, keepPlausible, measureCosts } from "./calibrate.ts";
 import { CpuDevice } from "./cpu-device.ts";
 import type { Backend, Device } from "./device.ts";
@@ -130,20 +130,28 @@ async function prepare(
   info: AdapterInfo,
   { calibrate: wanted, tuned = false, prewarm = false }: OpenDeviceOptions,
 ): Promise<WebGpuDevice> {
-  device.setSubgroups(await probeSubgroups(device.gpuDevice, device.profile));
+  // Kernels are compiled while the device is being tested, unless something is to be measured.
+  const startList = (): void => {
+    if (prewarm !== false) startPrewarm(device, prewarm === true ? nameOfProgram() : prewarm);
+  };
+  const probing = probeSubgroups(device.gpuDevice, device.profile); // first in the driver's queue
+  const isMeasured = wanted !== undefined && wanted !== false;
+  if (!isMeasured) startList();
+  device.setSubgroups(await probing);
   if (tuned !== false) await loadTuning(device.tuning, tuned === true ? undefined : tuned.cacheFolder);
   await calibrate(device, info, wanted);
+  if (isMeasured) startList();
   await device.cache?.ready;
-  if (prewarm !== false) startPrewarm(device, prewarm === true ? nameOfProgram() : prewarm);
   return device;
 }
 
 function startPrewarm(device: WebGpuDevice, name: string): void {
-  const { cache, profile } = device;
+  const { cache, tuning } = device;
   if (cache === null) return;
-  const compiler = { version: PACKAGE_VERSION, buildId: cache.buildId ?? "" };
+  const compiler = printCompiler({ version: PACKAGE_VERSION, buildId: cache.buildId ?? "" });
+  // A list for each adapter as it describes itself: kernels for another one would be of no use.
   device.prewarmed = cache
-    .startList(name, printContext(compiler, profile))
+    .startList(`${name}\n${tuning.device}`, compiler)
     .then((plans) => device.prewarm(plans));
 }
 

@@ -54,12 +54,16 @@ export async function probeSubgroups(gpu: GPUDevice, profile: DeviceProfile): Pr
   const run = (lanes: number, hasId: boolean, size?: number): Promise<Uint32Array | null> =>
     runProbe(gpu, lanes, writeProbe(lanes, hasId, size));
   try {
-    const withId = await run(SIZES[0], true);
-    const hasId = withId !== null;
-    const first = withId ?? (await run(SIZES[0], false));
-    const second = await run(SIZES[1], hasId);
     const asked = profile.subgroupSize;
-    const sized = asked === null ? null : await run(SIZES[0], hasId, asked);
+    const runAll = (hasId: boolean): Promise<readonly (Uint32Array | null)[]> =>
+      Promise.all([
+        run(SIZES[0], hasId),
+        run(SIZES[1], hasId),
+        asked === null ? null : run(SIZES[0], hasId, asked),
+      ]);
+    const withId = await runAll(true); // all at once: what opens a device waits for them
+    const hasId = withId[0] !== null;
+    const [first = null, second = null, sized = null] = hasId ? withId : await runAll(false);
     const takesSize =
       sized !== null && (isSilent(sized) || (sized[0] === asked && isLinear(sized, bounds, hasId)));
     if (first === null || second === null) return { ...UNSEEN, takesSize };

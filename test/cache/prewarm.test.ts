@@ -1,8 +1,11 @@
 /** Kernels that are compiled before anybody calls: what the last run used, found by name. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { type Device, f32, jit, openDevice, type OpenDeviceOptions, type TracedTensor } from "tensorweft";
+import type { EntryContent } from "../../src/cache/entry.ts";
+import { PlanCache } from "../../src/cache/plan-cache.ts";
+import type { StoredLevel } from "../../src/cache/stored-level.ts";
 import { describeGpu } from "../support/gpu.ts";
 import { filesIn, newFolder } from "./support.ts";
 
@@ -16,6 +19,56 @@ async function open(folder: string, prewarm: OpenDeviceOptions["prewarm"]): Prom
 
 const compile = (device: Device, factor: number): Promise<void> =>
   jit((x: TracedTensor) => x.mul(factor), { device }).compile(f32(4));
+
+/** A place that counts how often lists are written. */
+function countLists(): { readonly level: StoredLevel; readonly saved: (readonly string[])[] } {
+  const saved: (readonly string[])[] = [];
+  const level: StoredLevel = {
+    place: "nowhere",
+    problem: null,
+    counts: { writes: 0, failedWrites: 0, dropped: 0, evicted: 0 },
+    ready: Promise.resolve(),
+    read: () => null,
+    write: () => undefined,
+    drop: () => undefined,
+    saveList: (_name, keys) => void saved.push(keys),
+    loadList: () => Promise.resolve(["no entry"]),
+    flush: () => Promise.resolve(),
+    close: () => undefined,
+  };
+  return { level, saved };
+}
+
+describe("the list of what is used", () => {
+  const lookFor = (cache: PlanCache, key: string): void => {
+    cache.findKept({
+      key,
+      tuned: { size: 0, find: () => undefined },
+      accept: (content): content is EntryContent => "plan" in content,
+    });
+  };
+
+  test("is written once for calls in a row, behind them, and before the place is closed", async () => {
+    const { level, saved } = countLists();
+    const cache = new PlanCache("build", level);
+    lookFor(cache, "before the list");
+    expect(await cache.startList("app", "tensorweft")).toEqual([]);
+    for (const key of ["a", "b", "a", "c"]) lookFor(cache, key);
+    expect(saved).toEqual([]);
+    await Promise.resolve();
+    expect(saved).toEqual([["a", "b", "c"]]);
+    lookFor(cache, "a");
+    await Promise.resolve();
+    expect(saved).toHaveLength(1);
+    lookFor(cache, "d");
+    await cache.flush();
+    expect(saved).toHaveLength(2);
+    lookFor(cache, "e");
+    cache.close();
+    await Promise.resolve();
+    expect(saved.slice(2)).toEqual([["a", "b", "c", "d", "e"]]);
+  });
+});
 
 describeGpu("prewarming", () => {
   test("compiles what the last run used, and no more", async () => {
