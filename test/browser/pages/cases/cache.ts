@@ -82,15 +82,29 @@ const settled = <T>(request: IDBRequest<T>): Promise<T> =>
     };
   });
 
+/** A page that is loaded anew takes back what is not complete. */
+const complete = (transaction: IDBTransaction): Promise<void> =>
+  new Promise((resolve, reject) => {
+    transaction.oncomplete = () => {
+      resolve();
+    };
+    transaction.onabort = () => {
+      reject(transaction.error ?? new Error("a transaction was aborted"));
+    };
+  });
+
 /** Changes what is kept behind the package's back. */
 export async function damage(what: "text" | "plan" | "all"): Promise<number> {
   const db = await settled(indexedDB.open(DATABASE));
-  const store = db.transaction("texts", "readwrite").objectStore("texts");
+  const transaction = db.transaction("texts", "readwrite");
+  const done = complete(transaction);
+  const store = transaction.objectStore("texts");
   const rows = (await settled(store.getAll())) as Row[];
   for (const row of rows) {
     const text = what === "text" ? row.text.replace("fn main", "fn niam") : "{}";
     await settled(store.put(what === "all" ? { hash: row.hash } : { ...row, text }));
   }
+  await done;
   db.close();
   return rows.length;
 }
@@ -103,12 +117,10 @@ export async function forge(what: "WGSL" | "form"): Promise<string> {
   const text = what === "WGSL" ? row.text.replace("fn main", "fn niam") : row.text.replace("plan", "plot");
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   const sum = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  await settled(
-    db
-      .transaction("texts", "readwrite")
-      .objectStore("texts")
-      .put({ ...row, text, sum }),
-  );
+  const transaction = db.transaction("texts", "readwrite");
+  const done = complete(transaction);
+  transaction.objectStore("texts").put({ ...row, text, sum });
+  await done;
   db.close();
   return sum;
 }
