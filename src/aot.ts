@@ -8,6 +8,7 @@ import type { DType } from "./ir/dtype.ts";
 
 export * from "./aot/activations.ts";
 export * from "./aot/functions.ts";
+export * from "./aot/norms.ts";
 export type {
   Axis,
   Dims,
@@ -25,7 +26,9 @@ export const kernel = /* @__PURE__ */ sourceOnly<<F extends KernelFunction>(fn: 
 
 /** The shape of any value, known at build time. */
 export const shapeOf = /* @__PURE__ */ sourceOnly<(x: Operand) => readonly number[]>("shapeOf");
+/** The number of axes, known at build time. */
 export const rankOf = /* @__PURE__ */ sourceOnly<(x: Operand) => number>("rankOf");
+/** The dtype, known at build time. */
 export const dtypeOf = /* @__PURE__ */ sourceOnly<(x: Operand) => DType>("dtypeOf");
 
 /** `x` as another dtype, as in `cast(x, "f16")`. */
@@ -33,5 +36,6 @@ export const cast = /* @__PURE__ */ sourceOnly<(x: Operand, dtype: DType) => Res
 
 /** One entry per dimension: a position, `[start, stop, step]`, or null for all of it; missing ones take all. */
 export type SliceRange = number | null | readonly (number | null)[];
+/** A part of `x`, as in `slice(x, [0, [1, null], null])`: a position drops its axis, `[start, stop, step]` keeps it, null takes all of it. */
 export const slice =
   /* @__PURE__ */ sourceOnly<(x: Operand, ranges: readonly SliceRange[]) => Result>("slice");
