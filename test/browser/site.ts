@@ -121,14 +121,18 @@ export class Site {
     return site;
   }
 
-  /** Opens a page. Pages of one site share an origin and its storage; no two sites do. */
-  async open(where: Where): Promise<Tab> {
+  /**
+   * Opens a page. Pages of one site share an origin and its storage; no two sites do. `without`: globals that the browser is to
+   * lack, such as `Float16Array`.
+   */
+  async open(where: Where, { without = [] }: { readonly without?: readonly string[] } = {}): Promise<Tab> {
     const context = await (this.#context ??= this.#browser.newContext());
     const page = await context.newPage();
     const box = new CallBox();
     const number = this.#boxes.push(box) - 1;
     const log = watch(page, box);
-    await page.goto(`${this.#origin}/page.html?tab=${number}&where=${where}`);
+    const lacks = without.map((name) => `&without=${name}`).join("");
+    await page.goto(`${this.#origin}/page.html?tab=${number}&where=${where}${lacks}`);
     return {
       log,
       close: () => page.close(),

@@ -59,6 +59,18 @@ describe("encoding", () => {
     if (Float16 === undefined) expect(shown).toEqual(words([0x3c00]));
     else expect(shown).toEqual(Float16.of(1));
   });
+
+  test("without Float16Array, f16 comes as words and goes from words and numbers", () => {
+    const own = Object.getOwnPropertyDescriptor(globalThis, "Float16Array");
+    Reflect.deleteProperty(globalThis, "Float16Array");
+    try {
+      expect(presentData("f16", words([0x3c00]))).toEqual(words([0x3c00]));
+      for (const data of [words([0x3c00]), [1], Float32Array.of(1)])
+        expect(encodeData(data, [1], { dtype: "f16" }).data).toEqual(words([0x3c00]));
+    } finally {
+      if (own !== undefined) Object.defineProperty(globalThis, "Float16Array", own);
+    }
+  });
 });
 
 describe("mistakes", () => {

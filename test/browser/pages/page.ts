@@ -3,7 +3,8 @@ import { answerCalls } from "./answer-calls.ts";
 
 const address = new URLSearchParams(location.search);
 const tab = address.get("tab") ?? "";
+const without = address.getAll("without");
 if (address.get("where") === "worker") {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-  worker.postMessage(tab);
-} else await answerCalls(tab);
+  worker.postMessage({ tab, without });
+} else await answerCalls(tab, without);
