@@ -1,12 +1,11 @@
 /**
  * A fusion group laid out for scheduling and lowering: which statements belong to a grid point and which to its row, and
- * the phases of the row. A phase is one walk over the row: it feeds the reductions of one level and stores row values
- * of that level. Values of the next level exist only after the walk.
+ * the phases of the row (row-arrays.ts). Values of the next level exist only after the walk.
  */
 import type { KernelSchedule } from "./schedule.ts";
 import { viewStages, type StageView } from "./stage-view.ts";
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
-import { indexAxes, printIndex, type IndexExpr } from "./index-expr.ts";
+import { indexAxes, type IndexExpr } from "./index-expr.ts";
 import {
   axisSizes,
   valuesRead,
@@ -20,16 +19,7 @@ import {
   type StoredTensor,
 } from "./index-notation.ts";
 import { runInOneWalk } from "./one-walk.ts";
-
-export interface Phase {
-  readonly level: number;
-  readonly reductions: readonly Statement[];
-  readonly stores: readonly Store[];
-  /** Sums over the walked axes that take their operands in this phase. */
-  readonly carried: readonly Statement[];
-  /** Pointwise statements over the row that this phase computes, in order. */
-  readonly statements: readonly Statement[];
-}
+import { findRowArrays, type Phase, type RowArray } from "./row-arrays.ts";
 
 export interface Access {
   readonly tensor: StoredTensor;
@@ -40,9 +30,6 @@ export interface Access {
   /** Positions in `GroupView.phases` that make it; empty for accesses outside the row. */
   readonly phases: readonly number[];
 }
-
-/** What one access reads or writes, as text: `x[8*i + j]`. */
-export const readKey = (tensor: string, at: IndexExpr): string => `${tensor}[${printIndex(at)}]`;
 
 export interface GroupView {
   readonly name: string;
@@ -70,6 +57,8 @@ export interface GroupView {
   readonly accesses: readonly Access[];
   /** Pairs of reductions that run in one walk here. */
   readonly pairs: readonly ReductionPair[];
+  /** What a phase of the row could leave for later ones. */
+  readonly rowArrays: readonly RowArray[];
 }
 
 export interface ViewOptions {
@@ -117,6 +106,7 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
     phases,
     accesses: findAccesses(list, stores, phases, tensors),
     pairs,
+    rowArrays: findRowArrays({ rowAxes, statements, phases }),
   };
 }
 

@@ -249,6 +249,9 @@ export function indexAxes(expr: IndexExpr, into = new Set<string>()): Set<string
   return into;
 }
 
+/** What an access reads or writes, as text: `x[8*i + j]`. */
+export const readKey = (tensor: string, at: IndexExpr): string => `${tensor}[${printIndex(at)}]`;
+
 /** Multiples of axes, also those that are clamped: how the index moves along each axis, but for its end. */
 export const axisTerms = ({ terms }: IndexExpr): readonly AxisTerm[] =>
   terms.flatMap((term): readonly AxisTerm[] => {

@@ -166,6 +166,10 @@ export interface Kernel {
   readonly subgroupSize?: number;
 }
 
+/** The type that values of a dtype have in a kernel: 16-bit floats are storage only. */
+export const computeType = (dtype: DType): ScalarType =>
+  dtype === "f16" || dtype === "bf16" ? "f32" : dtype;
+
 export const U32: ValueType = { scalar: "u32", width: 1 };
 export const BOOL: ValueType = { scalar: "bool", width: 1 };
 export const typeOf = (expr: Expr): ValueType =>

@@ -2,7 +2,7 @@
  * How a fusion group runs, apart from what it computes. Plain data: chosen by `schedule/`, obeyed by `lower/`, printable
  * and overridable by hand. Serial rows, rows shared by a workgroup, columns and pointwise groups are points of this space.
  */
-import type { Width } from "./kernel.ts";
+import type { LaneOrder, Width } from "./kernel.ts";
 
 /** Lanes along it take part in the stages of a group alone. */
 export const NO_AXIS = "";
@@ -28,7 +28,7 @@ export interface Tile {
 }
 
 /** The words of a schedule, listed for whoever reads one that was written elsewhere. */
-export const RESIDENCIES = ["registers", "reload"] as const;
+export const RESIDENCIES = ["registers", "workgroup", "reload"] as const;
 export const PAIRINGS = ["one-walk", "two-walks"] as const;
 export const REDUCTIONS = ["serial", "tree", "subgroup"] as const;
 
@@ -58,7 +58,10 @@ export interface KernelSchedule {
   readonly vectorWidth: Width;
   /** Name of the contiguous axis that vectors run along, or null for width 1. */
   readonly vectorAxis: string | null;
-  /** Where inputs that several phases read wait in between: registers (loops unrolled), or read again. */
+  /**
+   * Where what several phases need of a row waits in between: in registers (loops unrolled), in workgroup memory (each lane has
+   * slots of its own: no barriers, and no bank conflicts), or nowhere, and is read again.
+   */
   readonly residency: (typeof RESIDENCIES)[number];
   /** Paired reductions (a maximum and a sum of exponentials, a mean and squared deviations) share one walk over the row. */
   readonly pairing: (typeof PAIRINGS)[number];
@@ -80,6 +83,10 @@ export interface KernelSchedule {
   readonly turns: Turns | null;
 }
 
+/** Invocations of a workgroup. */
+export const workgroupSizeOf = ({ lanes }: Pick<KernelSchedule, "lanes">): number =>
+  lanes.reduce((n, l) => n * l.lanes, 1);
+
 /** Lanes that share an axis of the row: its own, or on the innermost axis those along the helper axes. */
 export const lanesSharing = (schedule: KernelSchedule, axis: string): number =>
   schedule.helperAxes.length > 0 && axis === schedule.rowAxes[schedule.rowAxes.length - 1]
@@ -95,6 +102,20 @@ export const pointsAlong = (schedule: KernelSchedule, axis: string): number =>
 /** Lanes along an axis, 1 where none are. */
 export const lanesAlong = (schedule: KernelSchedule, axis: string): number =>
   schedule.lanes.find((l) => l.axis === axis)?.lanes ?? 1;
+
+/** How the lanes of a row lie in the workgroup. */
+export function laneOrder(schedule: KernelSchedule): { readonly lanes: number; readonly order: LaneOrder } {
+  const digits = schedule.lanes
+    .filter((l) => l.lanes > 1)
+    .map((l) => ({
+      size: l.lanes,
+      shared: schedule.rowAxes.includes(l.axis) || schedule.helperAxes.includes(l.axis),
+    }));
+  const lanes = digits.reduce((n, d) => (d.shared ? n * d.size : n), 1);
+  const turns = digits.filter((d, i) => i > 0 && d.shared !== digits[i - 1]?.shared).length;
+  if (turns === 0 || (turns === 1 && digits[0]?.shared === false)) return { lanes, order: "inner" };
+  return { lanes, order: turns === 1 ? "outer" : digits };
+}
 
 /**
  * The schedule with its axes called otherwise, or undefined where one of them has no other name. A tile loses the accesses

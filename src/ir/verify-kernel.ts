@@ -11,7 +11,7 @@
  * Missing: bounds of indices that are not constant, and races (the interpreter finds both for the inputs it is run on).
  */
 import type { GroupReduceItem, Kernel, Stmt, ValueType, LaneDigit } from "./kernel.ts";
-import { isSubgroupRuns, typeOf } from "./kernel.ts";
+import { computeType, isSubgroupRuns, typeOf } from "./kernel.ts";
 import { monoidOf } from "./monoids.ts";
 import { checkExpr, checkIndex, isUniform, printValueType, sameType } from "./verify-kernel-expr.ts";
 import type { ArrayName, KernelScope } from "./verify-kernel-expr.ts";
@@ -20,7 +20,7 @@ import { MAX_NESTING } from "./walk-kernel.ts";
 /** The type of what a binding's load gives: 16-bit floats are widened. */
 export const loadedType = (binding: Kernel["bindings"][number]): ValueType => {
   const { dtype, width } = binding;
-  return { scalar: dtype === "f16" || dtype === "bf16" ? "f32" : dtype, width };
+  return { scalar: computeType(dtype), width };
 };
 
 export function verifyKernel(kernel: Kernel): readonly string[] {

@@ -6,12 +6,12 @@ import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import type { ScalarExpr, Statement } from "../ir/index-notation.ts";
 import { addExprs, combineExprs, settleExprs } from "../ir/kernel-states.ts";
 import type { Expr, GroupReduceItem, Stmt, Width } from "../ir/kernel.ts";
-import { typeOf } from "../ir/kernel.ts";
+import { computeType, typeOf } from "../ir/kernel.ts";
 import { componentDType, monoidOf, startOf, type MonoidName } from "../ir/monoids.ts";
+import { laneOrder } from "../ir/schedule.ts";
 import { CHAIN, STATE_CHAIN } from "../ir/walk-shape.ts";
 import { bind, type Emitter, type Scope } from "./emitter.ts";
-import { laneOrder } from "./enter-grid.ts";
-import { computeType, constant, nameOf } from "./kernel-expr.ts";
+import { constant, nameOf } from "./kernel-expr.ts";
 import { foldElements } from "./lower-value.ts";
 
 /** Binds an intermediate value in the block that is being written. */

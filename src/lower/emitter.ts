@@ -13,9 +13,9 @@ import {
   type IndexExpr,
 } from "../ir/index-expr.ts";
 import type { GroupView } from "../ir/group-view.ts";
-import type { Expr, SharedArray, Stmt, Width } from "../ir/kernel.ts";
+import type { Expr, SharedArray, Stmt, ValueType, Width } from "../ir/kernel.ts";
 import { typeOf } from "../ir/kernel.ts";
-import type { KernelSchedule } from "../ir/schedule.ts";
+import { lanesSharing, type KernelSchedule } from "../ir/schedule.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { less, nameOf } from "./kernel-expr.ts";
 
@@ -27,8 +27,8 @@ export interface Scope {
   readonly values: Map<string, Expr>;
   /** The grid scope, for a row scope. */
   readonly parent: Scope | undefined;
-  /** Position in the row caches while a cached walk is written. */
-  readonly cacheAt: Expr | undefined;
+  /** The step of the row, counted over all its axes, while a walk is written. */
+  readonly step: Expr | undefined;
 }
 
 /** A grid axis whose size the dispatch says, in the units of `unitsOf`; the axis sizes of the view have the largest. */
@@ -38,23 +38,27 @@ export interface OpenAxis {
   readonly scalar: string;
 }
 
+/** An array in registers or workgroup memory with an element for each step that a lane takes along the row. */
+export interface LaneSlot {
+  readonly array: string;
+  readonly type: ValueType;
+}
+
 export interface Emitter {
   readonly view: GroupView;
   readonly schedule: KernelSchedule;
   readonly open: OpenAxis | undefined;
   readonly fresh: (hint: string) => string;
   readonly widths: ReadonlyMap<string, Width>;
-  /** Read key -> name of the register array that keeps it between phases. */
-  readonly caches: ReadonlyMap<string, string>;
-  /** Row values that are kept between phases -> name of their register array. */
-  readonly kept: ReadonlyMap<string, string>;
+  /** Reads and row values that wait between phases, and where; none where rows are read again. */
+  readonly rowSlots: ReadonlyMap<string, LaneSlot>;
   /** Sums that are carried along a walk -> name of the register array that keeps them. */
   readonly carried: ReadonlyMap<string, string>;
   /** Staged reductions of more than one point -> the workgroup array that holds them. */
   readonly stageArrays: ReadonlyMap<string, SharedArray>;
-  /** Register arrays that an earlier phase has filled. Grows as phases are written. */
+  /** Those of `rowSlots` that an earlier phase has filled. Grows as phases are written. */
   readonly filled: Set<string>;
-  /** Register arrays that the phase being written fills. */
+  /** Those that the phase being written fills. */
   readonly filling: Set<string>;
 }
 
@@ -70,6 +74,17 @@ export function namer(reserved: ReadonlySet<string>): (hint: string) => string {
     }
   };
 }
+
+/** Accesses along an axis: elements over vector width. */
+export const unitsOf = (view: GroupView, schedule: KernelSchedule, axis: string): number =>
+  (view.sizes.get(axis) ?? 1) / (axis === schedule.vectorAxis ? schedule.vectorWidth : 1);
+
+/** Steps of the row that one lane takes. */
+export const stepsPerLane = ({ view, schedule }: Pick<Emitter, "view" | "schedule">): number =>
+  schedule.rowAxes.reduce(
+    (n, axis) => n * Math.ceil(unitsOf(view, schedule, axis) / lanesSharing(schedule, axis)),
+    1,
+  );
 
 /** Binds an expression to a name, unless it is one already or a constant. */
 export function bind(emitter: Emitter, scope: Pick<Scope, "out">, hint: string, value: Expr): Expr {

@@ -1,8 +1,8 @@
 /** Where an invocation stands: coordinates of its grid point from the workgroup index and the digits of its lane index. */
-import { BOOL, U32, type Expr, type LaneOrder } from "../ir/kernel.ts";
+import { BOOL, U32, type Expr } from "../ir/kernel.ts";
 import type { GroupView } from "../ir/group-view.ts";
 import { lanesAlong, NO_AXIS, pointsAlong, type KernelSchedule } from "../ir/schedule.ts";
-import { bind, type Emitter, type OpenAxis, type Scope } from "./emitter.ts";
+import { bind, unitsOf, type Emitter, type OpenAxis, type Scope } from "./emitter.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { less, nameOf, op } from "./kernel-expr.ts";
 
@@ -19,19 +19,12 @@ export interface Position {
   readonly blockAlong: (axis: string) => Expr;
 }
 
-/** Accesses along an axis: elements over vector width. */
-export const unitsOf = (view: GroupView, schedule: KernelSchedule, axis: string): number =>
-  (view.sizes.get(axis) ?? 1) / (axis === schedule.vectorAxis ? schedule.vectorWidth : 1);
-
 const blocksOf = (view: GroupView, schedule: KernelSchedule, axis: string): number =>
   Math.ceil(unitsOf(view, schedule, axis) / pointsAlong(schedule, axis));
 
 /** Workgroups that the schedule makes of the grid. */
 export const countWorkgroups = (view: GroupView, schedule: KernelSchedule): number =>
   schedule.gridAxes.reduce((n, axis) => n * blocksOf(view, schedule, axis), 1);
-
-export const workgroupSizeOf = (schedule: KernelSchedule): number =>
-  schedule.lanes.reduce((n, l) => n * l.lanes, 1);
 
 export const and = (a: Expr | undefined, b: Expr | undefined): Expr | undefined =>
   a === undefined ? b : b === undefined ? a : op("and", BOOL, a, b);
@@ -127,18 +120,4 @@ function enterBlocks(emitter: Emitter, grid: Scope): ReadonlyMap<string, Expr> {
   const sizes = many.map((axis) => Math.max(isOpen(axis) ? 2 : 1, blocksOf(view, schedule, axis)));
   grid.out.push({ kind: "delinearize", names, sizes, from: { kind: "workgroup" } });
   return new Map(many.map((axis, i) => [axis, nameOf(names[i] ?? "")]));
-}
-
-/** How the lanes of a row lie in the workgroup. */
-export function laneOrder(schedule: KernelSchedule): { readonly lanes: number; readonly order: LaneOrder } {
-  const digits = schedule.lanes
-    .filter((l) => l.lanes > 1)
-    .map((l) => ({
-      size: l.lanes,
-      shared: schedule.rowAxes.includes(l.axis) || schedule.helperAxes.includes(l.axis),
-    }));
-  const lanes = digits.reduce((n, d) => (d.shared ? n * d.size : n), 1);
-  const turns = digits.filter((d, i) => i > 0 && d.shared !== digits[i - 1]?.shared).length;
-  if (turns === 0 || (turns === 1 && digits[0]?.shared === false)) return { lanes, order: "inner" };
-  return { lanes, order: turns === 1 ? "outer" : digits };
 }

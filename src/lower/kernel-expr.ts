@@ -1,12 +1,7 @@
 /** Constructors of kernel expressions that fold what is constant, so that lowering can write formulas plainly. */
-import type { DType } from "../ir/dtype.ts";
 import type { Expr, ScalarType, ValueType, Width } from "../ir/kernel.ts";
 import { BOOL, typeOf, U32 } from "../ir/kernel.ts";
 import type { ScalarOp } from "../ir/scalar-ops.ts";
-
-/** 16-bit floats are storage only: values in a kernel are f32. */
-export const computeType = (dtype: DType): ScalarType =>
-  dtype === "f16" || dtype === "bf16" ? "f32" : dtype;
 
 export const nameOf = (name: string, type: ValueType = U32): Expr => ({ kind: "name", type, name });
 export const constant = (scalar: ScalarType, value: number, width: Width = 1): Expr => ({

@@ -7,18 +7,19 @@
  */
 import { elementCount } from "../ir/dtype.ts";
 import { coefficientOf } from "../ir/index-expr.ts";
-import { readKey, viewGroup, type GroupView, type Phase } from "../ir/group-view.ts";
+import { viewGroup, type GroupView } from "../ir/group-view.ts";
 import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
-import type { KernelSchedule, Turns } from "../ir/schedule.ts";
+import type { Phase } from "../ir/row-arrays.ts";
+import { workgroupSizeOf, type KernelSchedule, type Turns } from "../ir/schedule.ts";
 import { makeIndex, takeName, u32 } from "../ir/walk-kernel.ts";
 import { foldGrid } from "../ir/dynamic-plan.ts";
 import { bind, namer, scopeFor, type Emitter, type OpenAxis, type Scope } from "./emitter.ts";
-import { computeType, nameOf } from "./kernel-expr.ts";
-import { and, countWorkgroups, enterAxis, enterGrid, workgroupSizeOf, type Position } from "./enter-grid.ts";
-import { declareCarried, declareKept, lowerPhase, stepsPerLane, storeCarried } from "./lower-phase.ts";
-import { chooseKept } from "./keep-values.ts";
+import { nameOf } from "./kernel-expr.ts";
+import { and, countWorkgroups, enterAxis, enterGrid, type Position } from "./enter-grid.ts";
+import { declareCarried, lowerPhase, storeCarried } from "./lower-phase.ts";
+import { chooseRowSlots, declareRowSlots } from "./keep-rows.ts";
 import { lowerStages } from "./lower-stages.ts";
 import { lowerTile } from "./lower-tile.ts";
 import { lowerValue } from "./lower-value.ts";
@@ -50,19 +51,17 @@ export function lowerGroup(
     open,
     fresh: namer(taken),
     widths: new Map(bindings.map((b) => [b.name, b.width])),
-    caches: chooseCaches(view, schedule),
-    kept: chooseKept(view, schedule),
+    rowSlots: chooseRowSlots(view, schedule),
     carried: chooseCarried(view),
     stageArrays: chooseStageArrays(view),
     filled: new Set(),
     filling: new Set(),
   };
   const axes = new Map<string, Expr>();
-  const grid: Scope = { out: [], axes, values: new Map(), parent: undefined, cacheAt: undefined };
+  const grid: Scope = { out: [], axes, values: new Map(), parent: undefined, step: undefined };
   const position = enterGrid(emitter, grid, axes);
   lowerStages(emitter, grid, position);
-  declareCaches(emitter, grid);
-  declareKept(emitter, grid);
+  const rows = declareRowSlots(emitter, grid);
   declareCarried(emitter, grid);
   const { tile, turns } = schedule;
   const shared = tile === null ? [] : lowerTile(emitter, grid, tile, position);
@@ -81,7 +80,7 @@ export function lowerGroup(
       ...view.scalars.map(({ name, dtype }) => ({ name, dtype })),
       ...(open === undefined ? [] : [{ name: open.scalar, dtype: "u32" as const }]),
     ],
-    shared: [...emitter.stageArrays.values(), ...shared],
+    shared: [...emitter.stageArrays.values(), ...rows, ...shared],
     body: grid.out,
   };
 }
@@ -183,38 +182,4 @@ function chooseBindings(view: GroupView, schedule: KernelSchedule): Binding[] {
 function chooseCarried(view: GroupView): Map<string, string> {
   const names = view.phases.flatMap((p) => p.carried.map((s) => s.name));
   return new Map(names.map((name, i) => [name, `carry${String(i)}`]));
-}
-
-/** Register arrays for row reads that more than one phase makes. */
-function chooseCaches(view: GroupView, schedule: KernelSchedule): Map<string, string> {
-  const caches = new Map<string, string>();
-  if (schedule.residency !== "registers") return caches;
-  const phasesOf = new Map<string, Set<number>>();
-  for (const a of view.accesses) {
-    if (a.write || a.phases.length === 0) continue;
-    const isRow = schedule.rowAxes.some((axis) => coefficientOf(a.index, axis) !== 0);
-    if (!isRow) continue;
-    const key = readKey(a.tensor.name, a.index);
-    const phases = phasesOf.get(key) ?? new Set<number>();
-    for (const p of a.phases) phases.add(p);
-    phasesOf.set(key, phases);
-  }
-  for (const [key, phases] of phasesOf) if (phases.size > 1) caches.set(key, `cache${String(caches.size)}`);
-  return caches;
-}
-
-function declareCaches(emitter: Emitter, grid: Scope): void {
-  const { view, schedule } = emitter;
-  const length = stepsPerLane(emitter);
-  for (const [key, name] of emitter.caches) {
-    const access = view.accesses.find((a) => readKey(a.tensor.name, a.index) === key);
-    if (access === undefined) continue;
-    const isWide = schedule.vectorAxis !== null && coefficientOf(access.index, schedule.vectorAxis) !== 0;
-    const type = {
-      scalar: computeType(access.tensor.dtype),
-      width: isWide ? schedule.vectorWidth : 1,
-    } as const;
-    const declaration: Stmt = { kind: "registers", name, type, length };
-    grid.out.push(declaration);
-  }
 }

@@ -1,12 +1,13 @@
 /** One phase of a group: a walk over the row, then the combination of what the lanes have found. */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
-import type { Phase } from "../ir/group-view.ts";
 import { isClampTerm } from "../ir/index-expr.ts";
 import type { Statement, Store } from "../ir/index-notation.ts";
 import { combineExprs } from "../ir/kernel-states.ts";
 import { printScalarExpr } from "../ir/print-index.ts";
-import type { Expr, Stmt, ValueType, Width } from "../ir/kernel.ts";
+import { statementsOf, type Phase } from "../ir/row-arrays.ts";
+import { computeType, type Expr, type Stmt, type Width } from "../ir/kernel.ts";
 import { lanesSharing } from "../ir/schedule.ts";
+import { findLeading } from "../ir/shared-states.ts";
 import {
   accumulatorFor,
   bindIn,
@@ -17,13 +18,21 @@ import {
   widthOf,
   type Accumulator,
 } from "./accumulators.ts";
-import { bind, isVectorIndex, lowerClamp, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
-import { and, unitsOf, type Position } from "./enter-grid.ts";
+import {
+  bind,
+  isVectorIndex,
+  lowerClamp,
+  lowerIndex,
+  stepsPerLane,
+  unitsOf,
+  type Emitter,
+  type Scope,
+} from "./emitter.ts";
+import { and, type Position } from "./enter-grid.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
-import { component, computeType, nameOf, widen } from "./kernel-expr.ts";
-import { statementsOf } from "./keep-values.ts";
+import { component, nameOf, widen } from "./kernel-expr.ts";
+import { keepValue, keptType, takeKept } from "./keep-rows.ts";
 import { lowerValue, readValue } from "./lower-value.ts";
-import { findLeading } from "./shared-states.ts";
 import { assignState, declareState, walkRow, type WalkAxis } from "./walk-row.ts";
 
 export function lowerPhase(emitter: Emitter, grid: Scope, whole: Phase, position: Position): void {
@@ -32,15 +41,14 @@ export function lowerPhase(emitter: Emitter, grid: Scope, whole: Phase, position
   const phase = { ...whole, reductions: whole.reductions.filter((r) => !leading.has(r.name)) };
   const accumulators = phase.reductions.map((r) => accumulatorFor(emitter, r));
   for (const a of accumulators) grid.out.push(...declareState(a));
-  const cached = keepsRegisters(emitter);
   const loops = walkRow(
     {
       axes: schedule.rowAxes.map((axis) => walkAxisOf(emitter, axis, position)),
-      unroll: cached,
+      unroll: namesRegisters(emitter),
       fresh,
       bindIn: (out) => bindIn(emitter, out),
       body: (steps, accs) => {
-        const scope = rowScope(emitter, grid, steps, position, cached);
+        const scope = rowScope(emitter, grid, steps, position);
         writeStep(emitter, scope, phase, accs, position);
         return scope.out;
       },
@@ -48,23 +56,17 @@ export function lowerPhase(emitter: Emitter, grid: Scope, whole: Phase, position
     accumulators,
   );
   grid.out.push(...loops);
-  for (const cache of emitter.filling) emitter.filled.add(cache);
+  for (const name of emitter.filling) emitter.filled.add(name);
   emitter.filling.clear();
   combineLanes(emitter, grid, phase.reductions, accumulators, leading);
 }
 
 /** Whether steps of a row name registers: their loops are unrolled then. */
-const keepsRegisters = ({ schedule, caches, kept, carried }: Emitter): boolean =>
-  carried.size > 0 || kept.size > 0 || (schedule.residency === "registers" && caches.size > 0);
+const namesRegisters = ({ schedule, rowSlots, carried }: Emitter): boolean =>
+  carried.size > 0 || (schedule.residency === "registers" && rowSlots.size > 0);
 
 /** The scope of one step: coordinates of all row axes from the step numbers and the lane. */
-function rowScope(
-  emitter: Emitter,
-  grid: Scope,
-  steps: readonly Expr[],
-  position: Position,
-  cached: boolean,
-): Scope {
+function rowScope(emitter: Emitter, grid: Scope, steps: readonly Expr[], position: Position): Scope {
   const { schedule, view } = emitter;
   const axes = new Map<string, Expr>();
   let place: Expr = u32(0);
@@ -77,7 +79,7 @@ function rowScope(
     axes,
     values: new Map(),
     parent: grid,
-    cacheAt: cached ? place : undefined,
+    step: place,
   };
   schedule.rowAxes.forEach((axis, i) => {
     const step = steps[i] ?? u32(0);
@@ -99,8 +101,7 @@ function writeStep(
   accumulators: readonly Accumulator[],
   position: Position,
 ): void {
-  const isFilled = (name: string): boolean => emitter.filled.has(emitter.kept.get(name) ?? "");
-  for (const statement of statementsOf(phase, isFilled)) {
+  for (const statement of statementsOf(phase, (name) => emitter.filled.has(name))) {
     scope.values.set(statement.name, rowValue(emitter, scope, statement));
   }
   phase.reductions.forEach((statement, i) => {
@@ -123,35 +124,17 @@ function writeStep(
 
 /** Computes a value of the row, or takes it from where an earlier phase has kept it. */
 function rowValue(emitter: Emitter, scope: Scope, statement: Statement): Expr {
-  const array = emitter.kept.get(statement.name);
-  if (array === undefined || scope.cacheAt === undefined)
-    return bind(emitter, scope, "x", lowerValue(emitter, scope, statement.value));
-  const type = keptType(emitter, statement);
-  if (emitter.filled.has(array))
-    return bind(emitter, scope, "c", { kind: "register", type, array, index: scope.cacheAt });
-  const value = bind(emitter, scope, "x", widen(lowerValue(emitter, scope, statement.value), type.width));
-  emitter.filling.add(array);
-  scope.out.push({ kind: "setRegister", array, index: scope.cacheAt, value });
+  const waiting = takeKept(emitter, scope, statement.name);
+  if (waiting !== undefined) return waiting;
+  const own = lowerValue(emitter, scope, statement.value);
+  const type = keptType(emitter, statement.name);
+  const value = bind(emitter, scope, "x", type === undefined ? own : widen(own, type.width));
+  keepValue(emitter, scope, statement.name, value);
   return value;
 }
 
-const keptType = (emitter: Emitter, statement: Statement): ValueType => {
-  const { vectorAxis, vectorWidth } = emitter.schedule;
-  const isWide = vectorAxis !== null && statement.axes.includes(vectorAxis);
-  return { scalar: computeType(statement.dtype), width: isWide ? vectorWidth : 1 };
-};
-
-/** Declares the registers of kept row values. */
-export function declareKept(emitter: Emitter, grid: Scope): void {
-  for (const [statement, name] of emitter.kept) {
-    const kept = emitter.view.statements.get(statement);
-    if (kept === undefined) continue;
-    grid.out.push({ kind: "registers", name, type: keptType(emitter, kept), length: stepsPerLane(emitter) });
-  }
-}
-
 function addToCarried(emitter: Emitter, scope: Scope, statement: Statement): void {
-  const kept = registerOf(emitter, statement, scope.cacheAt);
+  const kept = registerOf(emitter, statement, scope.step);
   const value = widen(lowerValue(emitter, scope, statement.value), widthOf(emitter, statement));
   const combined = combineExprs(statement.reduce?.fn ?? "sum", [kept], [value], bindIn(emitter, scope.out));
   for (const total of combined)
@@ -192,14 +175,11 @@ export function storeCarried(emitter: Emitter, grid: Scope, position: Position):
   const { view, schedule, carried } = emitter;
   if (carried.size === 0) return;
   const body = (steps: readonly Expr[]): Stmt[] => {
-    const scope = rowScope(emitter, grid, steps, position, true);
+    const scope = rowScope(emitter, grid, steps, position);
     for (const store of view.stores) {
       const statement = view.statements.get(store.statement);
       if (statement === undefined || !carried.has(statement.name)) continue;
-      scope.values.set(
-        statement.name,
-        bind(emitter, scope, "c", registerOf(emitter, statement, scope.cacheAt)),
-      );
+      scope.values.set(statement.name, bind(emitter, scope, "c", registerOf(emitter, statement, scope.step)));
       writeStore(emitter, scope, store, position.inRange);
     }
     return scope.out;
@@ -209,13 +189,6 @@ export function storeCarried(emitter: Emitter, grid: Scope, position: Position):
     ...walkRow({ axes, unroll: true, fresh: emitter.fresh, bindIn: (out) => bindIn(emitter, out), body }, []),
   );
 }
-
-/** Steps of the row that one lane takes. */
-export const stepsPerLane = ({ view, schedule }: Emitter): number =>
-  schedule.rowAxes.reduce(
-    (n, axis) => n * Math.ceil(unitsOf(view, schedule, axis) / lanesSharing(schedule, axis)),
-    1,
-  );
 
 function walkAxisOf({ view, schedule }: Emitter, axis: string, position: Position): WalkAxis {
   const [units, lanes] = [unitsOf(view, schedule, axis), lanesSharing(schedule, axis)];

@@ -139,7 +139,7 @@ function stageEmitter(
     ...[...stage.statements, ...stage.reductions].map((s) => [s.name, s] as const),
   ]);
   const view = { ...emitter.view, statements, pairs: [] };
-  return { ...emitter, view, schedule, caches: new Map(), kept: new Map(), carried: new Map() };
+  return { ...emitter, view, schedule, rowSlots: new Map(), carried: new Map() };
 }
 
 function dealStage(

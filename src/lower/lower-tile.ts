@@ -12,15 +12,14 @@
  * Ensures:  every element of the grid is computed once; coordinates past the ends of the axes are clamped, and not stored.
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
-import { readKey } from "../ir/group-view.ts";
-import type { IndexExpr } from "../ir/index-expr.ts";
+import { readKey, type IndexExpr } from "../ir/index-expr.ts";
 import type { Store } from "../ir/index-notation.ts";
-import type { Expr, SharedArray, Stmt, ValueType } from "../ir/kernel.ts";
-import { lanesAlong, type Tile } from "../ir/schedule.ts";
+import { computeType, type Expr, type SharedArray, type Stmt, type ValueType } from "../ir/kernel.ts";
+import { lanesAlong, workgroupSizeOf, type Tile } from "../ir/schedule.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { bind, lowerIndex, type Emitter, type Scope } from "./emitter.ts";
-import { and, workgroupSizeOf, type Position } from "./enter-grid.ts";
-import { computeType, less, nameOf } from "./kernel-expr.ts";
+import { and, type Position } from "./enter-grid.ts";
+import { less, nameOf } from "./kernel-expr.ts";
 import { lowerValue, readTensor, readValue } from "./lower-value.ts";
 import { storeGridValues } from "./store-grid-values.ts";
 

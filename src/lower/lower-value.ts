@@ -4,15 +4,15 @@
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
 import { elementCount } from "../ir/dtype.ts";
-import { indexAxes, type IndexExpr } from "../ir/index-expr.ts";
-import { readKey } from "../ir/group-view.ts";
+import { indexAxes, readKey, type IndexExpr } from "../ir/index-expr.ts";
 import { visitScalar, type Bound, type ScalarExpr } from "../ir/index-notation.ts";
 import type { Expr, ValueType, Width } from "../ir/kernel.ts";
-import { BOOL, typeOf } from "../ir/kernel.ts";
+import { BOOL, computeType, typeOf } from "../ir/kernel.ts";
 import { bind, isVectorIndex, lowerIndex, scopeFor, type Emitter, type Scope } from "./emitter.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
+import { keepValue, takeKept } from "./keep-rows.ts";
 import { readStaged } from "./staged-values.ts";
-import { component, computeType, constant, less, nameOf, op, widen } from "./kernel-expr.ts";
+import { component, constant, less, nameOf, op, widen } from "./kernel-expr.ts";
 
 /** Lowers `expr` into `scope`; `clamp` keeps loads under a guard inside their tensor. */
 export function lowerValue(emitter: Emitter, scope: Scope, expr: ScalarExpr, clamp = false): Expr {
@@ -84,35 +84,26 @@ export function readValue(scope: Scope, statement: string): Expr {
 
 /** A read of a tensor in this scope, whatever scope its index would allow. */
 export const readTensor = (emitter: Emitter, scope: Scope, tensor: string, at: IndexExpr): Expr =>
-  load(emitter, scope, tensor, at, false, undefined);
+  load(emitter, scope, tensor, at, false);
 
-/** Loads once per scope; from the row cache when an earlier phase left it there. */
+/** Loads once per scope; from where the read waits when an earlier phase has made it. Clamped reads never wait. */
 function lowerRead(emitter: Emitter, scope: Scope, tensor: string, at: IndexExpr, clamp: boolean): Expr {
   const key = `${readKey(tensor, at)}${clamp ? "?" : ""}`;
   const known = scope.values.get(key);
   if (known !== undefined) return known;
-  const cache = clamp ? undefined : emitter.caches.get(key);
-  const loaded = load(emitter, scope, tensor, at, clamp, cache);
+  const waiting = takeKept(emitter, scope, key);
+  const loaded = waiting ?? load(emitter, scope, tensor, at, clamp);
+  if (waiting === undefined) keepValue(emitter, scope, key, loaded);
   scope.values.set(key, loaded);
   return loaded;
 }
 
-function load(
-  emitter: Emitter,
-  scope: Scope,
-  tensor: string,
-  at: IndexExpr,
-  clamp: boolean,
-  cache: string | undefined,
-): Expr {
+function load(emitter: Emitter, scope: Scope, tensor: string, at: IndexExpr, clamp: boolean): Expr {
   const stored = emitter.view.tensors.get(tensor);
   if (stored === undefined) throw new CompilerBug("lowering", [`no tensor ${tensor}`]);
   const scalar = computeType(stored.dtype);
   const width: Width = isVectorIndex(emitter, at) ? emitter.schedule.vectorWidth : 1;
   const type: ValueType = { scalar, width };
-  if (cache !== undefined && scope.cacheAt !== undefined && emitter.filled.has(cache)) {
-    return bind(emitter, scope, "c", { kind: "register", type, array: cache, index: scope.cacheAt });
-  }
   const bindingWidth = emitter.widths.get(tensor) ?? 1;
   const count = elementCount(stored.shape);
   const loadAt = (position: Expr, t: ValueType): Expr => {
@@ -121,19 +112,12 @@ function load(
     scope.out.push({ kind: "load", name, type: t, buffer: tensor, index: safe });
     return nameOf(name, t);
   };
-  let value: Expr;
-  if (width === bindingWidth) value = loadAt(lowerIndex(emitter, scope, at), type);
-  else if (bindingWidth === 1) {
-    const parts = Array.from({ length: width }, (_, c) =>
-      loadAt(lowerIndex(emitter, scope, at, c), { scalar, width: 1 }),
-    );
-    value = bind(emitter, scope, "v", { kind: "vector", type, parts });
-  } else throw new CompilerBug("lowering", [`binding ${tensor} is wider than its access`]);
-  if (cache !== undefined && scope.cacheAt !== undefined) {
-    emitter.filling.add(cache);
-    scope.out.push({ kind: "setRegister", array: cache, index: scope.cacheAt, value });
-  }
-  return value;
+  if (width === bindingWidth) return loadAt(lowerIndex(emitter, scope, at), type);
+  if (bindingWidth !== 1) throw new CompilerBug("lowering", [`binding ${tensor} is wider than its access`]);
+  const parts = Array.from({ length: width }, (_, c) =>
+    loadAt(lowerIndex(emitter, scope, at, c), { scalar, width: 1 }),
+  );
+  return bind(emitter, scope, "v", { kind: "vector", type, parts });
 }
 
 /** Coordinates as numbers; along the vector axis one per element. */

@@ -1,9 +1,9 @@
 /** Where the values of stages lie in workgroup memory, and how the rest of the kernel reads them. */
 import type { GroupView } from "../ir/group-view.ts";
-import type { Expr, SharedArray } from "../ir/kernel.ts";
+import { computeType, type Expr, type SharedArray } from "../ir/kernel.ts";
 import { makeIndex, u32 } from "../ir/walk-kernel.ts";
 import { bind, type Emitter, type Scope } from "./emitter.ts";
-import { computeType, nameOf } from "./kernel-expr.ts";
+import { nameOf } from "./kernel-expr.ts";
 
 /** Workgroup arrays for the values of stages that have more than one point, row-major over the points. */
 export function chooseStageArrays(view: GroupView): ReadonlyMap<string, SharedArray> {

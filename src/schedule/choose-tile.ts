@@ -4,8 +4,8 @@
  *
  * Only on hardware: CPUs have caches that hold the columns until their neighbours come, and barriers that cost more.
  */
-import { coefficientOf } from "../ir/index-expr.ts";
-import { readKey, type Access, type GroupView } from "../ir/group-view.ts";
+import { coefficientOf, readKey } from "../ir/index-expr.ts";
+import type { Access, GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis, Tile } from "../ir/schedule.ts";
 import { elementsOf, type MemoryOrder } from "./memory-order.ts";

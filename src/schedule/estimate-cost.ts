@@ -3,8 +3,8 @@
  * gaps between what neighbours read, sweeps, barriers, workgroups) and nothing of what they share, so its figures compare
  * schedules of one group on one device and mean nothing else.
  */
-import { coefficientOf } from "../ir/index-expr.ts";
-import { readKey, type GroupView } from "../ir/group-view.ts";
+import { coefficientOf, readKey } from "../ir/index-expr.ts";
+import type { GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { pointsAlong, type KernelSchedule, type LaneAxis } from "../ir/schedule.ts";
 import { elementsOf } from "./memory-order.ts";
@@ -22,6 +22,8 @@ const WORKGROUP_US_SOFTWARE = 2;
 const ACCESS_US_SOFTWARE = 0.002;
 /** A row that is read again comes from a cache as long as it fits: this share of a read from memory. */
 const CACHED_SWEEP = 0.3;
+/** A row in workgroup memory: nothing but loads and stores that no other lane gets in the way of. */
+const WORKGROUP_SWEEP = 0.05;
 
 /** Microseconds, roughly. */
 export function estimateCost(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): number {
@@ -52,10 +54,13 @@ export function estimateCost(view: GroupView, schedule: KernelSchedule, profile:
   return memory / full + (barriers + workgroups * WORKGROUP_US) / shared;
 }
 
-/** Walks over the row that go to memory. */
+/** Walks over the row that go to memory, and what other walks cost beside them. */
 function countSweeps(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): number {
   const phases = Math.max(1, view.phases.length);
   if (schedule.residency === "registers" || phases === 1) return 1;
+  // On a CPU workgroup memory is memory, written to be read again.
+  if (schedule.residency === "workgroup")
+    return profile.software ? phases + 1 : 1 + (phases - 1) * WORKGROUP_SWEEP;
   const row = view.rowAxes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 4);
   return row <= profile.onChipBytes && !profile.software ? 1 + (phases - 1) * CACHED_SWEEP : phases;
 }

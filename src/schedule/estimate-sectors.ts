@@ -24,13 +24,14 @@ export function estimateSectors(
   for (const access of view.accesses) {
     const own = elementsOf(view, access);
     elements += own;
-    touched += own * sectorsOf(access, lanes, width, profile);
+    touched += own * sectorsOf(access, view, lanes, width, profile);
   }
   return elements === 0 ? 1 : touched / elements;
 }
 
 function sectorsOf(
   access: Access,
+  view: GroupView,
   lanes: readonly LaneAxis[],
   width: number,
   profile: DeviceProfile,
@@ -43,6 +44,7 @@ function sectorsOf(
   for (let first = 0; first < size; first += together) {
     const places = new Set<number>();
     for (let lane = first; lane < Math.min(size, first + together); lane++) {
+      if (isIdle(lane, view, lanes, width)) continue;
       const [place, step] = placeOf(lane, lanes, terms, width);
       for (let c = 0; c < width; c++) places.add(place + c * step);
     }
@@ -53,6 +55,16 @@ function sectorsOf(
     }
   }
   return touched / least;
+}
+
+/** Whether a lane has nothing to do: an axis has fewer accesses than lanes. */
+function isIdle(lane: number, view: GroupView, lanes: readonly LaneAxis[], width: number): boolean {
+  let rest = lane;
+  for (const [i, { axis, lanes: count }] of lanes.entries()) {
+    if ((rest % count) * (i === 0 ? width : 1) >= (view.sizes.get(axis) ?? count)) return true;
+    rest = Math.floor(rest / count);
+  }
+  return false;
 }
 
 /** First element of a lane's access, and the distance to its next one. */

@@ -9,13 +9,13 @@
 import type { GroupView, ViewOptions } from "../ir/group-view.ts";
 import type { Width } from "../ir/kernel.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
+import { RESIDENCIES, type KernelSchedule, type LaneAxis } from "../ir/schedule.ts";
 import { chooseSchedule } from "./choose-schedule.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { fitLanes } from "./deal-software.ts";
 import { estimateCost } from "./estimate-cost.ts";
 import { chooseWidth, findMemoryOrder, type MemoryOrder } from "./memory-order.ts";
-import { sharedReads, verifySchedule } from "./verify-schedule.ts";
+import { verifySchedule } from "./verify-schedule.ts";
 
 type ViewGroup = (options: ViewOptions) => GroupView;
 
@@ -100,7 +100,7 @@ function finish(view: GroupView, schedule: KernelSchedule): readonly KernelSched
     ? (["subgroup", "tree"] as const)
     : (["serial"] as const);
   const residencies: readonly KernelSchedule["residency"][] =
-    sharedReads(view).size === 0 ? ["reload"] : ["registers", "reload"];
+    view.rowArrays.length === 0 ? ["reload"] : RESIDENCIES;
   return residencies.flatMap((residency) =>
     reductions.map((reduction) => ({ ...schedule, residency, reduction })),
   );

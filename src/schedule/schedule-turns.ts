@@ -6,9 +6,10 @@
  */
 import { groupTurns } from "../ir/count-turns.ts";
 import type { GroupView } from "../ir/group-view.ts";
+import { assignSlots } from "../ir/row-arrays.ts";
 import { lanesSharing, pointsAlong, type KernelSchedule } from "../ir/schedule.ts";
 import { countWalkTurns, loopTurns, type AxisWalk } from "../ir/walk-shape.ts";
-import { unitsAlong } from "./row-steps.ts";
+import { stepsPerLane, unitsAlong } from "./row-steps.ts";
 
 export function countScheduleTurns(view: GroupView, schedule: KernelSchedule): number {
   const walkedRows = schedule.walkAxes.reduceRight(
@@ -21,7 +22,7 @@ export function countScheduleTurns(view: GroupView, schedule: KernelSchedule): n
     schedule.turns === null ? walkedRows : walkedRows - repeated + loopTurns(schedule.turns.count, repeated);
   const size = schedule.lanes.reduce((n, l) => n * l.lanes, 1);
   const shared = schedule.tile === null ? 0 : clearingTurns(schedule, size);
-  return main + shared + countStageTurns(view, schedule, size);
+  return main + shared + rowClearingTurns(view, schedule) + countStageTurns(view, schedule, size);
 }
 
 /** Turns of the phases of one row. */
@@ -33,7 +34,8 @@ function countPointTurns(view: GroupView, schedule: KernelSchedule): number {
   const sharing = [...new Set([...schedule.rowAxes, ...schedule.helperAxes])];
   const lanes = schedule.lanes.reduce((n, l) => (sharing.includes(l.axis) ? n * l.lanes : n), 1);
   const isUnrolled =
-    schedule.residency === "registers" || view.phases.some((phase) => phase.carried.length > 0);
+    (schedule.residency === "registers" && view.rowArrays.length > 0) ||
+    view.phases.some((phase) => phase.carried.length > 0);
   const walks = isUnrolled ? 0 : view.phases.length * countWalkTurns(axes);
   const states = view.phases.reduce((n, phase) => n + phase.reductions.length, 0);
   return walks + (lanes > 1 ? groupTurns(states, lanes) : 0);
@@ -44,6 +46,12 @@ const clearingTurns = (schedule: KernelSchedule, size: number): number => {
   const points = schedule.gridAxes.reduce((n, axis) => n * pointsAlong(schedule, axis), 1);
   return (schedule.tile?.through.length ?? 0) * loopTurns(2 * Math.ceil(points / size), 0);
 };
+
+/** So does what waits of rows there. */
+const rowClearingTurns = (view: GroupView, schedule: KernelSchedule): number =>
+  schedule.residency === "workgroup"
+    ? assignSlots(view.rowArrays, schedule).length * loopTurns(stepsPerLane(view, schedule), 0)
+    : 0;
 
 function countStageTurns(view: GroupView, schedule: KernelSchedule, size: number): number {
   const count = (axes: readonly string[]): number =>

@@ -4,24 +4,29 @@
  *
  * Invariants:
  * - the axes of the grid, of the row and of the walk are the group's, each once; lanes stand on the first two only
- * - lanes along an axis are no more than its accesses, and together no more than a workgroup may have
+ * - lanes along an axis are no more than its accesses (along the row: than the next power of two), and together no more than
+ *   a workgroup may have
  * - vectors run along one axis that every access has whole and aligned, or not at all; never along a walked axis
  * - lanes that share a row combine what they found, by exchanges where they fill a subgroup's part, else through
- *   workgroup memory that is large enough; one lane has nothing to combine
+ *   workgroup memory; one lane has nothing to combine
  * - helper axes are grid axes that the work of reducing may be shared along, and then the row has no lanes of its own
  * - a tile is for groups without rows: lanes along its axis and, fastest, along one other; scalars; workgroup memory enough
- * - stages have lanes that divide the workgroup, each as the group has them; nothing goes along pinned axes but workgroups;
- *   what stages leave fits the workgroup memory beside what reductions need
- * - what a lane keeps in registers is bounded, and so is the text of the loops that are unrolled for it
+ * - stages have lanes that divide the workgroup, each as the group has them; nothing goes along pinned axes but workgroups
+ * - what a lane keeps in registers is bounded, and so is the text of the loops that are unrolled for it; rows wait somewhere
+ *   only where a phase needs what another has read or computed
+ * - rows, what stages leave and what reductions need fit the workgroup memory together
  * - the device runs the loops of an invocation to their end
  */
-import { readKey, turnAxes, type GroupView } from "../ir/group-view.ts";
+import { turnAxes, type GroupView } from "../ir/group-view.ts";
+import { readKey } from "../ir/index-expr.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { lanesAlong, NO_AXIS, type KernelSchedule } from "../ir/schedule.ts";
 import { chooseWidth } from "./memory-order.ts";
+import { countRegisters } from "./choose-residency.ts";
 import { stepsPerLane, unitsAlong } from "./row-steps.ts";
 import { countScheduleTurns } from "./schedule-turns.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
+import { countWorkgroupMemory } from "./workgroup-memory.ts";
 
 /** f32 registers of one lane that cached rows or carried sums may take: hardware has 255, CPUs have a stack. */
 const MOST_REGISTERS = 256;
@@ -41,10 +46,11 @@ export function verifySchedule(
   if (problems.length > 0) return problems;
   return [
     ...verifyHelpers(view, schedule),
-    ...verifyReduction(view, schedule, profile),
-    ...verifyRegisters(view, schedule),
+    ...verifyReduction(schedule, profile),
+    ...verifyResidency(view, schedule),
+    ...verifyWorkgroupMemory(view, schedule, profile),
     ...verifyTile(view, schedule, profile),
-    ...verifyStages(view, schedule, profile),
+    ...verifyStages(view, schedule),
     ...verifyTurns(view, schedule, profile),
     ...(schedule.pairing === "one-walk" && view.pairs.length === 0
       ? ["no two reductions of the group can share a walk"]
@@ -66,6 +72,12 @@ function verifyAxes(view: GroupView, schedule: KernelSchedule): string[] {
   );
 }
 
+/** A few lanes along the row may be idle, where a power of two is better than the number of its units. */
+const mostLanesAlong = (view: GroupView, schedule: KernelSchedule, axis: string): number => {
+  const units = unitsAlong(view, schedule, axis);
+  return view.rowAxes.includes(axis) && Number.isInteger(units) ? 2 ** Math.ceil(Math.log2(units)) : units;
+};
+
 function verifyLanes(view: GroupView, schedule: KernelSchedule, { limits }: DeviceProfile): string[] {
   const problems: string[] = [];
   const { lanes } = schedule;
@@ -74,7 +86,7 @@ function verifyLanes(view: GroupView, schedule: KernelSchedule, { limits }: Devi
     if (axis === NO_AXIS && view.stages.length > 0) continue;
     if (!view.gridAxes.includes(axis) && !view.rowAxes.includes(axis))
       problems.push(`there are lanes along ${axis}, which is no axis of the grid or the row`);
-    else if (!Number.isInteger(count) || count < 1 || count > unitsAlong(view, schedule, axis))
+    else if (!Number.isInteger(count) || count < 1 || count > mostLanesAlong(view, schedule, axis))
       problems.push(
         `${axis} has ${String(count)} lanes for ${String(unitsAlong(view, schedule, axis))} units`,
       );
@@ -117,7 +129,7 @@ function verifyHelpers(view: GroupView, schedule: KernelSchedule): string[] {
   return problems;
 }
 
-function verifyReduction(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): string[] {
+function verifyReduction(schedule: KernelSchedule, profile: DeviceProfile): string[] {
   const { lanes, reduction } = schedule;
   const sharing = sharingAxes(schedule);
   const isShared = (axis: string): boolean => sharing.includes(axis);
@@ -129,26 +141,31 @@ function verifyReduction(view: GroupView, schedule: KernelSchedule, profile: Dev
     return fitsSubgroups(lanes, isShared, profile)
       ? []
       : ["the lanes of a row do not fill parts of subgroups"];
-  const width =
-    schedule.vectorAxis !== null && view.gridAxes.includes(schedule.vectorAxis) ? schedule.vectorWidth : 1;
-  const most = Math.max(...view.phases.map((phase) => phase.reductions.length));
-  const bytes = 4 * width * most * lanes.reduce((n, l) => n * l.lanes, 1);
-  const free = profile.limits.maxComputeWorkgroupStorageSize;
-  return bytes <= free
-    ? []
-    : [`partial results take ${String(bytes)} bytes of workgroup memory, the device has ${String(free)}`];
+  return [];
 }
 
-function verifyRegisters(view: GroupView, schedule: KernelSchedule): string[] {
-  const carried = view.phases.reduce((n, phase) => n + phase.carried.length, 0);
-  if (schedule.residency !== "registers" && carried === 0) return [];
+function verifyResidency(view: GroupView, schedule: KernelSchedule): string[] {
+  const { residency } = schedule;
+  if (residency !== "reload" && view.rowArrays.length === 0) return ["no phase needs what another has read"];
+  const kept = countRegisters(view, schedule);
+  const registers = residency === "registers" ? kept.registers : kept.carried;
+  if (registers === 0) return [];
   const steps = stepsPerLane(view, schedule);
-  const kept = schedule.residency === "registers" ? sharedReads(view).size : 0;
-  const registers = steps * schedule.vectorWidth * (kept + carried);
-  if (schedule.residency === "registers" && kept === 0) return ["no phase reads what another has read"];
-  if (registers > MOST_REGISTERS || steps > MOST_UNROLLED)
-    return [`a lane keeps ${String(registers)} registers in ${String(steps)} steps`];
-  return [];
+  return registers > MOST_REGISTERS || steps > MOST_UNROLLED
+    ? [`a lane keeps ${String(registers)} registers in ${String(steps)} steps`]
+    : [];
+}
+
+function verifyWorkgroupMemory(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): string[] {
+  const { rows, stages, leastScratch } = countWorkgroupMemory(view, schedule, profile);
+  const free = profile.limits.maxComputeWorkgroupStorageSize;
+  if (rows + stages + leastScratch <= free) return [];
+  const parts = [
+    ...(rows > 0 ? [`rows take ${String(rows)}`] : []),
+    ...(stages > 0 ? [`stages take ${String(stages)}`] : []),
+    ...(leastScratch > 0 ? [`partial results take ${String(leastScratch)}`] : []),
+  ];
+  return [`${parts.join(", ")} bytes of workgroup memory, the device has ${String(free)}`];
 }
 
 function verifyTile(
@@ -180,11 +197,7 @@ function verifyTile(
     : [`tiles take ${String(bytes)} bytes of workgroup memory, the device has ${String(free)}`];
 }
 
-function verifyStages(
-  view: GroupView,
-  { lanes, stages, turns, tile, vectorAxis }: KernelSchedule,
-  { limits }: DeviceProfile,
-): string[] {
+function verifyStages(view: GroupView, { lanes, stages, turns, tile, vectorAxis }: KernelSchedule): string[] {
   if (stages.length !== view.stages.length)
     return [`${String(stages.length)} stages, the group has ${String(view.stages.length)}`];
   if (turns !== null) {
@@ -211,12 +224,6 @@ function verifyStages(
   if (vectorAxis !== null && view.pinnedAxes.includes(vectorAxis))
     problems.push(`vectors run along the pinned axis ${vectorAxis}`);
   if (tile !== null) problems.push("a group with stages has no tile");
-  const kept = view.stages.map(
-    (s) => (count(s.pointAxes) > 1 ? s.reductions.length : 0) * count(s.pointAxes),
-  );
-  const bytes = 4 * (kept.reduce((n, values) => n + values, 0) + size);
-  if (bytes > limits.maxComputeWorkgroupStorageSize)
-    problems.push(`stages take ${String(bytes)} bytes of workgroup memory`);
   return problems;
 }
 
@@ -229,11 +236,3 @@ function verifyTurns(view: GroupView, schedule: KernelSchedule, { maxLoopTurns }
         `an invocation takes ${String(turns)} turns of loops, the device ends them after ${String(maxLoopTurns)}`,
       ];
 }
-
-/** Tensors that phases of the row read: what waits in registers where there are two phases or more. */
-export const sharedReads = (view: GroupView): ReadonlySet<string> =>
-  new Set(
-    view.phases.length < 2
-      ? []
-      : view.accesses.filter((a) => !a.write && a.phases.length > 0).map((a) => a.tensor.name),
-  );

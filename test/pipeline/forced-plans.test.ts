@@ -138,6 +138,11 @@ const pairing = (shape: readonly number[], plan: string): readonly string[] =>
     PLANS[plan] ?? { profile: base },
   ).kernels.map((k) => k.schedule.pairing);
 
+const residencies = (name: string, plan: string): readonly string[] =>
+  compileGraph(graphOf(PROGRAMS[name] ?? ((x) => x), [5, 37]), PLANS[plan] ?? { profile: base }).kernels.map(
+    (k) => k.schedule.residency,
+  );
+
 const walked = (name: string): boolean =>
   compileGraph(
     graphOf(PROGRAMS[name] ?? ((x) => x), [12, 37]),
@@ -155,8 +160,12 @@ test("plans are what they are named after", () => {
   expect(walked("sums of rows and columns")).toBe(true);
   expect(walked("gradient of a layer norm")).toBe(true);
   expect(pairing([5, 37], "one lane per row")).toEqual(["one-walk"]);
-  expect(pairing([100, 37], "rows read again")).toEqual(["two-walks"]); // kept in registers
-  expect(pairing([100, 50_257], "rows read again")).toEqual(["one-walk"]);
+  expect(pairing([100, 37], "rows in workgroup memory")).toEqual(["two-walks"]);
+  expect(pairing([100, 37], "rows read again")).toEqual(["one-walk"]);
+  for (const name of ["softmax", "layer norm", "weight norm of the whole", "normalize columns"])
+    expect(residencies(name, "rows in workgroup memory")).toContain("workgroup");
+  expect(residencies("softmax", "rows read again")).toEqual(["reload"]);
+  expect(residencies("softmax", "rows walked")).toEqual(["registers"]);
 });
 
 describeGpu("on a device", () => {

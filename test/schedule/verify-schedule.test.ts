@@ -111,7 +111,7 @@ test("not legal: a shared walk without a pair", () => {
 test("not legal: registers for what is read once", () => {
   const total = kernelOf((x) => x.sum({ axis: -1 }), [64, 256]);
   const schedule: KernelSchedule = { ...total.chosen, residency: "registers" };
-  expect(verifySchedule(total.view, schedule, nvidia)).toEqual(["no phase reads what another has read"]);
+  expect(verifySchedule(total.view, schedule, nvidia)).toEqual(["no phase needs what another has read"]);
 });
 
 test("not legal: a tree larger than workgroup memory", () => {

@@ -1,12 +1,20 @@
 /** Plans that a program's size alone would not get, by profiles that make them look cheap. */
 import type { CompileOptions } from "../../src/compile.ts";
+import { isSameSchedule } from "../../src/schedule/schedule-space.ts";
 import type { DeviceProfile } from "../../src/ir/profile.ts";
 
-export type PlanOptions = Pick<CompileOptions, "profile" | "shortestPiece" | "partialShare">;
+export type PlanOptions = Pick<CompileOptions, "profile" | "shortestPiece" | "partialShare" | "schedule">;
+
+/** Rows wait in workgroup memory, under the lanes that are chosen, wherever anything waits and has room there. */
+export const keepInWorkgroupMemory: CompileOptions["schedule"] = (chosen, _group, space) => {
+  const wanted = { ...chosen, residency: "workgroup" } as const;
+  return space.enumerate().find((legal) => isSameSchedule(legal, wanted)) ?? chosen;
+};
 
 /** By what happens to rows. `base` is a profile of hardware, or of the device that is to run the plans. */
 export const forcePlans = (base: DeviceProfile): Readonly<Record<string, PlanOptions>> => ({
   "rows read again": { profile: { ...base, onChipBytes: 16 } },
+  "rows in workgroup memory": { profile: base, schedule: keepInWorkgroupMemory },
   "rows walked": { profile: { ...base, usefulWorkgroups: 1, launchUs: 1e-4 }, partialShare: 100 },
   "one lane per row": { profile: { ...base, software: true } },
   pieces: {

@@ -2,7 +2,7 @@
  * Spells group reductions as workgroup memory and barriers.
  *
  * Requires: a verified kernel.
- * Ensures:  every `groupReduce` that is left stays inside a subgroup (`isInsideSubgroup`), whose size the kernel asks for if
+ * Ensures:  every `groupReduce` that is left stays inside a subgroup (`countSlots` gives 0), whose size the kernel asks for if
  *           that takes one; all lanes of a row combine the same numbers in the same order (in a subgroup: up to the order of
  *           two operands), and so do runs. All items of one statement share its barriers, unless their scratch does not fit
  *           at once (reduce-in-rounds.ts).
@@ -21,9 +21,10 @@ import { CompilerBug } from "../../diagnostics/diagnostic.ts";
 import { isSubgroupRuns } from "../../ir/kernel.ts";
 import type { Expr, Kernel, LaneDigit, SharedArray, Stmt } from "../../ir/kernel.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { countSlots } from "../../ir/scratch-slots.ts";
 import { sizeToAskFor } from "../../ir/subgroup-blocks.ts";
 import { LANE, bodyOf, collectNames, makeIndex, someStmt, u32 } from "../../ir/walk-kernel.ts";
-import { expandInSubgroups, isInsideSubgroup } from "./expand-subgroup-reduce.ts";
+import { expandInSubgroups } from "./expand-subgroup-reduce.ts";
 import {
   combineSlots,
   isLaneBelow,
@@ -32,7 +33,7 @@ import {
   type Expansion,
   type GroupReduce,
 } from "./group-scratch.ts";
-import { reduceInRounds, scratchBytesPerLane } from "./reduce-in-rounds.ts";
+import { reduceInRounds, scratchBytes } from "./reduce-in-rounds.ts";
 
 /** Up to so many lanes, reading all slots costs less than a second barrier. Barriers of software adapters are slow. */
 const ONE_LEVEL_LANES = 16;
@@ -47,12 +48,11 @@ export function expandGroupReduce(kernel: Kernel, profile: DeviceProfile): Kerne
 }
 
 function expandReductions(kernel: Kernel, profile: DeviceProfile): Kernel {
-  const needsScratch = (stmt: GroupReduce): boolean => !isInsideSubgroup(stmt, kernel.workgroupSize, profile);
-  if (scratchBytesPerLane(kernel.body, needsScratch) === 0) return kernel;
+  const slotsOf = (stmt: GroupReduce): number => countSlots(stmt, kernel.workgroupSize, profile);
+  if (scratchBytes(kernel.body, slotsOf) === 0) return kernel;
   const used = kernel.shared.reduce((sum, { type, length }) => sum + 4 * type.width * length, 0);
   const free = profile.limits.maxComputeWorkgroupStorageSize - used;
-  const rounds = reduceInRounds(kernel.body, free / kernel.workgroupSize, needsScratch);
-  const bytesPerLane = scratchBytesPerLane(rounds, needsScratch);
+  const rounds = reduceInRounds(kernel.body, free, slotsOf);
   const expansion: Expansion = {
     kernel,
     taken: collectNames(kernel),
@@ -60,7 +60,7 @@ function expandReductions(kernel: Kernel, profile: DeviceProfile): Kernel {
     profile,
     scratch: new Map(),
     pending: new Set(),
-    areas: 2 * bytesPerLane * kernel.workgroupSize <= free ? [0, 1] : [0],
+    areas: 2 * scratchBytes(rounds, slotsOf) <= free ? [0, 1] : [0],
   };
   const body = expandBody(rounds, expansion);
   return { ...kernel, body, shared: [...kernel.shared, ...expansion.scratch.values()] };

@@ -19,10 +19,10 @@
  */
 import { typeOf } from "../../ir/kernel.ts";
 import type { Expr, GroupReduceItem, Stmt } from "../../ir/kernel.ts";
-import type { DeviceProfile } from "../../ir/profile.ts";
+import { countSlots, fillsSubgroups } from "../../ir/scratch-slots.ts";
 import { blockLanes, isPowerOfTwo } from "../../ir/subgroup-blocks.ts";
 import { LANE, makeIndex, takeName, u32 } from "../../ir/walk-kernel.ts";
-import { expandInRuns, fillsSubgroups } from "./expand-subgroup-runs.ts";
+import { expandInRuns } from "./expand-subgroup-runs.ts";
 import {
   combineSlots,
   isLaneBelow,
@@ -33,13 +33,6 @@ import {
   type ScratchItem,
 } from "./group-scratch.ts";
 
-/** Whether a reduction needs nothing but exchanges between lanes of a subgroup: such a statement is legal WGSL. */
-export const isInsideSubgroup = (stmt: GroupReduce, workgroupSize: number, profile: DeviceProfile): boolean =>
-  stmt.method === "subgroup" &&
-  stmt.order === "inner" &&
-  stmt.lanes > 1 &&
-  blockLanes(stmt.lanes, workgroupSize, profile) === stmt.lanes;
-
 /** The expansion, or undefined where a tree has to serve. */
 export function expandInSubgroups(stmt: GroupReduce, expansion: Expansion): readonly Stmt[] | undefined {
   const { kernel, profile } = expansion;
@@ -49,7 +42,7 @@ export function expandInSubgroups(stmt: GroupReduce, expansion: Expansion): read
   if (fillsSubgroups(stmt.lanes, kernel.workgroupSize, profile)) return expandInRuns(stmt, expansion);
   if (block === 1) return undefined;
   const out: Stmt[] = [];
-  const scratch = takeScratch(stmt, expansion.kernel.workgroupSize / block, expansion, out);
+  const scratch = takeScratch(stmt, countSlots(stmt, kernel.workgroupSize, profile), expansion, out);
   const items = stmt.items.map((item) => ({
     ...item,
     parts: item.parts.map((part) => ({ ...part, result: takeName(expansion.taken, `${part.result}_block`) })),

@@ -17,8 +17,7 @@
  */
 import { BOOL, U32, typeOf } from "../../ir/kernel.ts";
 import type { Expr, GroupReduceItem, Stmt } from "../../ir/kernel.ts";
-import type { DeviceProfile } from "../../ir/profile.ts";
-import { isPowerOfTwo, sizeToAskFor } from "../../ir/subgroup-blocks.ts";
+import { countSlots } from "../../ir/scratch-slots.ts";
 import { LANE, makeIndex, takeName, u32 } from "../../ir/walk-kernel.ts";
 import {
   combineInto,
@@ -32,24 +31,14 @@ import {
 const SIZE: Expr = { kind: "subgroup", part: "size" };
 const OWN: Expr = { kind: "subgroup", part: "lane" };
 
-/** Whether rows are whole subgroups of every size that the device may choose, with an index to each. */
-export function fillsSubgroups(lanes: number, workgroupSize: number, profile: DeviceProfile): boolean {
-  const { features, subgroups } = profile;
-  if (!features.includes("subgroups") || !features.includes("subgroup_id") || subgroups === null)
-    return false;
-  if (sizeToAskFor(profile, workgroupSize) !== undefined) return false;
-  const [least, most] = subgroups;
-  return least < most && isPowerOfTwo(lanes) && isPowerOfTwo(most) && lanes % most === 0;
-}
-
 const nameU32 = (name: string): Expr => ({ kind: "name", type: U32, name });
 const isAbove = (a: Expr, b: Expr): Expr => ({ kind: "op", fn: "gt", type: BOOL, args: [a, b] });
 
 export function expandInRuns(stmt: GroupReduce, expansion: Expansion): readonly Stmt[] {
   const { kernel, profile, taken } = expansion;
-  const [least = 4, most = 128] = profile.subgroups ?? [];
+  const [, most = 128] = profile.subgroups ?? [];
   const out: Stmt[] = [];
-  const scratch = takeScratch(stmt, Math.ceil(kernel.workgroupSize / least), expansion, out);
+  const scratch = takeScratch(stmt, countSlots(stmt, kernel.workgroupSize, profile), expansion, out);
   const runs = stmt.items.map((item) => ({
     ...item,
     parts: item.parts.map((part) => ({ ...part, result: takeName(taken, `${part.result}_run`) })),

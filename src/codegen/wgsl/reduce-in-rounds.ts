@@ -9,41 +9,37 @@
  *                                                            groupReduce (c = sum z)
  */
 import { typeOf, type GroupReduceItem, type Stmt } from "../../ir/kernel.ts";
-import { exprsOf, forEachStmt, rewriteStmts } from "../../ir/walk-kernel.ts";
+import { countScratchBytes, type GroupStates } from "../../ir/scratch-slots.ts";
+import { forEachStmt, rewriteStmts } from "../../ir/walk-kernel.ts";
 import type { GroupReduce } from "./group-scratch.ts";
 
 /** Components in one round, tried in turn. */
 const ROUNDS = [Number.POSITIVE_INFINITY, 16, 8, 4, 2, 1];
 
-/** Bytes that scratch takes for each lane: arrays are shared by type and place, so the most of each type count. */
-export function scratchBytesPerLane(
-  body: readonly Stmt[],
-  needsScratch: (stmt: GroupReduce) => boolean,
-): number {
-  const most = new Map<string, number>();
+/** Bytes of one area of scratch; `slotsOf` says how many slots a reduction takes for each component. */
+export function scratchBytes(body: readonly Stmt[], slotsOf: (stmt: GroupReduce) => number): number {
+  const reductions: GroupStates[] = [];
   forEachStmt(body, (stmt) => {
-    if (stmt.kind !== "groupReduce" || !needsScratch(stmt)) return;
-    const own = new Map<string, number>();
-    for (const { scalar, width } of exprsOf(stmt).map(typeOf)) {
-      const type = `${scalar}x${String(width)}`;
-      own.set(type, (own.get(type) ?? 0) + 4 * width);
-    }
-    for (const [type, bytes] of own) most.set(type, Math.max(most.get(type) ?? 0, bytes));
+    if (stmt.kind === "groupReduce" && slotsOf(stmt) > 0)
+      reductions.push({
+        slots: slotsOf(stmt),
+        types: stmt.items.flatMap(({ parts }) => parts.map(({ value }) => typeOf(value))),
+      });
   });
-  return [...most.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return countScratchBytes(reductions);
 }
 
 export function reduceInRounds(
   body: readonly Stmt[],
-  bytesPerLane: number,
-  needsScratch: (stmt: GroupReduce) => boolean,
+  free: number,
+  slotsOf: (stmt: GroupReduce) => number,
 ): readonly Stmt[] {
   let rounds = body;
   for (const most of ROUNDS) {
     rounds = rewriteStmts(body, (stmt) =>
-      stmt.kind === "groupReduce" && needsScratch(stmt) ? cut(stmt, most) : [stmt],
+      stmt.kind === "groupReduce" && slotsOf(stmt) > 0 ? cut(stmt, most) : [stmt],
     );
-    if (scratchBytesPerLane(rounds, needsScratch) <= bytesPerLane) return rounds;
+    if (scratchBytes(rounds, slotsOf) <= free) return rounds;
   }
   return rounds;
 }

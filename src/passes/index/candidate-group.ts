@@ -8,13 +8,15 @@
  */
 import { storageBytes } from "../../ir/dtype.ts";
 import { visitScalar } from "../../ir/index-notation.ts";
-import { indexAxes, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
+import { fitsOnChip } from "../../ir/on-chip.ts";
+import { indexAxes, readKey, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import { chooseWalk, findProblem } from "./find-problem.ts";
 import { product, type FusionContext, type Members, type StatementFacts } from "./fusion-context.ts";
 import { chooseStaging, type Staging } from "./stage-reductions.ts";
 import {
   ELEMENTS_PER_WORKGROUP,
   kernelTime,
+  pointsHeldTogether,
   pointsPerWorkgroup,
   SHORT_ROW,
   tensorBytes,
@@ -159,7 +161,7 @@ function priceCandidate(
   const isWalk = walkAxes.length > 0;
   const traffic = {
     readBytes: reads.bytes,
-    sweeps: isWalk ? 1 : sweepsOf(context, main.facts, main.leaving, grid, rowLength),
+    sweeps: isWalk ? 1 : sweepsOf(context, main, rowLength),
     writtenBytes: written.reduce((a, b) => a + b, 0),
     workgroups: estimateWorkgroups(context, main, rowLength),
     isShortRow: rowLength <= SHORT_ROW && isContiguousRow(context, main),
@@ -243,16 +245,22 @@ function externalReads(
  * Sweeps over the row: one where it stays on the chip, else one for each level at which something is reduced or a row
  * value leaves. Values over the grid alone, and row values that only feed others, make no sweep of their own.
  */
-function sweepsOf(
-  context: FusionContext,
-  facts: readonly StatementFacts[],
-  leaving: readonly StatementFacts[],
-  grid: readonly string[],
-  rowLength: number,
-): number {
-  if (rowLength * 4 <= context.profile.onChipBytes) return 1;
+function sweepsOf(context: FusionContext, members: Members, rowLength: number): number {
+  const walks = findWalks(context, members);
+  if (walks.size <= 1) return 1;
+  const { profile, sizes } = context;
+  const largest = largestRead(context, members);
+  // On a CPU caches hold rows, whatever is read of them; schedules keep whole runs of points that fill sectors together.
+  const together =
+    profile.software || largest === undefined ? 1 : pointsHeldTogether(largest, members.grid, sizes);
+  const kept = profile.software ? 1 : Math.max(1, countKeptReads(context, members, walks));
+  return fitsOnChip(4 * rowLength * together * kept, profile) ? 1 : new Set(walks.values()).size;
+}
+
+/** Reductions and row values that leave -> the walk over the row that they are part of. */
+function findWalks(context: FusionContext, { facts, leaving, grid }: Members): ReadonlyMap<string, number> {
   const level = new Map<string, number>();
-  const walks = new Set<number>();
+  const walks = new Map<string, number>();
   for (const fact of facts) {
     const { statement, identity } = fact;
     let at = 0;
@@ -260,8 +268,44 @@ function sweepsOf(
     const first = context.pairs.get(statement.name)?.first;
     if (first !== undefined && level.has(first)) at = (level.get(first) ?? 1) - 1;
     const isRow = statement.axes.length > grid.length;
-    if (statement.reduce !== undefined || (isRow && leaving.includes(fact))) walks.add(at);
+    if (statement.reduce !== undefined || (isRow && leaving.includes(fact))) walks.set(statement.name, at);
     level.set(statement.name, statement.reduce === undefined ? at : at + 1);
   }
-  return Math.max(1, walks.size);
+  return walks;
+}
+
+/** What is stored elsewhere and read along the row in more than one walk. */
+function countKeptReads(
+  context: FusionContext,
+  { facts, inside, grid }: Members,
+  walks: ReadonlyMap<string, number>,
+): number {
+  // The first and the last walk that computes a row value, from the last statement to the first.
+  const computed = new Map<string, WalkRange>();
+  const reads = new Map<string, WalkRange>();
+  const isRow = (axes: readonly string[]): boolean => axes.some((axis) => !grid.includes(axis));
+  for (const { statement, identity } of [...facts].reverse()) {
+    const own = walks.get(statement.name);
+    if (own !== undefined) widen(computed, statement.name, [own, own]);
+    const range =
+      statement.reduce === undefined ? computed.get(statement.name) : ([own ?? 0, own ?? 0] as const);
+    if (range === undefined || (statement.reduce === undefined && !isRow(statement.axes))) continue;
+    for (const name of identity) {
+      const isKept = isRow(context.facts.get(name)?.statement.axes ?? []);
+      if (inside.has(name)) widen(computed, name, range);
+      else if (isKept) widen(reads, name, range);
+    }
+    visitScalar(statement.value, (e) => {
+      if (e.kind === "tensor" && isRow([...indexAxes(e.index)]))
+        widen(reads, readKey(e.tensor, e.index), range);
+    });
+  }
+  return [...reads.values()].filter(([first, last]) => first < last).length;
+}
+
+type WalkRange = readonly [first: number, last: number];
+
+function widen(ranges: Map<string, WalkRange>, name: string, [low, high]: WalkRange): void {
+  const [first, last] = ranges.get(name) ?? [low, high];
+  ranges.set(name, [Math.min(first, low), Math.max(last, high)]);
 }

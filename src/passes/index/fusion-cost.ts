@@ -101,12 +101,19 @@ const SECTOR = 8;
 /** A run of so many elements wastes at most a third of the sectors that it touches, wherever it starts. */
 const LONG_RUN = 26;
 
+/** A run of so many elements touches a third more sectors than it fills. */
+const BEARABLE_RUN = 20;
+
 /** Runs that start anywhere should be at least so long. */
 const UNALIGNED_RUN = 32;
 
 /** Grid points that must be taken together so that what they read fills whole sectors: 1 where a row is contiguous. */
 export const pointsPerWorkgroup = (read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number =>
   pointsTogether(read, grid, sizes, (run) => Math.ceil(UNALIGNED_RUN / run));
+
+/** Fewest points that schedules take together to keep their rows on the chip. */
+export const pointsHeldTogether = (read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number =>
+  pointsTogether(read, grid, sizes, (run) => Math.ceil(UNALIGNED_RUN / run), fewestFor);
 
 /** Points that schedules take together where there are enough: whole sectors next to each other, wherever the first starts. */
 export const usualPoints = (read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number =>
@@ -121,14 +128,14 @@ function pointsTogether(
   grid: readonly string[],
   sizes: AxisSizes,
   unaligned: (run: number) => number,
+  aligned = neighboursFor,
 ): number {
   let run = 1;
   const terms = [...axisTerms(read)].sort((a, b) => a.coefficient - b.coefficient);
   for (const { axis, coefficient } of terms) {
     if (coefficient !== run) return 1;
     const isAligned = terms.every((t) => t.coefficient <= coefficient || t.coefficient % SECTOR === 0);
-    if (grid.includes(axis))
-      return Math.min(sizeOf(axis, sizes), isAligned ? neighboursFor(run) : unaligned(run));
+    if (grid.includes(axis)) return Math.min(sizeOf(axis, sizes), isAligned ? aligned(run) : unaligned(run));
     run *= sizeOf(axis, sizes);
     if (run >= LONG_RUN) return 1;
   }
@@ -136,9 +143,14 @@ function pointsTogether(
 }
 
 /** Fewest runs of that length side by side that fill sectors. */
-export function neighboursFor(run: number): number {
+export const neighboursFor = (run: number): number => runsUpTo(run, LONG_RUN);
+
+/** Fewest that waste no more of the sectors that they touch than is worth it for rows that are read once. */
+const fewestFor = (run: number): number => runsUpTo(run, BEARABLE_RUN);
+
+function runsUpTo(run: number, most: number): number {
   let points = 1;
-  while ((points * run) % SECTOR !== 0 && points * run < LONG_RUN) points++;
+  while ((points * run) % SECTOR !== 0 && points * run < most) points++;
   return points;
 }
 

@@ -22,6 +22,7 @@ import {
   type ScalarExpr,
   type Statement,
 } from "../../ir/index-notation.ts";
+import { fitsOnChip } from "../../ir/on-chip.ts";
 import { readOf } from "../../ir/one-walk.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { factorsOf, isMeanOf, keyOfProduct, productOf, type PartialSums } from "./co-moments.ts";
@@ -136,7 +137,7 @@ function staysOnChip(family: Family, sizes: ReadonlyMap<string, number>, profile
           tensors.add(e.tensor);
       });
   const pieces = sizes.get(family.cut) ?? 1;
-  return row * 4 * tensors.size <= profile.onChipBytes || pieces > MOST_PIECES;
+  return fitsOnChip(row * 4 * tensors.size, profile) || pieces > MOST_PIECES;
 }
 
 interface Rewriting {

@@ -2,9 +2,9 @@
  * Reductions of one walk that are a component of another one's state: the maximum of what an argmax, or a sum of
  * exponentials, reduces. They are read off that state, and cost nothing.
  */
-import type { Statement } from "../ir/index-notation.ts";
-import { monoidOf } from "../ir/monoids.ts";
-import { printScalarExpr } from "../ir/print-index.ts";
+import type { Statement } from "./index-notation.ts";
+import { monoidOf } from "./monoids.ts";
+import { printScalarExpr } from "./print-index.ts";
 
 /** Reduction -> the one whose component 0 it is. */
 export function findLeading(reductions: readonly Statement[]): ReadonlyMap<string, Statement> {

@@ -1,0 +1,179 @@
+/**
+ * The phases of a row, and what waits from one to another. A phase is one walk over the row: it feeds the reductions of one
+ * level and stores row values of that level.
+ *
+ * What waits are reads that several phases make, and row values whose computation has grown long since the last one that
+ * waits: without these a chain of dependent norms in one kernel would compute its whole history in every phase. Each is an
+ * array with an element for each step of a lane, and is needed from the phase that fills it to the last that reads it. So a
+ * chain needs room for a few values, however long it is.
+ */
+import { coefficientOf, indexAxes, readKey } from "./index-expr.ts";
+import { valuesRead, visitScalar, type ScalarExpr, type Statement, type Store } from "./index-notation.ts";
+import { computeType, type ScalarType, type ValueType } from "./kernel.ts";
+import type { DType } from "./dtype.ts";
+import type { KernelSchedule } from "./schedule.ts";
+
+export interface Phase {
+  readonly level: number;
+  readonly reductions: readonly Statement[];
+  readonly stores: readonly Store[];
+  /** Sums over the walked axes that take their operands in this phase. */
+  readonly carried: readonly Statement[];
+  /** Pointwise statements over the row that this phase computes, in order. */
+  readonly statements: readonly Statement[];
+}
+
+/** One element for each step that a lane takes along the row. */
+export interface RowArray {
+  /** The read (`readKey`), or the statement whose value it is. */
+  readonly name: string;
+  readonly kind: "read" | "value";
+  readonly scalar: ScalarType;
+  /** Axes along which its elements differ. */
+  readonly axes: ReadonlySet<string>;
+  /** Positions of the phase that fills it and of the last one that needs it. */
+  readonly first: number;
+  readonly last: number;
+}
+
+interface Row {
+  readonly rowAxes: readonly string[];
+  readonly statements: ReadonlyMap<string, Statement>;
+  readonly phases: readonly Phase[];
+}
+
+/** Ops that are cheaper to repeat than to keep an array for. */
+const REPEATED_OPS = 16;
+
+export function findRowArrays(row: Row): readonly RowArray[] {
+  if (row.phases.length < 2) return [];
+  const long = findLongValues(row);
+  const found = new Map<string, RowArray>();
+  const need = (
+    name: string,
+    phase: number,
+    fresh: Pick<RowArray, "kind" | "axes"> & { dtype: DType },
+  ): void => {
+    const { first = phase } = found.get(name) ?? {};
+    const { kind, axes, dtype } = fresh;
+    found.set(name, { name, kind, axes, scalar: computeType(dtype), first, last: phase });
+  };
+  const filled = new Set<string>();
+  row.phases.forEach((phase, position) => {
+    const needed = statementsOf(phase, (name) => filled.has(name));
+    const computed = needed.filter((s) => !filled.has(s.name));
+    for (const { value } of [...computed, ...phase.reductions, ...phase.carried])
+      for (const { tensor, index, dtype } of plainReads(value))
+        if (row.rowAxes.some((axis) => coefficientOf(index, axis) !== 0))
+          need(readKey(tensor, index), position, { kind: "read", axes: indexAxes(index), dtype });
+    for (const { name, axes, dtype } of needed)
+      if (long.has(name)) need(name, position, { kind: "value", axes: new Set(axes), dtype });
+    for (const { name } of needed) if (long.has(name)) filled.add(name);
+  });
+  return [...found.values()].filter(({ first, last }) => first < last);
+}
+
+type Read = ScalarExpr & { readonly kind: "tensor" };
+
+/** Reads that no bound guards: where one does, what is loaded may be another element. */
+function plainReads(value: ScalarExpr): readonly Read[] {
+  const reads: Read[] = [];
+  const guarded = new Set<ScalarExpr>();
+  visitScalar(value, (e) => {
+    if (e.kind === "guard")
+      for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
+  });
+  visitScalar(value, (e) => {
+    if (e.kind === "tensor" && !guarded.has(e)) reads.push(e);
+  });
+  return reads;
+}
+
+/** Row values of several phases that take many ops from what is read or from other such values. */
+function findLongValues({ phases, statements }: Row): ReadonlySet<string> {
+  const long = new Set<string>();
+  if (phases.length < 3) return long;
+  const phasesOf = new Map<string, number>();
+  for (const phase of phases)
+    for (const s of phase.statements) phasesOf.set(s.name, (phasesOf.get(s.name) ?? 0) + 1);
+  const cost = new Map<string, number>();
+  for (const statement of statements.values()) {
+    const count = phasesOf.get(statement.name);
+    if (count === undefined) continue;
+    const below = valuesRead(statement).reduce((ops, name) => ops + (cost.get(name) ?? 0), 0);
+    const ops = Math.min(below + countOps(statement), 1e6);
+    const isLong = count > 1 && ops > REPEATED_OPS;
+    if (isLong) long.add(statement.name);
+    cost.set(statement.name, isLong ? 0 : ops);
+  }
+  return long;
+}
+
+function countOps(statement: Statement): number {
+  let ops = 0;
+  visitScalar(statement.value, (e) => {
+    if (e.kind === "map" || e.kind === "cast") ops++;
+  });
+  return ops;
+}
+
+/** The row values that a phase computes or takes from where they wait, in order: back to what is there already. */
+export function statementsOf(phase: Phase, isFilled: (statement: string) => boolean): readonly Statement[] {
+  const needed = new Set<string>([
+    ...[...phase.reductions, ...phase.carried].flatMap(valuesRead),
+    ...phase.stores.map((s) => s.statement),
+  ]);
+  for (const s of [...phase.statements].reverse()) {
+    if (!needed.has(s.name) || isFilled(s.name)) continue;
+    for (const name of valuesRead(s)) needed.add(name);
+  }
+  return phase.statements.filter((s) => needed.has(s.name));
+}
+
+type Vectors = Pick<KernelSchedule, "vectorAxis" | "vectorWidth">;
+
+/** The type of an array's elements: vectors where they differ along the axis of vectors. */
+export const elementOf = ({ scalar, axes }: RowArray, { vectorAxis, vectorWidth }: Vectors): ValueType => ({
+  scalar,
+  width: vectorAxis !== null && axes.has(vectorAxis) ? vectorWidth : 1,
+});
+
+/** Words of 4 bytes that a lane keeps for each step, in the phase that needs most at once. */
+export function wordsPerStep(arrays: readonly RowArray[], vectors: Vectors): number {
+  const changes: number[] = [];
+  for (const array of arrays) {
+    const { width } = elementOf(array, vectors);
+    changes[array.first] = (changes[array.first] ?? 0) + width;
+    changes[array.last + 1] = (changes[array.last + 1] ?? 0) - width;
+  }
+  let [live, most] = [0, 0];
+  for (const change of changes) {
+    live += change ?? 0;
+    most = Math.max(most, live);
+  }
+  return most;
+}
+
+/** A place for arrays of one type that are not needed in the same phases. */
+export interface RowSlot {
+  readonly type: ValueType;
+  readonly arrays: readonly RowArray[];
+}
+
+/** Slots in which all arrays find room: memory, unlike registers, is not taken back and given to others by itself. */
+export function assignSlots(arrays: readonly RowArray[], vectors: Vectors): readonly RowSlot[] {
+  const slots: { type: ValueType; arrays: RowArray[]; until: number }[] = [];
+  for (const array of [...arrays].sort((a, b) => a.first - b.first)) {
+    const type = elementOf(array, vectors);
+    const free = slots.find(
+      (slot) =>
+        slot.until < array.first && slot.type.scalar === type.scalar && slot.type.width === type.width,
+    );
+    if (free === undefined) slots.push({ type, arrays: [array], until: array.last });
+    else {
+      free.arrays.push(array);
+      free.until = array.last;
+    }
+  }
+  return slots;
+}
