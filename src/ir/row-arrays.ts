@@ -140,15 +140,19 @@ export const elementOf = ({ scalar, axes }: RowArray, { vectorAxis, vectorWidth 
 
 /** Words of 4 bytes that a lane keeps for each step, in the phase that needs most at once. */
 export function wordsPerStep(arrays: readonly RowArray[], vectors: Vectors): number {
-  const changes: number[] = [];
+  const phases = arrays.reduce((n, array) => Math.max(n, array.last), 0) + 2;
+  const changes = new Int32Array(phases);
+  const change = (phase: number, words: number): void => {
+    changes[phase] = (changes[phase] ?? 0) + words;
+  };
   for (const array of arrays) {
     const { width } = elementOf(array, vectors);
-    changes[array.first] = (changes[array.first] ?? 0) + width;
-    changes[array.last + 1] = (changes[array.last + 1] ?? 0) - width;
+    change(array.first, width);
+    change(array.last + 1, -width);
   }
   let [live, most] = [0, 0];
-  for (const change of changes) {
-    live += change ?? 0;
+  for (const words of changes) {
+    live += words;
     most = Math.max(most, live);
   }
   return most;

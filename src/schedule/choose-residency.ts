@@ -17,17 +17,23 @@ export function chooseResidency(
   profile: DeviceProfile,
 ): KernelSchedule["residency"] {
   if (view.rowArrays.length === 0) return "reload";
+  if (profile.software) return chooseOnCpu(view, schedule);
   const kept = countRegisters(view, schedule);
-  if (profile.software) {
-    const isShared = schedule.lanes.some(({ axis, lanes }) => lanes > 1 && view.rowAxes.includes(axis));
-    // One lane per row reads its row again from the caches of a CPU: unrolling it would only make the text long.
-    return isShared && kept.registers <= SOFTWARE_REGISTERS ? "registers" : "reload";
-  }
   const most = registersPerLane(profile, workgroupSizeOf(schedule));
   if (kept.registers <= most) return "registers";
   const memory = countWorkgroupMemory(view, { ...schedule, residency: "workgroup" }, profile);
   const fits = memory.rows <= workgroupBytes(profile, memory.stages + memory.scratch);
   return fits && kept.carried <= most ? "workgroup" : "reload";
+}
+
+/** By tensors that phases read, whether or not they wait: so the limit was found. */
+function chooseOnCpu(view: GroupView, schedule: KernelSchedule): KernelSchedule["residency"] {
+  const read = view.accesses.filter((access) => !access.write && access.phases.length > 0);
+  const tensors = new Set(read.map(({ tensor }) => tensor.name)).size;
+  const registers = stepsPerLane(view, schedule) * schedule.vectorWidth * tensors;
+  // One lane per row reads its row again from the caches of a CPU: unrolling it would only make the text long.
+  const isShared = schedule.lanes.some(({ axis, lanes }) => lanes > 1 && view.rowAxes.includes(axis));
+  return isShared && registers <= SOFTWARE_REGISTERS ? "registers" : "reload";
 }
 
 /** Registers of a lane with rows in registers, and those of them that carry sums over a walk wherever rows are. */

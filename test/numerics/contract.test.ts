@@ -50,6 +50,7 @@ describeGpu("on a device", () => {
     // The strategies are those that they are called.
     for (const [strategy, least] of [
       ["registers", 30],
+      ["workgroup memory", 30],
       ["looped", 50],
       ["one walk", 12],
       ["pieces", 20],

@@ -25,6 +25,7 @@ const bySchedule = (fits: Fits): Strategy => ({
 
 export const STRATEGIES = {
   registers: bySchedule((s) => s.residency === "registers" && s.pairing === "two-walks"),
+  "workgroup memory": bySchedule((s) => s.residency === "workgroup" && s.pairing === "two-walks"),
   looped: bySchedule((s) => s.residency === "reload" && s.pairing === "two-walks" && s.rowAxes.length > 0),
   "one walk": bySchedule((s) => s.pairing === "one-walk"),
   pieces: {
@@ -34,4 +35,10 @@ export const STRATEGIES = {
 } as const satisfies Readonly<Record<string, Strategy>>;
 
 export type StrategyName = keyof typeof STRATEGIES;
-export const STRATEGY_NAMES: readonly StrategyName[] = ["registers", "looped", "one walk", "pieces"];
+export const STRATEGY_NAMES: readonly StrategyName[] = [
+  "registers",
+  "workgroup memory",
+  "looped",
+  "one walk",
+  "pieces",
+];

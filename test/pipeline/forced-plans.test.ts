@@ -21,11 +21,11 @@ import {
   type TracedTensor,
 } from "../../src/index.ts";
 import type { Graph } from "../../src/ir/graph.ts";
-import { findProfile } from "../../src/ir/profile.ts";
+import { findProfile, type DeviceProfile } from "../../src/ir/profile.ts";
 import type { KernelSchedule } from "../../src/ir/schedule.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
 import { checkProgram } from "../support/check-program.ts";
-import { forcePlans } from "../support/force-plans.ts";
+import { forcePlans, keepInWorkgroupMemory, type PlanOptions } from "../support/force-plans.ts";
 import { describeGpu } from "../support/gpu.ts";
 import { createRandom } from "../support/random-values.ts";
 
@@ -73,6 +73,10 @@ const PROGRAMS: Readonly<Record<string, Unary>> = {
 const base = findProfile("default");
 if (base === undefined) throw new Error("there is no profile default");
 const PLANS = forcePlans(base);
+const inWorkgroupMemory = (profile: DeviceProfile): PlanOptions => ({
+  profile,
+  schedule: keepInWorkgroupMemory,
+});
 
 function inputFor(shape: readonly number[], kind: string): Float64Array {
   const random = createRandom(shape.length * 7 + kind.length);
@@ -169,6 +173,30 @@ test("plans are what they are named after", () => {
 });
 
 describeGpu("on a device", () => {
+  test.each(Object.keys(PROGRAMS))("rows in workgroup memory agree with the oracle: %s", async (name) => {
+    using device = await openDevice({ backend: "webgpu" });
+    const fn = PROGRAMS[name];
+    if (fn === undefined) throw new Error(`no program ${name}`);
+    // Lanes of software devices and of hardware: a subgroup for each row, and several with barriers between them.
+    for (const software of [true, false]) {
+      const { profile, schedule } = inWorkgroupMemory({ ...device.profile, software });
+      for (const shape of [
+        [5, 37],
+        [3, 64],
+      ]) {
+        const program = { graph: graphOf(fn, shape), inputs: new Map([["x", inputFor(shape, "plain")]]) };
+        const { failures } = await checkProgram(program, {
+          profile,
+          schedule,
+          device,
+          interpretKernels: false,
+          interpretStages: false,
+        });
+        expect(failures, shape.join("x")).toEqual([]);
+      }
+    }
+  });
+
   test("pieces and paired reductions agree with the oracle", async () => {
     using device = await openDevice({ backend: "webgpu" });
     const profile = {
