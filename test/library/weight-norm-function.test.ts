@@ -145,7 +145,9 @@ describe("kernels", () => {
           expect(compiled.kernels.length, `${shape.join("x")}, dim ${String(dim)}`).toBeLessThanOrEqual(most);
           if (name !== "default") continue;
           // Runs of 9 elements between those of other rows touch two sectors of 32 bytes, where one and a half are needed.
-          const mostSectors = dim === 1 && shape.length > 3 ? 1.5 : 1.01;
+          // Gradients keep two tensors, with fewer runs of three side by side, rather than read them twice.
+          const isPull = graph.nodes.filter((node) => node.op === "param").length > 2;
+          const mostSectors = dim !== 1 ? 1.01 : shape.length > 3 ? 1.5 : isPull ? 1.35 : 1.01;
           for (const { sectors } of explainCompiled(compiled, profile).kernels)
             expect(sectors).toBeLessThanOrEqual(mostSectors);
         }

@@ -45,9 +45,17 @@ test("softmax and its transpose: the row statistics cross", () => {
 });
 
 test("columns of a layer norm: mean and variance cross", () => {
+  const compiled = compiledAt(columnsOfNorm, 512, 512);
+  expect(compiled.kernels).toHaveLength(2);
+  expect(temporaries(compiled)).toEqual([512, 512]);
+  expect(movedOver(compiled)).toBeLessThan(1.51);
+});
+
+test("where x, mean and variance of a column would not stay on the chip together, the norm crosses", () => {
   const compiled = compiledAt(columnsOfNorm, 1024, 512);
   expect(compiled.kernels).toHaveLength(2);
-  expect(temporaries(compiled)).toEqual([1024, 1024]);
+  expect(temporaries(compiled)).toEqual([1024 * 512]);
+  expect(movedOver(compiled)).toBeCloseTo(2, 2);
 });
 
 test("a value that is a result anyway is read back", () => {

@@ -23,13 +23,11 @@ import {
   type ScalarExpr,
   type Statement,
 } from "../../ir/index-notation.ts";
-import { fitsOnChip } from "../../ir/on-chip.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { findForcedCut, type LargestRead } from "./find-forced-cut.ts";
 import { findReaders, isAppliedAcross, type Readers } from "./find-readers.ts";
 import {
   ELEMENTS_PER_WORKGROUP,
-  pointsHeldTogether,
   pointsPerWorkgroup,
   SHORT_ROW,
   stageUs,
@@ -244,8 +242,8 @@ function isOnChip(splitter: Splitter, statement: Statement, read: IndexExpr, len
   const isReadAgain = program.statements.some(
     (s) => s.reduce === undefined && product(s.axes, sizes) >= points,
   );
-  const rows = pointsHeldTogether(read, statement.axes, sizes);
-  return isReadAgain && statement.axes.length > 0 && fitsOnChip(rows * length * 4, profile);
+  const rows = pointsPerWorkgroup(read, statement.axes, sizes);
+  return isReadAgain && statement.axes.length > 0 && rows * length * 4 <= profile.onChipBytes;
 }
 
 /** A divisor near the wanted number of pieces, or a larger one rather than a last piece that needs a guard. */
