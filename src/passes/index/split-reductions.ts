@@ -36,24 +36,21 @@ import {
 import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
 import { factorsOf, keyOfProduct, splitCoMoment, type PartialSums } from "./co-moments.ts";
+import { MANY_PIECES, pieceLength, type Cutting } from "./piece-length.ts";
 import { operandAt, splitStatement, type Piece } from "./piece-statements.ts";
 
 /** Pieces shorter than this cost more in partial results, 2 % of what is read, than they gain in parallelism. */
 const SHORTEST_PIECE = 104;
 /** Where no kernel of its own adds up the pieces, they may be shorter: this share of the shortest. */
 const FINISHED_SHARE = 1 / 2;
-/** So many times the wanted number of pieces are better than a last piece that needs a guard. */
-const MANY_PIECES = 8;
 /** Steps of a row in one turn of its loops: there are loops around loops, and several walks. */
 const STEPS_OF_TURNS = 1 / 2;
 /** Elements that the lanes of a workgroup can take in a step on any device. */
 const MOST_PER_TURN = 64;
-/** Elements that the lanes of a workgroup, of a subgroup, and of a memory sector take. */
-const ROUND_LENGTHS = [256, 32, 8];
-/** Pieces are at least so many times as long as what they are rounded to. */
-const LEAST_ROUNDED = 12;
 /** Elements that keep a workgroup busy: with so many for each, a device is not left to a few of them. */
 const BUSY_ELEMENTS = 1024;
+/** Elements side by side in memory that a piece takes at least where another axis would do as well. */
+const SHORTEST_RUN = 64;
 /** A device with this share of the workgroups that fill it is not idle. */
 const FULL_ENOUGH = 0.75;
 /** Modelled time that a split must save, as a share. */
@@ -164,7 +161,8 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
   if (wanted === undefined) return undefined;
   // The axis with the largest stride: pieces are then contiguous.
   const candidates = [...reduced].sort((a, b) => coefficientOf(read.index, b) - coefficientOf(read.index, a));
-  for (const axis of candidates) {
+  const long = candidates.find((axis) => isLongEnough(splitter, axis, read.index, wanted));
+  for (const axis of long === undefined ? candidates : [long, ...candidates]) {
     const size = sizes.get(axis) ?? 1;
     const known = splitter.cuts.get(axis);
     if (known !== undefined) return known;
@@ -175,6 +173,13 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
     return makePiece(splitter, axis, { size, wanted: pieces, most, isContiguous });
   }
   return undefined;
+}
+
+/** Whether an axis can be cut into about as many pieces as are wanted, which leave long runs in memory. */
+function isLongEnough({ sizes }: Splitter, axis: string, read: IndexExpr, { pieces, most }: Wanted): boolean {
+  const size = sizes.get(axis) ?? 1;
+  const run = coefficientOf(read, axis) * Math.ceil(size / pieces);
+  return Math.min(size, most) >= FULL_ENOUGH * pieces && run >= SHORTEST_RUN;
 }
 
 interface Wanted {
@@ -235,6 +240,26 @@ function shortenPieces(
   return { pieces, most: Math.max(wanted?.most ?? 0, MANY_PIECES * pieces) };
 }
 
+/** Tensors of so many elements that reductions need as well as what is as large as they are and leaves. */
+function countReadAgain({ program, sizes, statements }: Splitter, points: number): number {
+  const readBehind = (ends: readonly Statement[]): ReadonlySet<string> => {
+    const tensors = new Set<string>();
+    const seen = new Set(ends);
+    for (const { value } of seen)
+      visitScalar(value, (e) => {
+        if (e.kind === "tensor" && product([...indexAxes(e.index)], sizes) >= points) tensors.add(e.tensor);
+        const producer = e.kind === "value" ? statements.get(e.statement) : undefined;
+        if (producer !== undefined && producer.reduce === undefined) seen.add(producer);
+      });
+    return tensors;
+  };
+  const stored = new Set(program.stores.map((s) => s.statement));
+  const leaving = program.statements.filter((s) => stored.has(s.name) && s.reduce === undefined);
+  const reductions = program.statements.filter((s) => s.reduce !== undefined);
+  const again = readBehind(leaving.filter((s) => product(s.axes, sizes) >= points));
+  return [...readBehind(reductions)].filter((tensor) => again.has(tensor)).length;
+}
+
 /** A row that other statements read whole and that stays on the chip is better reduced and used in one kernel. */
 function isOnChip(splitter: Splitter, statement: Statement, read: IndexExpr, length: number): boolean {
   const { profile, program, sizes } = splitter;
@@ -243,39 +268,13 @@ function isOnChip(splitter: Splitter, statement: Statement, read: IndexExpr, len
     (s) => s.reduce === undefined && product(s.axes, sizes) >= points,
   );
   const rows = pointsPerWorkgroup(read, statement.axes, sizes);
-  return isReadAgain && statement.axes.length > 0 && rows * length * 4 <= profile.onChipBytes;
-}
-
-/** A divisor near the wanted number of pieces, or a larger one rather than a last piece that needs a guard. */
-function choosePieces(size: number, wanted: number, most: number): number {
-  for (const limit of [2 * wanted, MANY_PIECES * wanted]) {
-    for (let pieces = wanted; pieces <= Math.min(most, limit); pieces++)
-      if (size % pieces === 0) return pieces;
-  }
-  return wanted;
-}
-
-interface Cutting {
-  readonly size: number;
-  readonly wanted: number;
-  readonly most: number;
-  /** Neighbours along the axis are neighbours in memory. */
-  readonly isContiguous: boolean;
-}
-
-/**
- * Where the last piece is shorter than the others anyway, these are as long as whole memory sectors, so that all start at one,
- * or as whole turns of a workgroup's lanes where that makes few pieces more.
- */
-function roundLength({ profile }: Splitter, { size, isContiguous }: Cutting, length: number): number {
-  const unit = ROUND_LENGTHS.find((one) => length >= LEAST_ROUNDED * one);
-  if (profile.software || !isContiguous || size % length === 0 || unit === undefined) return length;
-  return length - (length % unit);
+  const kept = Math.max(1, countReadAgain(splitter, points));
+  return isReadAgain && statement.axes.length > 0 && rows * length * 4 * kept <= profile.onChipBytes;
 }
 
 function makePiece(splitter: Splitter, axis: string, cutting: Cutting): Piece {
-  const { size, wanted, most } = cutting;
-  const length = roundLength(splitter, cutting, Math.ceil(size / choosePieces(size, wanted, most)));
+  const { size } = cutting;
+  const length = pieceLength(splitter.profile, cutting);
   const pieces = Math.ceil(size / length);
   const isTaken = (name: string): boolean =>
     splitter.sizes.has(name) ||
