@@ -16,6 +16,7 @@ import { workgroupSizeOf, type KernelSchedule, type LaneAxis, type Tile } from "
 import { chooseResidency } from "./choose-residency.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { chooseTile } from "./choose-tile.ts";
+import { dealAcross } from "./deal-across.ts";
 import { dealHardware, dealNeighbours, narrowForGrid } from "./deal-hardware.ts";
 import { dealSoftware } from "./deal-software.ts";
 import { holdRows } from "./hold-rows.ts";
@@ -33,10 +34,10 @@ export function chooseSchedule(viewWith: ViewGroup, device: DeviceProfile): Kern
   // A kernel that is dispatched in parts has to fill the device in each of them.
   const parts = foreseeParts(view, device);
   const profile = parts === 1 ? device : { ...device, usefulWorkgroups: parts * device.usefulWorkgroups };
-  const schedule = scheduleView(view, profile);
+  const schedule = dealAcross(view, profile, scheduleView(view, profile));
   const paired = schedule.residency === "reload" ? viewWith({ pairing: "one-walk" }) : view;
   if (paired.pairs.length === 0) return schedule;
-  return { ...scheduleView(paired, profile), pairing: "one-walk" };
+  return { ...dealAcross(paired, profile, scheduleView(paired, profile)), pairing: "one-walk" };
 }
 
 /** About how many dispatches the group will take (split-dispatch.ts decides): for its largest tensor, or for its bytes. */

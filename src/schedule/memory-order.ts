@@ -73,3 +73,16 @@ const isAligned = (access: Access, axis: string, width: number): boolean =>
   coefficientOf(access.index, axis) === 1 &&
   access.index.offset % width === 0 &&
   access.index.terms.every((t) => (isAxisTerm(t) && t.axis === axis) || t.coefficient % width === 0);
+
+/**
+ * Widest vectors along an axis of the row where accesses that step over other elements are read one element at a time: what
+ * is side by side along the axis is whole and aligned.
+ */
+export function widthAcross(view: GroupView, axis: string): Width {
+  if (irregularAxes(view).has(axis) || !view.rowAxes.includes(axis)) return 1;
+  const size = view.sizes.get(axis) ?? 1;
+  const fits = (width: 2 | 4): boolean =>
+    size % width === 0 &&
+    view.accesses.every((a) => coefficientOf(a.index, axis) !== 1 || isAligned(a, axis, width));
+  return fits(4) ? 4 : fits(2) ? 2 : 1;
+}

@@ -6,7 +6,8 @@
  * - the axes of the grid, of the row and of the walk are the group's, each once; lanes stand on the first two only
  * - lanes along an axis are no more than its accesses (along the row: than the next power of two), and together no more than
  *   a workgroup may have
- * - vectors run along one axis that every access has whole and aligned, or not at all; never along a walked axis
+ * - vectors run along one axis that every access has whole and aligned, or steps over along the row, or not at all; never
+ *   along a walked axis
  * - lanes that share a row combine what they found, by exchanges where they fill a subgroup's part, else through
  *   workgroup memory; one lane has nothing to combine
  * - helper axes are grid axes that the work of reducing may be shared along, and then the row has no lanes of its own
@@ -21,7 +22,7 @@ import { turnAxes, type GroupView } from "../ir/group-view.ts";
 import { readKey } from "../ir/index-expr.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { lanesAlong, NO_AXIS, type KernelSchedule } from "../ir/schedule.ts";
-import { chooseWidth } from "./memory-order.ts";
+import { chooseWidth, widthAcross } from "./memory-order.ts";
 import { countRegisters } from "./choose-residency.ts";
 import { stepsPerLane, unitsAlong } from "./row-steps.ts";
 import { countScheduleTurns } from "./schedule-turns.ts";
@@ -104,7 +105,7 @@ function verifyVectors(view: GroupView, { vectorAxis, vectorWidth }: KernelSched
   if (vectorWidth === 1) return ["an axis is named for vectors of one element"];
   if (!view.gridAxes.includes(vectorAxis) && !view.rowAxes.includes(vectorAxis))
     return [`vectors run along ${vectorAxis}, which is no axis of the grid or the row`];
-  return chooseWidth(view, vectorAxis) >= vectorWidth
+  return Math.max(chooseWidth(view, vectorAxis), widthAcross(view, vectorAxis)) >= vectorWidth
     ? []
     : [`accesses along ${vectorAxis} are not all vectors of ${String(vectorWidth)}`];
 }

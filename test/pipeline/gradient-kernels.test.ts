@@ -123,6 +123,21 @@ test.each(["default", "nvidia"])("for %s", (name) => {
   }
 });
 
+test("sums of two tensors over few channels are cut until they fill the device, along whichever axis is long enough", () => {
+  const profile = profileOf("nvidia");
+  for (const shape of [
+    [31, 67, 29, 27], // neither dy nor x stays on the chip with the other
+    [7, 13, 127, 131], // 7 pieces would leave most of the device idle
+  ]) {
+    const [, channels = 1] = shape;
+    const kept = [1, channels, 1, 1];
+    const { kernels } = compileGraph(gradientOf(batchNorm, [shape, kept, kept]), { profile });
+    expect(kernels.length).toBeLessThanOrEqual(3);
+    for (const { kernel } of [kernels[0], kernels.at(-1)].flatMap((k) => k ?? []))
+      expect(kernel.workgroupCount).toBeGreaterThanOrEqual(profile.usefulWorkgroups);
+  }
+});
+
 /** Rows that do not stay on the chip, and a device that is hard to fill: sums are cut, shared and moved. */
 const FORCED: Readonly<Record<string, DeviceProfile>> = {
   "shared sums": { ...profileOf("default"), onChipBytes: 64 },
