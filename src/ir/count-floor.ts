@@ -51,7 +51,8 @@ function collectReads(e: ScalarExpr, bounds: readonly Bound[], reads: Map<string
     collectReads(e.value, [...bounds, ...e.bounds], reads);
     // Outside the bounds: which of them fails is not tracked, so that these reads count where they stay inside the tensor.
     collectReads(e.otherwise, bounds, reads);
-  } else if (e.kind === "map" || e.kind === "tuple") for (const arg of e.args) collectReads(arg, bounds, reads);
+  } else if (e.kind === "map" || e.kind === "tuple")
+    for (const arg of e.args) collectReads(arg, bounds, reads);
   else if (e.kind === "cast") collectReads(e.arg, bounds, reads);
 }
 
