@@ -53,6 +53,8 @@ const BUSY_ELEMENTS = 1024;
 const SHORTEST_RUN = 64;
 /** A device with this share of the workgroups that fill it is not idle. */
 const FULL_ENOUGH = 0.75;
+/** Below this share of the workgroups that fill it, a device spends most of its time waiting for a few. */
+const STARVED = 1 / 3;
 /** Modelled time that a split must save, as a share. */
 const WORTH = 0.9;
 
@@ -210,7 +212,8 @@ function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr):
   // A dispatch that takes too long is run in parts, each of which has to fill the device.
   const useful = profile.usefulWorkgroups * (profile.software ? Math.ceil(us / LONGEST_DISPATCH_US) : 1);
   if (workgroups >= useful) return undefined;
-  if (!isFinished && isOnChip(splitter, statement, read, length)) return undefined;
+  const isStarved = workgroups < STARVED * useful;
+  if (!isFinished && isOnChip(splitter, statement, read, { length, isStarved })) return undefined;
   const finishUs = isFinished ? stageUs(profile) : profile.launchUs;
   // A full device is worth a few more loads: only what is cut without need costs more than it gains.
   const slack = isFinished ? profile.launchUs / 4 : (us * (WORTH - 1) * useful) / workgroups;
@@ -261,14 +264,20 @@ function countReadAgain({ program, sizes, statements }: Splitter, points: number
 }
 
 /** A row that other statements read whole and that stays on the chip is better reduced and used in one kernel. */
-function isOnChip(splitter: Splitter, statement: Statement, read: IndexExpr, length: number): boolean {
+function isOnChip(
+  splitter: Splitter,
+  statement: Statement,
+  read: IndexExpr,
+  { length, isStarved }: { readonly length: number; readonly isStarved: boolean },
+): boolean {
   const { profile, program, sizes } = splitter;
   const points = product(statement.axes, sizes) * length;
   const isReadAgain = program.statements.some(
     (s) => s.reduce === undefined && product(s.axes, sizes) >= points,
   );
   const rows = pointsPerWorkgroup(read, statement.axes, sizes);
-  const kept = Math.max(1, countReadAgain(splitter, points));
+  // Where few workgroups have rows at all, reading some of them again would take as long again as they do.
+  const kept = isStarved ? Math.max(1, countReadAgain(splitter, points)) : 1;
   return isReadAgain && statement.axes.length > 0 && rows * length * 4 * kept <= profile.onChipBytes;
 }
 
