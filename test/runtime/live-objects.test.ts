@@ -58,10 +58,13 @@ describeGpu("live objects", (gpu) => {
       }
     };
     for (let round = 0; round < 2; round++) await callAndRead();
+    // How many buffers are idle depends on how many calls waited for a compilation at once.
+    device.trim();
     await settle();
     const before = { live: live.counts(), memory: device.memory(), heap: process.memoryUsage().heapUsed };
     const { traces } = f.counters;
     for (let round = 0; round < 10; round++) await callAndRead();
+    device.trim();
     await settle();
     expect(f.counters.traces - traces).toBe(40);
     expect(device.memory()).toEqual(before.memory);
@@ -70,7 +73,7 @@ describeGpu("live objects", (gpu) => {
     expect(after["createBuffer"]).toBe(before.live["createBuffer"]);
     for (const [name, count] of Object.entries(after))
       expect(count, name).toBeLessThanOrEqual((before.live[name] ?? 0) + 16);
-    expect(process.memoryUsage().heapUsed - before.heap).toBeLessThan(2 ** 21);
+    expect(process.memoryUsage().heapUsed - before.heap).toBeLessThan(2 ** 22);
   });
 
   test("50 devices in a row, each opened, used and disposed, leave nothing", async () => {
