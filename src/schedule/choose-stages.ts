@@ -56,7 +56,8 @@ export function chooseTurns(
   if (wanted < 2) return null;
   for (let away = 0; away * 4 <= wanted; away++)
     for (const count of [wanted - away, wanted + away])
-      if (most.count % count === 0) return { axis: most.axis, count };
+      if (most.count % count === 0 && total / count >= profile.usefulWorkgroups)
+        return { axis: most.axis, count };
   return { axis: most.axis, count: wanted };
 }
 
