@@ -13,6 +13,7 @@
 import type { Access, GroupView } from "../ir/group-view.ts";
 import { coefficientOf, isAxisTerm } from "../ir/index-expr.ts";
 import type { Width } from "../ir/kernel.ts";
+import { mostLanes, WORKGROUP_LANES } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
 import { chooseResidency, countRegisters } from "./choose-residency.ts";
@@ -24,7 +25,6 @@ import { fitsSubgroups } from "./subgroup-lanes.ts";
 const SECTOR = 8;
 /** Lanes that access memory together where the device does not say. */
 const DEFAULT_SUBGROUP = 32;
-const WORKGROUP_LANES = 256;
 /** Share of the group's elements below which it does not matter how they are read. */
 const WORTH = 1 / 8;
 /** Share of the modelled cost that the sectors must come down to. */
@@ -91,8 +91,7 @@ function takeRows(
   rows: number,
   vectorWidth: Width,
 ): KernelSchedule {
-  const { limits } = profile;
-  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const most = mostLanes(profile);
   const units = (view.sizes.get(row) ?? 1) / vectorWidth;
   const together = Math.min(rows, view.sizes.get(grid) ?? 1);
   const vectorAxis = vectorWidth === 1 ? null : row;

@@ -8,6 +8,7 @@
  */
 import type { GroupView, ViewOptions } from "../ir/group-view.ts";
 import type { Width } from "../ir/kernel.ts";
+import { mostLanes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { RESIDENCIES, type KernelSchedule, type LaneAxis } from "../ir/schedule.ts";
 import { chooseSchedule } from "./choose-schedule.ts";
@@ -109,8 +110,7 @@ function finish(view: GroupView, schedule: KernelSchedule): readonly KernelSched
 /** All arrangements of vectors and lanes. */
 function dealAll(view: GroupView, shape: KernelSchedule, profile: DeviceProfile): readonly KernelSchedule[] {
   const order = findMemoryOrder(view);
-  const { limits } = profile;
-  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const most = mostLanes(profile);
   const counts = powersUpTo(most);
   return widthsOf(view, order).flatMap((vectorWidth) => {
     const vectorAxis = vectorWidth === 1 ? null : order.contiguous;

@@ -20,6 +20,7 @@
  */
 import { turnAxes, type GroupView } from "../ir/group-view.ts";
 import { readKey } from "../ir/index-expr.ts";
+import { mostLanes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { lanesAlong, NO_AXIS, type KernelSchedule } from "../ir/schedule.ts";
 import { chooseWidth, widthAcross } from "./memory-order.ts";
@@ -79,7 +80,7 @@ const mostLanesAlong = (view: GroupView, schedule: KernelSchedule, axis: string)
   return view.rowAxes.includes(axis) && Number.isInteger(units) ? 2 ** Math.ceil(Math.log2(units)) : units;
 };
 
-function verifyLanes(view: GroupView, schedule: KernelSchedule, { limits }: DeviceProfile): string[] {
+function verifyLanes(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): string[] {
   const problems: string[] = [];
   const { lanes } = schedule;
   if (new Set(lanes.map((l) => l.axis)).size !== lanes.length) problems.push("an axis has lanes twice");
@@ -93,7 +94,7 @@ function verifyLanes(view: GroupView, schedule: KernelSchedule, { limits }: Devi
       );
   }
   const size = lanes.reduce((n, l) => n * l.lanes, 1);
-  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const most = mostLanes(profile);
   if (size > most)
     problems.push(`a workgroup has ${String(size)} invocations, the device allows ${String(most)}`);
   return problems;
