@@ -8,6 +8,7 @@ import type { DType } from "./ir/dtype.ts";
 
 export * from "./aot/activations.ts";
 export * from "./aot/functions.ts";
+export * from "./aot/gradients.ts";
 export * from "./aot/norms.ts";
 export type {
   Axis,

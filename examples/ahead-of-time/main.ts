@@ -3,7 +3,7 @@
  * which has no compiler. The shapes are in its types.
  */
 import { openDevice } from "tensorweft/runtime";
-import { rmsNorm, weightNorm } from "./norms.gen.ts";
+import { rmsNorm, weightNorm, weightNormBackward } from "./norms.gen.ts";
 
 const show = (values: Iterable<number>): string => Array.from(values, (value) => value.toFixed(4)).join(" ");
 
@@ -13,6 +13,10 @@ await weightNorm.prepare(device); // optional: compiles the pipelines in the bac
 const v = device.tensor([3, 0, 0, 4, 0, 5, 12, 0], [2, 2, 2]);
 const g = device.tensor([1, 2], [2, 1, 1]);
 console.log(`weights   ${show(await weightNorm(v, g).read())}`);
+
+const dw = device.tensor([1, 1, 1, 1, 1, 1, 1, 1], [2, 2, 2]);
+const { dv, dg } = weightNormBackward(v, g, dw);
+console.log(`gradients ${show(await dv.read())}; ${show(await dg.read())}`);
 
 // One kernel serves every number of rows; the scalar changes without a compilation.
 const ones = device.tensor([1, 1, 1, 1], [4]);

@@ -108,10 +108,78 @@ export const weightNorm = /* @__PURE__ */ $defineKernel<{
 }>("weightNorm", "one", [$weightNorm0, $weightNorm1]);
 
 // kernel k0
+//   t5: ./norms.ts:11:69
+//   t6: ./norms.ts:11:69
+//   t7: ./norms.ts:11:59
+//   t11: ./norms.ts:11:59
+//   t17: ./norms.ts:11:69
+//   t23: ./norms.ts:11:69
+//   t25: ./norms.ts:11:69
+//   t28: ./norms.ts:18:22
+//   t29: ./norms.ts:11:60
+const $wgsl2 = /* wgsl */ `@group(0) @binding(0) var<storage, read> b_v: array<vec4<f32>, 2>;
+@group(0) @binding(1) var<storage, read> b_dw: array<vec4<f32>, 2>;
+@group(0) @binding(2) var<storage, read> b_g: array<f32, 2>;
+@group(0) @binding(3) var<storage, read_write> b_out0: array<vec4<f32>, 2>;
+@group(0) @binding(4) var<storage, read_write> b_out1: array<f32, 2>;
+
+@compute @workgroup_size(2)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let wg = min(wid.x, 0u);
+  let v_lane0 = lane;
+  var v_cache0_0 = vec4<f32>(0.0f);
+  var v_cache1_0 = vec4<f32>(0.0f);
+  var v_acc0 = vec4<f32>(0.0f);
+  var v_acc1 = vec4<f32>(0.0f);
+  let v_v0 = b_v[v_lane0];
+  v_cache0_0 = v_v0;
+  let v_x0 = v_v0 * v_v0;
+  v_acc0 = v_acc0 + v_x0;
+  let v_v1 = b_dw[v_lane0];
+  v_cache1_0 = v_v1;
+  let v_x1 = v_v0 * v_v1;
+  v_acc1 = v_acc1 + v_x1;
+  let v_r0 = (v_acc0.x + v_acc0.y) + (v_acc0.z + v_acc0.w);
+  let v_r1 = (v_acc1.x + v_acc1.y) + (v_acc1.z + v_acc1.w);
+  let v_s0 = sqrt(v_r0);
+  let v_s1 = inverseSqrt(v_r0);
+  let v_s2 = v_s0 == 0.0f;
+  let v_v2 = b_g[v_lane0];
+  let v_s3 = select(((-((v_s1 * (v_s1 * (v_v2 * v_r1))))) / (select(v_s0, 1.0f, v_s2) * 2.0f)), 0.0f, v_s2);
+  let v_s4 = v_s1 * v_r1;
+  let v_c0 = v_cache0_0;
+  let v_x2 = v_c0 * vec4<f32>(v_s3);
+  let v_c1 = v_cache1_0;
+  let v_x3 = (v_x2 + v_x2) + (vec4<f32>(v_v2) * (v_c1 * vec4<f32>(v_s1)));
+  b_out0[v_lane0] = v_x3;
+  b_out1[v_lane0] = v_s4;
+}
+`;
+
+// weightNormBackward: O=2, I=2, K=2
+const $weightNormBackward0: $Plan = {
+  version: 1,
+  name: "weightNormBackward",
+  inputs: [{ name: "v", dtype: "f32", shape: [2, 2, 2] }, { name: "g", dtype: "f32", shape: [2, 1, 1] }, { name: "dw", dtype: "f32", shape: [2, 2, 2] }],
+  scalars: [],
+  outputs: [{ name: "dv", dtype: "f32", shape: [2, 2, 2] }, { name: "dg", dtype: "f32", shape: [2, 1, 1] }],
+  buffers: [{ kind: "input", index: 0 }, { kind: "input", index: 1 }, { kind: "input", index: 2 }, { kind: "output", index: 0 }, { kind: "output", index: 1 }],
+  steps: [{ kind: "dispatch", kernel: 0, buffers: [0, 2, 1, 3, 4], workgroups: [1, 1, 1] }],
+  kernels: [
+    { wgsl: $wgsl2, name: "k0", entryPoint: "main", bindings: [{ access: "read", bytes: 32 }, { access: "read", bytes: 32 }, { access: "read", bytes: 16 }, { access: "read_write", bytes: 32 }, { access: "read_write", bytes: 16 }], scalars: [], features: [] },
+  ],
+};
+
+/** `weightNormBackward` of ./norms.ts:15:35. */
+export const weightNormBackward = /* @__PURE__ */ $defineKernel<{
+  (v: Tensor<"f32", readonly [2, 2, 2]>, g: Tensor<"f32", readonly [2, 1, 1]>, dw: Tensor<"f32", readonly [2, 2, 2]>): { readonly dv: Tensor<"f32", readonly [2, 2, 2]>; readonly dg: Tensor<"f32", readonly [2, 1, 1]> };
+}>("weightNormBackward", ["dv","dg"], [$weightNormBackward0]);
+
+// kernel k0
 //   t4: ./norms.ts:8:60
-//   t10: ./norms.ts:15:66
-//   t15: ./norms.ts:15:65
-const $wgsl2 = /* wgsl */ `struct Scalars {
+//   t10: ./norms.ts:24:66
+//   t15: ./norms.ts:24:65
+const $wgsl3 = /* wgsl */ `struct Scalars {
   s_eps: f32,
   s_size: u32,
 }
@@ -163,16 +231,16 @@ const $rmsNorm0: $DynamicPlan = {
     buffers: [{ kind: "input", index: 0 }, { kind: "input", index: 1 }, { kind: "output", index: 0 }],
     steps: [{ kind: "dispatch", kernel: 0, buffers: [0, 1, 2], workgroups: [64, 1, 1] }],
     kernels: [
-      { wgsl: $wgsl2, name: "k0", entryPoint: "main", bindings: [{ access: "read", bytes: 16336 }, { access: "read", bytes: 16 }, { access: "read_write", bytes: 16336 }], scalars: [{ name: "eps", dtype: "f32" }, { name: "size", dtype: "u32" }], features: [] },
+      { wgsl: $wgsl3, name: "k0", entryPoint: "main", bindings: [{ access: "read", bytes: 16336 }, { access: "read", bytes: 16 }, { access: "read_write", bytes: 16336 }], scalars: [{ name: "eps", dtype: "f32" }, { name: "size", dtype: "u32" }], features: [] },
     ],
   },
 };
 
 // kernel k0
 //   t4: ./norms.ts:8:60
-//   t10: ./norms.ts:15:66
-//   t15: ./norms.ts:15:65
-const $wgsl3 = /* wgsl */ `struct Scalars {
+//   t10: ./norms.ts:24:66
+//   t15: ./norms.ts:24:65
+const $wgsl4 = /* wgsl */ `struct Scalars {
   s_eps: f32,
   s_size: u32,
 }
@@ -224,12 +292,12 @@ const $rmsNorm1: $DynamicPlan = {
     buffers: [{ kind: "input", index: 0 }, { kind: "input", index: 1 }, { kind: "output", index: 0 }],
     steps: [{ kind: "dispatch", kernel: 0, buffers: [0, 1, 2], workgroups: [512, 1, 1] }],
     kernels: [
-      { wgsl: $wgsl3, name: "k0", entryPoint: "main", bindings: [{ access: "read", bytes: 1048336 }, { access: "read", bytes: 16 }, { access: "read_write", bytes: 1048336 }], scalars: [{ name: "eps", dtype: "f32" }, { name: "size", dtype: "u32" }], features: [] },
+      { wgsl: $wgsl4, name: "k0", entryPoint: "main", bindings: [{ access: "read", bytes: 1048336 }, { access: "read", bytes: 16 }, { access: "read_write", bytes: 1048336 }], scalars: [{ name: "eps", dtype: "f32" }, { name: "size", dtype: "u32" }], features: [] },
     ],
   },
 };
 
-/** `rmsNorm` of ./norms.ts:14:24. */
+/** `rmsNorm` of ./norms.ts:23:24. */
 export const rmsNorm = /* @__PURE__ */ $defineKernel<{
   (x: Tensor<"f32", readonly [number, 4]>, weight: Tensor<"f32", readonly [4]>, scalars?: { readonly eps?: number }): Tensor<"f32", readonly [number, 4]>;
 }>("rmsNorm", "one", [$sizedPlan($rmsNorm0), $sizedPlan($rmsNorm1)]);

@@ -9,6 +9,7 @@ import { defineKernel, openDevice } from "../../src/runtime-entry.ts";
 import { AOT_FUNCTIONS } from "../../src/frontend/aot/aot-library.ts";
 import * as activations from "../../src/aot/activations.ts";
 import * as functions from "../../src/aot/functions.ts";
+import * as gradients from "../../src/aot/gradients.ts";
 import * as norms from "../../src/aot/norms.ts";
 import { makeFolder, runWeft } from "../cli/run-weft.ts";
 import { describeGpu } from "../support/gpu.ts";
@@ -50,9 +51,8 @@ test("equal sources give equal modules, which import the runtime and nothing els
 });
 
 test("the source language declares the functions that the build understands", () => {
-  expect([activations, functions, norms].flatMap((declared) => Object.keys(declared)).sort()).toEqual(
-    [...AOT_FUNCTIONS.keys()].sort(),
-  );
+  const declared = [activations, functions, gradients, norms].flatMap((file) => Object.keys(file));
+  expect(declared.sort()).toEqual([...AOT_FUNCTIONS.keys(), "grad", "valueAndGrad", "vjp"].sort());
 });
 
 test("mistakes are reported together, each at its place", async () => {

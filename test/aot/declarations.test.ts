@@ -9,7 +9,8 @@ const pathTo = (file: string): string => fileURLToPath(new URL(`../../src/${file
 const project = new Project({
   compilerOptions: { strict: true, allowImportingTsExtensions: true, types: [] },
 });
-const declarations = ["aot.ts", "aot/functions.ts", "aot/norms.ts", "aot/activations.ts"].flatMap((file) =>
+const FILES = ["aot.ts", "aot/functions.ts", "aot/norms.ts", "aot/activations.ts", "aot/gradients.ts"];
+const declarations = FILES.flatMap((file) =>
   project
     .addSourceFileAtPath(pathTo(file))
     .getVariableDeclarations()

@@ -12,12 +12,8 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ["broadcast", "broadcastTo"],
 ]);
 
-const SKIPPED: ReadonlySet<string> = new Set(["stopGradient"]); // there are no derivatives in this language
-
 export const AOT_FUNCTIONS: ReadonlyMap<string, BuiltinFunction> = new Map([
-  ...[...BUILTINS, ...LIBRARY]
-    .filter(([name]) => !SKIPPED.has(name))
-    .map(([name, fn]) => [RENAMED.get(name) ?? name, fn] as const),
+  ...[...BUILTINS, ...LIBRARY].map(([name, fn]) => [RENAMED.get(name) ?? name, fn] as const),
   [
     "expandDims",
     defineBuiltin({ x: "operand", axis: "integer" }, (builder, { x, axis }, span) => {
@@ -30,7 +26,10 @@ export const AOT_FUNCTIONS: ReadonlyMap<string, BuiltinFunction> = new Map([
 ]);
 
 /** Functions that ask about tensors at build time, or are no function of operands alone. */
-export const SPECIAL_FUNCTIONS: readonly string[] = ["shapeOf", "rankOf", "dtypeOf", "slice", "cast"];
+export const SPECIAL_FUNCTIONS: readonly string[] = [
+  ...["shapeOf", "rankOf", "dtypeOf", "slice", "cast"],
+  ...["grad", "valueAndGrad", "vjp"],
+];
 
 /** `Math.name`: the function that it is of tensors. */
 export const MATH: ReadonlyMap<string, string> = new Map([

@@ -9,6 +9,7 @@ import type {
   FunctionExpression,
   Node,
   SourceFile,
+  TypeNode,
 } from "ts-morph";
 import { printType } from "../../ir/dtype.ts";
 import type { Value } from "../../ir/graph-builder.ts";
@@ -33,9 +34,57 @@ export type AotValue =
     }
   /** A function of `tensorweft/aot`, or one of `Math`. */
   | { readonly kind: "library"; readonly name: string }
+  /** `grad(f)` or `valueAndGrad(f)`: a function of the arguments of `f`. */
+  | {
+      readonly kind: "derivative";
+      readonly transform: "grad" | "valueAndGrad";
+      /** As in `grad(loss)`. */
+      readonly name: string;
+      readonly of: AotFunction;
+      readonly argnums: readonly number[];
+      /** Whether `argnums` was one number, so that there is one gradient and no array. */
+      readonly isOne: boolean;
+      /** Where `argnums` stands. */
+      readonly at: Node;
+    }
+  /** What `vjp` gives beside the result: a function from its cotangent to those of the arguments. */
+  | {
+      readonly kind: "pullback";
+      readonly name: string;
+      readonly result: AotValue;
+      readonly args: readonly AotValue[];
+      /** The tensors of `args`, in order, as `result` was computed from them. */
+      readonly variables: readonly Value[];
+    }
   | { readonly kind: "namespace"; readonly name: "Math" | "Number" | "aot" }
   /** `import * as name` of a file of the project. */
   | { readonly kind: "module"; readonly name: string; readonly file: FileScope };
+
+/** What can be called. */
+export type AotFunction = Extract<
+  AotValue,
+  { readonly kind: "closure" | "library" | "derivative" | "pullback" }
+>;
+
+export const isFunction = (value: AotValue): value is AotFunction =>
+  value.kind === "closure" ||
+  value.kind === "library" ||
+  value.kind === "derivative" ||
+  value.kind === "pullback";
+
+/** The function at the bottom of derivatives of derivatives. */
+export function baseOf(fn: AotFunction): Exclude<AotFunction, { readonly kind: "derivative" }> {
+  let base = fn;
+  while (base.kind === "derivative") base = base.of;
+  return base;
+}
+
+/** In the words of a diagnostic. */
+export const nameOf = ({ kind, name }: AotFunction): string =>
+  kind === "closure" && name === UNNAMED ? "the function" : name;
+
+/** The name of a function that was given none. */
+export const UNNAMED = "function";
 
 export const integer = (value: number): AotValue => ({ kind: "number", value, isInteger: true });
 export const float = (value: number): AotValue => ({ kind: "number", value, isInteger: false });
@@ -61,6 +110,8 @@ export function toStatic(value: AotValue): Static | undefined {
     case "object":
     case "closure":
     case "library":
+    case "derivative":
+    case "pullback":
     case "namespace":
     case "module":
       return undefined;
@@ -86,7 +137,10 @@ export function describeAot(value: AotValue): string {
       return "an object";
     case "closure":
     case "library":
-      return `the function ${value.name}`;
+    case "derivative":
+      return value.name === UNNAMED ? "a function" : `the function ${value.name}`;
+    case "pullback":
+      return value.name;
     case "namespace":
     case "module":
       return value.name;
@@ -112,6 +166,9 @@ export type Declared =
 export interface FileScope {
   readonly source: SourceFile;
   readonly names: ReadonlyMap<string, Declared>;
+  readonly types: ReadonlyMap<string, TypeNode>;
+  /** Local names of `Tensor` of tensorweft/aot. */
+  readonly tensorNames: ReadonlySet<string>;
   /** `export * from`: files whose names count as names of this one. */
   readonly stars: readonly (Declared & { readonly kind: "import" })[];
 }

@@ -1,15 +1,8 @@
 /** Bodies of functions: const, if on what is known at build time, throw, return. */
-import {
-  Node,
-  type BindingName,
-  type CallExpression,
-  type Expression,
-  type Statement,
-  VariableDeclarationKind,
-} from "ts-morph";
-import { type AotValue, describeAot, type FunctionNode, UNDEFINED } from "./aot-values.ts";
+import { Node, type BindingName, type Expression, type Statement, VariableDeclarationKind } from "ts-morph";
+import { type AotValue, describeAot, type FunctionNode, nameOf, UNDEFINED } from "./aot-values.ts";
 import { readProperty } from "./access.ts";
-import type { Building, Evaluator, Given } from "./building.ts";
+import { type Building, type Evaluator, type Given, nameFunction } from "./building.ts";
 import { isTrue, refuseCondition } from "./operators-aot.ts";
 import { type LocalScope, openScope } from "./aot-values.ts";
 
@@ -27,18 +20,19 @@ type Closure = AotValue & { readonly kind: "closure" };
 
 /** Inlines a function of the source. */
 export function callClosure(
-  { name, node, scope }: Closure,
+  closure: Closure,
   given: readonly Given[],
-  call: CallExpression,
+  call: Expression,
   building: Building,
   evaluator: Evaluator,
 ): AotValue | undefined {
+  const { node, scope } = closure;
   const parameters = node.getParameters();
   const extra = given[parameters.length];
   if (extra !== undefined)
     return building.reports.error(
       "wrong-arity",
-      `${name} takes ${parameters.length === 1 ? "1 argument" : `${parameters.length} arguments`}`,
+      `${nameOf(closure)} takes ${parameters.length === 1 ? "1 argument" : `${parameters.length} arguments`}`,
       extra.node,
       "leave it out",
     );
@@ -127,7 +121,7 @@ function runStatement(
           "values do not change: write const, and another name for each new value",
         );
       const value = initializer === undefined ? undefined : evaluate(initializer, scope, building);
-      const named = value?.kind === "closure" ? { ...value, name: declaration.getName() } : value;
+      const named = nameFunction(declaration.getName(), value);
       bindName(declaration.getNameNode(), named, initializer ?? declaration, scope, building, evaluator);
     }
     return GOES_ON;

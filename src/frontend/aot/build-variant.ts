@@ -2,10 +2,12 @@
 import { TensorweftError } from "../../diagnostics/diagnostic.ts";
 import type { Operand } from "../../ir/graph-builder.ts";
 import type { Graph } from "../../ir/graph.ts";
+import type { Expression, Node } from "ts-morph";
 import {
   type AotValue,
+  baseOf,
   describeAot,
-  type FunctionNode,
+  isFunction,
   type LocalScope,
   openScope,
   tensor,
@@ -40,9 +42,12 @@ export interface DynamicVariant {
   readonly fixed: readonly number[];
 }
 
+export type Closure = AotValue & { readonly kind: "closure" };
+
 export interface KernelSource {
   readonly name: string;
-  readonly fn: FunctionNode;
+  /** What `kernel(...)` was given: a function of the source, or derivatives of one. */
+  readonly fn: Expression;
   readonly params: readonly AotParam[];
   readonly file: AotFile;
   readonly newBuilding: (name: string, reports: Reports, dynamic?: DynamicLength) => Building;
@@ -92,19 +97,41 @@ function buildAt(
   dynamic?: DynamicLength,
 ): Pick<AotVariant, "graph" | "form"> | undefined {
   const building = newBuilding(name, reports, dynamic);
+  const callee = evaluate(fn, openScope(file), building);
+  const closure = callee !== undefined && isFunction(callee) ? baseOf(callee) : undefined;
+  if (callee === undefined || closure?.kind !== "closure") return undefined;
   const label = labelOf(one);
-  reports.context =
-    label === "" ? undefined : { message: `${name} is built for ${label} here`, span: spanOf(fn) };
-  const scope = openScope(file);
+  const context = { message: `${name} is built for ${label} here`, span: spanOf(closure.node) };
+  reports.context = label === "" ? undefined : context;
+  const scope = openScope(closure.scope.file, closure.scope);
   const dims = dynamic === undefined ? one.dims : new Map([...one.dims, [dynamic.name, dynamic.size]]);
   for (const param of params)
     scope.names.set(param.name, declareParam(param, dims, one.dtype, scope, building));
-  const value = evaluateFunctionBody(fn, scope, building, EVALUATOR);
-  const results = value === undefined ? undefined : readResults(value, fn, building);
+  const value =
+    callee.kind === "derivative"
+      ? callWithParams(callee, params, fn, scope, building)
+      : evaluateFunctionBody(closure.node, scope, building, EVALUATOR);
+  const place = callee.kind === "derivative" ? fn : closure.node;
+  const results = value === undefined ? undefined : readResults(value, place, building);
   reports.context = undefined;
   if (results === undefined) return undefined;
-  const graph = reports.attempt(fn, () => building.builder.finish(results.values));
+  const graph = reports.attempt(place, () => building.builder.finish(results.values));
   return graph && { graph, form: results.form };
+}
+
+/** A derivative, called with the parameters of the function at its bottom. */
+function callWithParams(
+  fn: AotValue & { readonly kind: "derivative" },
+  params: readonly AotParam[],
+  node: Expression,
+  scope: LocalScope,
+  building: Building,
+): AotValue | undefined {
+  const given = params.flatMap((param) => {
+    const value = scope.names.get(param.name);
+    return value === undefined ? [] : [{ node: param.nameNode, value }];
+  });
+  return given.length < params.length ? undefined : EVALUATOR.call(fn, given, node, building);
 }
 
 function declareParam(
@@ -141,9 +168,9 @@ interface Results {
 }
 
 /** One tensor, an array of them, or an object with them. */
-function readResults(value: AotValue, fn: FunctionNode, building: Building): Results | undefined {
+function readResults(value: AotValue, place: Node, building: Building): Results | undefined {
   if (value === UNDEFINED)
-    return building.reports.error("wrong-argument", "a kernel returns nothing", fn, "return a tensor");
+    return building.reports.error("wrong-argument", "a kernel returns nothing", place, "return a tensor");
   const named: readonly (readonly [string, AotValue])[] =
     value.kind === "object"
       ? [...value.entries]
@@ -156,8 +183,10 @@ function readResults(value: AotValue, fn: FunctionNode, building: Building): Res
       building.reports.error(
         "wrong-argument",
         `a kernel gives tensors, not ${describeAot(item)}`,
-        fn,
-        "return a tensor, an array of tensors or an object with tensors",
+        place,
+        isFunction(item)
+          ? "call it: what a function gives can be returned"
+          : "return a tensor, an array of tensors or an object with tensors",
       );
       return [];
     }

@@ -2,7 +2,7 @@
 import { Node, type Expression, type Identifier } from "ts-morph";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { GraphBuilder, Operand } from "../../ir/graph-builder.ts";
-import { type AotValue, UNDEFINED, float, integer } from "./aot-values.ts";
+import { type AotFunction, type AotValue, UNDEFINED, UNNAMED, float, integer } from "./aot-values.ts";
 import type { Reports } from "./places.ts";
 import { findLocal, type FileScope, type LocalScope, openScope } from "./aot-values.ts";
 
@@ -18,6 +18,13 @@ export interface Given {
 export interface Evaluator {
   readonly evaluate: Evaluate;
   readonly operandOf: (value: AotValue, node: Expression, building: Building) => Operand | undefined;
+  /** `node` is the call. */
+  readonly call: (
+    fn: AotFunction,
+    given: readonly Given[],
+    node: Expression,
+    building: Building,
+  ) => AotValue | undefined;
 }
 
 /** The file that a relative import names, with its names; undefined after a report at the import. */
@@ -44,6 +51,10 @@ const INSTEAD: readonly (readonly [(node: Node) => boolean, string, string])[] =
   [Node.isTryStatement, "try", "nothing is thrown while a kernel runs"],
   [Node.isExpressionStatement, "a statement without an effect", "name the value with const, or return it"],
 ];
+
+/** A function that was given no name has that of the constant that it is. */
+export const nameFunction = (name: string, value: AotValue | undefined): AotValue | undefined =>
+  value?.kind === "closure" && value.name === UNNAMED ? { ...value, name } : value;
 
 export interface DynamicLength {
   readonly name: string;
@@ -127,7 +138,7 @@ export class Building {
       case "function":
         return { kind: "closure", name, node: declared.node, scope: openScope(file) };
       case "constant":
-        return this.#evaluateConstant(declared.node, file, at);
+        return nameFunction(name, this.#evaluateConstant(declared.node, file, at));
       case "import": {
         const from = this.findFile(declared.from, declared.node);
         if (from === undefined) return undefined;

@@ -1,17 +1,28 @@
 /** Calls: functions of the library add nodes, functions of the source are inlined in a scope of their own. */
-import { Node, type CallExpression } from "ts-morph";
+import { Node, type CallExpression, type Expression } from "ts-morph";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { BuiltinArguments, BuiltinFunction, BuiltinParameter } from "../text/builtins.ts";
 import { coerceArgument } from "../text/coerce.ts";
 import { foldFunction } from "../text/values.ts";
 import { readElement } from "./access.ts";
 import { AOT_FUNCTIONS } from "./aot-library.ts";
-import { type AotValue, describeAot, integer, tensor, toStatic } from "./aot-values.ts";
+import {
+  type AotFunction,
+  type AotValue,
+  baseOf,
+  describeAot,
+  integer,
+  isFunction,
+  tensor,
+  toStatic,
+} from "./aot-values.ts";
 import { callClosure } from "./body.ts";
+import { callDerivative, callPullback } from "./call-derivative-aot.ts";
 import { callSpecial } from "./call-special.ts";
 import type { Building, Evaluator, Given } from "./building.ts";
 import { spanOf } from "./places.ts";
 import { showText } from "./literals.ts";
+import { callTransform } from "./transforms-aot.ts";
 import type { LocalScope } from "./aot-values.ts";
 
 const VARIADIC: ReadonlySet<string> = new Set(["maximum", "minimum"]);
@@ -32,10 +43,29 @@ export function evaluateCall(
   }
   const fn = evaluator.evaluate(callee, scope, building);
   if (fn === undefined || given === undefined) return undefined;
-  if (fn.kind === "closure") return callClosure(fn, given, node, building, evaluator);
-  if (fn.kind === "library") return callLibrary(fn.name, given, node, building, evaluator);
+  if (isFunction(fn)) return callFunction(fn, given, node, building, evaluator);
   const help = "call a function of this file, of tensorweft/aot or of Math";
   return building.reports.error("wrong-argument", `${describeAot(fn)} is no function`, callee, help);
+}
+
+/** `node` is the call. */
+export function callFunction(
+  fn: AotFunction,
+  given: readonly Given[],
+  node: Expression,
+  building: Building,
+  evaluator: Evaluator,
+): AotValue | undefined {
+  switch (fn.kind) {
+    case "closure":
+      return callClosure(fn, given, node, building, evaluator);
+    case "library":
+      return callLibrary(fn.name, given, node, building, evaluator);
+    case "derivative":
+      return callDerivative(fn, given, node, building, evaluator);
+    case "pullback":
+      return callPullback(fn, given, node, building);
+  }
 }
 
 function evaluateArguments(
@@ -74,7 +104,7 @@ function callArrayMethod(
   name: string,
   items: readonly AotValue[],
   given: readonly Given[],
-  node: CallExpression,
+  node: Expression,
   building: Building,
   evaluator: Evaluator,
 ): AotValue | undefined {
@@ -94,7 +124,7 @@ function callArrayMethod(
     return { kind: "boolean", value: wanted !== undefined && isThere };
   }
   const fn = first.value;
-  if (fn.kind !== "closure" && fn.kind !== "library")
+  if (!isFunction(fn))
     return building.reports.error(
       "wrong-argument",
       `${name} takes a function, not ${describeAot(fn)}`,
@@ -102,10 +132,11 @@ function callArrayMethod(
       `write ${name}((item) => ...)`,
     );
   const call = (values: readonly AotValue[]): AotValue | undefined => {
-    const passed = values.map((value) => ({ node: first.node, value }));
     // As in JavaScript, a function may take fewer arguments than it is given.
-    if (fn.kind === "library") return callLibrary(fn.name, passed.slice(0, -1), node, building, evaluator);
-    return callClosure(fn, passed.slice(0, fn.node.getParameters().length), node, building, evaluator);
+    const base = baseOf(fn);
+    const count = base.kind === "closure" ? base.node.getParameters().length : values.length - 1;
+    const passed = values.slice(0, count).map((value) => ({ node: first.node, value }));
+    return callFunction(fn, passed, node, building, evaluator);
   };
   if (name === "map") {
     const mapped = items.map((item, i) => call([item, integer(i)]));
@@ -129,7 +160,7 @@ function callArrayMethod(
 function callLibrary(
   name: string,
   given: readonly Given[],
-  node: CallExpression,
+  node: Expression,
   building: Building,
   evaluator: Evaluator,
 ): AotValue | undefined {
@@ -139,6 +170,8 @@ function callLibrary(
     const value = callLibrary(name, [first, second], node, building, evaluator);
     return value && callLibrary(name, [{ node: first.node, value }, ...rest], node, building, evaluator);
   }
+  const derived = callTransform(name, given, node, building, evaluator);
+  if (derived !== null) return derived;
   const special = callSpecial(name, given, node, building, evaluator);
   if (special !== null) return special;
   const fn = AOT_FUNCTIONS.get(name);
@@ -166,7 +199,7 @@ function bindArguments(
   name: string,
   { params }: BuiltinFunction,
   given: readonly Given[],
-  node: CallExpression,
+  node: Expression,
   building: Building,
 ): ReadonlyMap<string, Given> | undefined {
   const { reports } = building;

@@ -1,5 +1,5 @@
 /** Calls of functions that are no function of operands alone: those that ask about tensors at build time, slices and casts. */
-import type { CallExpression } from "ts-morph";
+import type { Expression } from "ts-morph";
 import { isDType } from "../../ir/dtype.ts";
 import type { SliceRange } from "../../ir/graph-builder.ts";
 import { type AotValue, describeAot, integer, tensor, text } from "./aot-values.ts";
@@ -10,7 +10,7 @@ import { spanOf } from "./places.ts";
 export function callSpecial(
   name: string,
   given: readonly Given[],
-  node: CallExpression,
+  node: Expression,
   building: Building,
   { operandOf }: Evaluator,
 ): AotValue | undefined | null {

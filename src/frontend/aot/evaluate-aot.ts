@@ -9,9 +9,18 @@ import { Node, type Expression } from "ts-morph";
 import type { Operand } from "../../ir/graph-builder.ts";
 import { toOperand } from "../text/values.ts";
 import { evaluateAccess, evaluateElement } from "./access.ts";
-import { type AotValue, describeAot, text, toStatic, UNDEFINED, float, integer } from "./aot-values.ts";
+import {
+  type AotValue,
+  describeAot,
+  text,
+  toStatic,
+  UNDEFINED,
+  UNNAMED,
+  float,
+  integer,
+} from "./aot-values.ts";
 import type { Building, Evaluator } from "./building.ts";
-import { evaluateCall } from "./call-aot.ts";
+import { callFunction, evaluateCall } from "./call-aot.ts";
 import { evaluateArray, evaluateObject, evaluateTemplate } from "./literals.ts";
 import { evaluateBinary, evaluateConditional, evaluateUnary } from "./operators-aot.ts";
 import { spanOf } from "./places.ts";
@@ -38,7 +47,11 @@ export function evaluate(node: Expression, scope: LocalScope, building: Building
   }
 }
 
-export const EVALUATOR: Evaluator = { evaluate, operandOf };
+export const EVALUATOR: Evaluator = {
+  evaluate,
+  operandOf,
+  call: (fn, given, node, building) => callFunction(fn, given, node, building, EVALUATOR),
+};
 
 function evaluateKind(node: Expression, scope: LocalScope, building: Building): AotValue | undefined {
   if (Node.isNumericLiteral(node)) {
@@ -69,7 +82,7 @@ function evaluateKind(node: Expression, scope: LocalScope, building: Building): 
   if (Node.isArrayLiteralExpression(node)) return evaluateArray(node, scope, building, EVALUATOR);
   if (Node.isObjectLiteralExpression(node)) return evaluateObject(node, scope, building, EVALUATOR);
   if (Node.isArrowFunction(node) || Node.isFunctionExpression(node))
-    return { kind: "closure", name: "function", node, scope };
+    return { kind: "closure", name: UNNAMED, node, scope };
   return building.refuse(node);
 }
 

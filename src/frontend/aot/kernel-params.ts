@@ -1,13 +1,12 @@
 /** Parameters of a kernel: tensors of named dimensions, and numbers that are given at the call. */
-import { Node, type ParameterDeclaration, type TypeNode } from "ts-morph";
+import { type Identifier, Node, type ParameterDeclaration, type TypeNode } from "ts-morph";
 import { type DType, isDType } from "../../ir/dtype.ts";
-import type { FunctionNode } from "./aot-values.ts";
+import type { FileScope, FunctionNode } from "./aot-values.ts";
 import type { Reports } from "./places.ts";
-import type { AotFile } from "./read-file.ts";
 
 /** The files of the project, and where mistakes go. */
 export interface Files {
-  readonly find: (path: string, at: Node) => AotFile | undefined;
+  readonly find: (path: string, at: Node) => FileScope | undefined;
   readonly reports: Reports;
 }
 
@@ -15,6 +14,7 @@ export type AotParam =
   | {
       readonly kind: "tensor";
       readonly name: string;
+      readonly nameNode: Identifier;
       readonly node: ParameterDeclaration;
       readonly dims: readonly (string | number)[];
       /** Undefined: f32, or what `dtype` among the shapes says. */
@@ -23,6 +23,7 @@ export type AotParam =
   | {
       readonly kind: "scalar";
       readonly name: string;
+      readonly nameNode: Identifier;
       readonly node: ParameterDeclaration;
       readonly dtype: "f32" | "bool";
     };
@@ -30,7 +31,11 @@ export type AotParam =
 const HELP = 'write a type such as Tensor<["N", 3]>, or number for a scalar of the call';
 
 /** The parameters, or undefined where one of them is not understood. */
-export function readParams(node: FunctionNode, file: AotFile, files: Files): readonly AotParam[] | undefined {
+export function readParams(
+  node: FunctionNode,
+  file: FileScope,
+  files: Files,
+): readonly AotParam[] | undefined {
   const { reports } = files;
   const params = node.getParameters().map((parameter) => readParam(parameter, file, files));
   const known = params.filter((param) => param !== undefined);
@@ -40,7 +45,7 @@ export function readParams(node: FunctionNode, file: AotFile, files: Files): rea
   return known;
 }
 
-function readParam(node: ParameterDeclaration, source: AotFile, files: Files): AotParam | undefined {
+function readParam(node: ParameterDeclaration, source: FileScope, files: Files): AotParam | undefined {
   const { reports } = files;
   const nameNode = node.getNameNode();
   if (!Node.isIdentifier(nameNode) || node.isRestParameter())
@@ -55,9 +60,9 @@ function readParam(node: ParameterDeclaration, source: AotFile, files: Files): A
   const text = type?.getText();
   const initializer = node.getInitializer();
   if (type === undefined && Node.isNumericLiteral(initializer))
-    return { kind: "scalar", name, node, dtype: "f32" };
-  if (text === "number") return { kind: "scalar", name, node, dtype: "f32" };
-  if (text === "boolean") return { kind: "scalar", name, node, dtype: "bool" };
+    return { kind: "scalar", name, nameNode, node, dtype: "f32" };
+  if (text === "number") return { kind: "scalar", name, nameNode, node, dtype: "f32" };
+  if (text === "boolean") return { kind: "scalar", name, nameNode, node, dtype: "bool" };
   if (
     type === undefined ||
     !Node.isTypeReference(type) ||
@@ -90,17 +95,17 @@ function readParam(node: ParameterDeclaration, source: AotFile, files: Files): A
     if (dimsNode === undefined) reports.error("invalid-shape", `the shape of ${name} is missing`, type, HELP);
     return undefined;
   }
-  return { kind: "tensor", name, node, dims, dtype: dtype as DType | undefined };
+  return { kind: "tensor", name, nameNode, node, dims, dtype: dtype as DType | undefined };
 }
 
 interface ResolvedType {
   readonly type: TypeNode | undefined;
   /** Where its names are declared. */
-  readonly file: AotFile;
+  readonly file: FileScope;
 }
 
 /** A type alias, of this file or an imported one, as what it stands for. */
-function resolveAlias(type: TypeNode | undefined, file: AotFile, files: Files, steps = 0): ResolvedType {
+function resolveAlias(type: TypeNode | undefined, file: FileScope, files: Files, steps = 0): ResolvedType {
   if (type === undefined || !Node.isTypeReference(type) || steps > 100) return { type, file };
   const name = type.getTypeName().getText();
   const next = file.types.get(name);
@@ -115,7 +120,7 @@ function resolveAlias(type: TypeNode | undefined, file: AotFile, files: Files, s
 
 function readDims(
   node: TypeNode | undefined,
-  source: AotFile,
+  source: FileScope,
   files: Files,
 ): readonly (string | number)[] | undefined {
   const { type: tuple, file } = resolveAlias(node, source, files);

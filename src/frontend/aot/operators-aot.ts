@@ -180,6 +180,8 @@ export function isTrue(value: AotValue): boolean | undefined {
     case "object":
     case "closure":
     case "library":
+    case "derivative":
+    case "pullback":
     case "namespace":
     case "module":
       return true;

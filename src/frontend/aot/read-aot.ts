@@ -5,12 +5,12 @@
  * Ensures:  the source is read, never run; all mistakes are reported together, each at its line and column; `kernels` is
  *           undefined where there is an error. Equal texts give equal graphs.
  */
-import { Node, Project, type SourceFile } from "ts-morph";
+import { type CallExpression, type Expression, Node, Project, type SourceFile } from "ts-morph";
 import { errorAt, type Diagnostic, type Span } from "../../diagnostics/diagnostic.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import { createGraphBuilder } from "../../ir/graph-builder.ts";
-import type { AotValue, FunctionNode } from "./aot-values.ts";
-import { type AotVariant, buildVariant, type KernelSource } from "./build-variant.ts";
+import { type AotValue, baseOf, isFunction, openScope } from "./aot-values.ts";
+import { type AotVariant, buildVariant, type Closure, type KernelSource } from "./build-variant.ts";
 import { Building, type DynamicLength } from "./building.ts";
 import { evaluate } from "./evaluate-aot.ts";
 import { readParams } from "./kernel-params.ts";
@@ -121,29 +121,31 @@ function readKernels(file: AotFile, reader: Reader): readonly AotKernel[] {
   return [...file.kernels].flatMap(([local, call]): readonly AotKernel[] => {
     const name = file.exported.get(local);
     if (name === undefined) return [];
-    const fn = findFunction(call.getArguments()[0], file);
-    if (fn === undefined) {
-      reports.error(
-        "wrong-argument",
-        "kernel was given no function",
-        call,
-        "write kernel((x: Tensor<[...]>) => ...)",
-      );
-      return [];
-    }
-    const params = readParams(fn, file, reader);
+    const found = findFunction(call, file, newBuilding(name, reports));
+    if (found === undefined) return [];
+    const params = readParams(found.closure.node, found.closure.scope.file, reader);
     const at = entries.has(name) ? findEntry(shapesNode, name) : call;
     const wanted = params && readShapes(name, params, entries.get(name), at, reports);
     if (params === undefined || wanted === undefined) return [];
-    const source: KernelSource = { name, fn, params, file, newBuilding };
+    const source: KernelSource = { name, fn: found.fn, params, file, newBuilding };
     const variants = wanted.flatMap((one) => buildVariant(source, one, reports) ?? []);
     return [{ name, span: spanOf(call), variants }];
   });
 }
 
-function findFunction(node: Node | undefined, { names }: AotFile): FunctionNode | undefined {
-  if (Node.isArrowFunction(node) || Node.isFunctionExpression(node)) return node;
-  const declared = Node.isIdentifier(node) ? names.get(node.getText()) : undefined;
-  if (declared?.kind === "function") return declared.node;
-  return declared?.kind === "constant" ? findFunction(declared.node, { names } as AotFile) : undefined;
+interface KernelFunction {
+  readonly fn: Expression;
+  /** Whose parameters are those of the kernel: of derivatives, the function at the bottom. */
+  readonly closure: Closure;
+}
+
+/** The function that `kernel(...)` was given; undefined after a report. */
+function findFunction(call: CallExpression, file: AotFile, building: Building): KernelFunction | undefined {
+  const [fn] = call.getArguments();
+  const value = Node.isExpression(fn) ? evaluate(fn, openScope(file), building) : undefined;
+  if (!Node.isExpression(fn) || value === undefined) return undefined; // reported
+  const closure = isFunction(value) ? baseOf(value) : undefined;
+  if (closure?.kind === "closure") return { fn, closure };
+  const help = "write kernel((x: Tensor<[...]>) => ...)";
+  return building.reports.error("wrong-argument", "kernel was given no function of the source", call, help);
 }

@@ -24,9 +24,6 @@ export interface AotFile extends FileScope {
   readonly kernels: ReadonlyMap<string, CallExpression>;
   /** Exported names of kernels, by the names that the file gives them. */
   readonly exported: ReadonlyMap<string, string>;
-  readonly types: ReadonlyMap<string, TypeNode>;
-  /** Local names of `Tensor` of tensorweft/aot. */
-  readonly tensorNames: ReadonlySet<string>;
 }
 
 interface Reading {
