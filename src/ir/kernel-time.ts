@@ -5,44 +5,13 @@
  */
 import { storageBytes } from "./dtype.ts";
 import { typeOf, type Expr, type Kernel, type Stmt } from "./kernel.ts";
+import { opCost, SIMPLE_OP } from "./op-cost.ts";
 import type { DeviceProfile } from "./profile.ts";
-import type { ScalarOp } from "./scalar-ops.ts";
 import { bodyOf, exprsOf, operandsOf } from "./walk-kernel.ts";
 
 /** Longest dispatch on devices that run on the CPU, in modelled microseconds: longer ones are run in parts. */
 export const LONGEST_DISPATCH_US = 200_000;
 
-/**
- * Bytes of copy that one op on one element is worth. Measured on SwiftShader over 4 M elements, beside a copy of
- * 0.42 ns a byte: add 0.15 ns, div 0.27, sqrt 0.35, exp 1.1, log 1.2, tanh 1.9, erf and pow 3.7.
- */
-const SIMPLE_OP = 0.4;
-const ROOT_OP = 0.8;
-const EXPONENTIAL_OP = 3;
-const FORMULA_OP = 9;
-const COSTLY: ReadonlyMap<ScalarOp, number> = new Map([
-  ...(["div", "sqrt", "rsqrt"] as const).map((op) => [op, ROOT_OP] as const),
-  ...(["exp", "exp2", "log", "log2", "sin", "cos", "tanh"] as const).map(
-    (op) => [op, EXPONENTIAL_OP] as const,
-  ),
-  ...(
-    [
-      "expm1",
-      "log1p",
-      "tan",
-      "asin",
-      "acos",
-      "atan",
-      "atan2",
-      "sinh",
-      "cosh",
-      "asinh",
-      "acosh",
-      "atanh",
-    ] as const
-  ).map((op) => [op, FORMULA_OP] as const),
-  ...(["erf", "pow"] as const).map((op) => [op, FORMULA_OP] as const),
-]);
 /** Exchanges among the lanes of a subgroup, per step of the reduction. */
 const EXCHANGE_OPS = 4;
 /** Lanes that `DeviceProfile.barrierUs` is for. */
@@ -96,6 +65,6 @@ function countOwn(kernel: Kernel, stmt: Stmt): Work {
 function costOf(expr: Expr): number {
   const operands = operandsOf(expr).reduce((sum, operand) => sum + costOf(operand), 0);
   if (expr.kind !== "op" && expr.kind !== "cast") return operands;
-  const each = expr.kind === "op" ? (COSTLY.get(expr.fn) ?? SIMPLE_OP) : SIMPLE_OP;
+  const each = expr.kind === "op" ? opCost(expr.fn) : SIMPLE_OP;
   return operands + each * typeOf(expr).width;
 }

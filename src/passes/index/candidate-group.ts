@@ -12,6 +12,7 @@ import { fitsOnChip } from "../../ir/on-chip.ts";
 import { indexAxes, readKey, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import { chooseWalk, findProblem } from "./find-problem.ts";
 import { product, type FusionContext, type Members, type StatementFacts } from "./fusion-context.ts";
+import { countWork } from "./fusion-work.ts";
 import { chooseStaging, type Staging } from "./stage-reductions.ts";
 import {
   ELEMENTS_PER_WORKGROUP,
@@ -158,14 +159,15 @@ function priceCandidate(
   // Every workgroup reads what it reduces for itself, from a cache.
   const replicated = isReplicated ? product(row, context.sizes) : 0;
   const rowLength = isReplicated ? 1 : product(row, context.sizes);
-  const isWalk = walkAxes.length > 0;
+  const walks = findWalks(context, main);
   const traffic = {
     readBytes: reads.bytes,
-    sweeps: isWalk ? 1 : sweepsOf(context, main, rowLength),
+    sweeps: walkAxes.length > 0 ? 1 : sweepsOf(context, main, rowLength, walks),
     writtenBytes: written.reduce((a, b) => a + b, 0),
     workgroups: estimateWorkgroups(context, main, rowLength),
     isShortRow: rowLength <= SHORT_ROW && isContiguousRow(context, main),
     replicatedBytes: 4 * replicated,
+    work: context.profile.software ? countWork(context, main, walks) : 0,
     stages: staging?.traffic,
   };
   return {
@@ -245,8 +247,12 @@ function externalReads(
  * Sweeps over the row: one where it stays on the chip, else one for each level at which something is reduced or a row
  * value leaves. Values over the grid alone, and row values that only feed others, make no sweep of their own.
  */
-function sweepsOf(context: FusionContext, members: Members, rowLength: number): number {
-  const walks = findWalks(context, members);
+function sweepsOf(
+  context: FusionContext,
+  members: Members,
+  rowLength: number,
+  walks: ReadonlyMap<string, number>,
+): number {
   if (walks.size <= 1) return 1;
   const { profile, sizes } = context;
   const largest = largestRead(context, members);

@@ -7,6 +7,7 @@ import {
   type StoredTensor,
 } from "../../ir/index-notation.ts";
 import { isNarrowFloat, storageBytes, type DType } from "../../ir/dtype.ts";
+import { scalarCost } from "../../ir/op-cost.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { isIdentityRead } from "./collapse-axes.ts";
 import { pairReductions } from "./pair-reductions.ts";
@@ -25,6 +26,8 @@ export interface StatementFacts {
   readonly storedBytes: number;
   /** Whether a store keeps the value as it is: an output of 16 bits rounds it. */
   readonly isKept: boolean;
+  /** What one point takes to compute, in bytes of copying (fusion-work.ts). */
+  readonly work: number;
 }
 
 export interface FusionContext {
@@ -71,6 +74,7 @@ export function fusionContext(program: IndexProgram, profile: DeviceProfile): Fu
           stored: dtypes.length,
           storedBytes: dtypes.reduce((bytes, dtype) => bytes + storageBytes(dtype), 0),
           isKept: dtypes.some((dtype) => !isNarrowFloat(dtype)),
+          work: scalarCost(r.statement.value),
         };
         return [r.statement.name, facts];
       }),

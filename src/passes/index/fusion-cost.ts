@@ -1,6 +1,6 @@
 /**
  * The cost model of fusion: launch + bytes / (bandwidth x min(1, workgroups / useful workgroups)), in microseconds. It
- * sees a candidate group as bytes read and written, sweeps over them, and workgroups.
+ * sees a candidate group as bytes read and written, sweeps over them, workgroups, and on a CPU what it computes.
  */
 import { elementCount, storageBytes } from "../../ir/dtype.ts";
 import { axisTerms, sizeOf, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
@@ -18,6 +18,8 @@ export interface CandidateTraffic {
   readonly isShortRow: boolean;
   /** Bytes that every workgroup reads again, from a cache. */
   readonly replicatedBytes: number;
+  /** What it computes, in bytes of copying: 0 on hardware, where that hides behind memory. */
+  readonly work: number;
   readonly stages: StageTraffic | undefined;
 }
 
@@ -51,7 +53,7 @@ const BARRIERS_PER_STAGE = 3;
 const STAGE_LATENCY_US = 0.5;
 
 export function kernelTime(profile: DeviceProfile, traffic: CandidateTraffic): number {
-  const bytes = traffic.readBytes * traffic.sweeps + traffic.writtenBytes;
+  const bytes = traffic.readBytes * traffic.sweeps + traffic.writtenBytes + traffic.work;
   // Workgroups that repeat something are few (choose-stages.ts).
   const repeats = workgroupsWithStages(traffic.replicatedBytes / 4) * profile.usefulWorkgroups;
   const cached = (traffic.replicatedBytes * Math.min(traffic.workgroups, repeats)) / CACHE_SPEED;
