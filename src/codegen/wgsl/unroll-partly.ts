@@ -21,6 +21,7 @@ import type { ScalarOp } from "../../ir/scalar-ops.ts";
 import {
   collectNames,
   exprsOf,
+  forEachStmt,
   makeIndex,
   operandsOf,
   rewriteExpr,
@@ -35,15 +36,27 @@ const TIMES = 4;
 const MOST_WHOLE = 16;
 /** Longer bodies hide the cost of the loop, and their text should not grow. */
 const MOST_STATEMENTS = 16;
+/**
+ * Statements that a loop on its own may become: longer texts run no faster than four turns at a time and take the driver
+ * longer to compile (SwiftShader, moments in 16 turns of 12 statements: 400 against 250 ms of processor time, all of which a
+ * first call waits for). Inside another loop the rest of a block would be a loop of its own in each turn.
+ */
+const MOST_TEXT = 64;
 
 type Loop = Stmt & { kind: "for" };
 
 export function unrollPartly(kernel: Kernel, profile: DeviceProfile): Kernel {
   if (!profile.software) return kernel;
   let taken: Set<string> | undefined;
+  const nested = new Set<Stmt>();
+  forEachStmt(kernel.body, (stmt) => {
+    if (stmt.kind === "for") for (const inner of stmt.body) nested.add(inner);
+  });
   const body = rewriteStmts(kernel.body, (stmt) => {
     if (stmt.kind !== "for" || !isShort(stmt)) return [stmt];
-    if (stmt.trips <= MOST_WHOLE) return [{ ...stmt, unroll: true }];
+    const isWhole =
+      nested.has(stmt) || stmt.trips % TIMES !== 0 || stmt.trips * stmt.body.length <= MOST_TEXT;
+    if (stmt.trips <= MOST_WHOLE && isWhole) return [{ ...stmt, unroll: true }];
     taken ??= collectNames(kernel);
     return [splitLoop(stmt, takeName(taken, `${stmt.counter}_in`))];
   });
