@@ -1,9 +1,11 @@
 /**
  * Compiled kernels to a plan: buffers, distinct kernels, steps in order.
  *
- * Ensures: equal kernel texts stand once; temporaries get a buffer each (the runtime's pool reuses them between calls).
+ * Ensures: kernel texts that differ in names of bindings alone stand once, so that equal layers of a model are compiled
+ *          once; temporaries get a buffer each (the runtime's pool reuses them between calls).
  */
 import type { EmittedWgsl } from "./codegen/wgsl/emit-wgsl.ts";
+import { spellBinding } from "./codegen/wgsl/spell-storage.ts";
 import { CompilerBug } from "./diagnostics/diagnostic.ts";
 import { elementCount, storageBytes } from "./ir/dtype.ts";
 import type { Graph, ScalarNode } from "./ir/graph.ts";
@@ -53,8 +55,7 @@ export function makePlan(
   const kernels: PlanKernel[] = [];
   const known = new Map<string, number>();
   const steps = compiled.flatMap((one): readonly PlanStep[] => {
-    // Texts that leave the length of a binding open are equal where lengths are not.
-    const key = `${one.dispatched.bindings.map(({ elements }) => elements).join(",")} ${one.emitted.wgsl}`;
+    const key = keyOf(one);
     const kernel = known.get(key) ?? kernels.push(makeKernel(one, scalarNames)) - 1;
     known.set(key, kernel);
     const bound = one.kernel.bindings.map((b) => {
@@ -155,6 +156,14 @@ function sourcesOf({ statements }: IndexProgram, group: FusionGroup): readonly S
         ]
       : [],
   );
+}
+
+/** The same for kernels of which one can stand for the other. */
+function keyOf({ dispatched: { bindings }, emitted: { wgsl } }: CompiledKernel): string {
+  const positions = new Map(bindings.map(({ name }, i) => [spellBinding(name), `binding ${String(i)}`]));
+  // Texts that leave the length of a binding open are equal where lengths are not.
+  const lengths = bindings.map(({ elements }) => elements).join(",");
+  return `${lengths} ${wgsl.replaceAll(/\bb_\w+/g, (name) => positions.get(name) ?? name)}`;
 }
 
 /** One dispatch, or one for each part. */

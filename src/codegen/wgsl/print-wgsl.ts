@@ -14,7 +14,7 @@ import { printExpr, stripParentheses } from "./print-expr.ts";
 import type { TextNeeds } from "./print-expr.ts";
 import { CONSTANT_BITS } from "./spell-constant.ts";
 import { typeName } from "./spell-ops.ts";
-import { printLoad, printStore, spellBindingType } from "./spell-storage.ts";
+import { printLoad, printStore, spellBinding, spellBindingType } from "./spell-storage.ts";
 import { printSubgroupReduce } from "./print-subgroup-reduce.ts";
 
 export const ENTRY_POINT = "main";
@@ -83,7 +83,7 @@ function listSubgroupParts(kernel: Kernel): ReadonlySet<SubgroupPart> {
 function printDeclarations(kernel: Kernel): string {
   const lines = kernel.bindings.map(
     (binding, i) =>
-      `@group(0) @binding(${String(i)}) var<storage, ${binding.access}> b_${binding.name}: ${spellBindingType(binding)};`,
+      `@group(0) @binding(${String(i)}) var<storage, ${binding.access}> ${spellBinding(binding.name)}: ${spellBindingType(binding)};`,
   );
   if (kernel.scalars.length > 0) {
     const members = kernel.scalars.map(

@@ -38,9 +38,12 @@ export function spellBindingType(binding: Binding): string {
   return array(width === 4 ? "vec2<u32>" : "u32", elements / width);
 }
 
+/** What a binding is called in the text. */
+export const spellBinding = (name: string): string => `b_${name}`;
+
 const elementAt = (binding: Binding, index: Expr, by: number, needs: TextNeeds): string => {
   const divided = divideExactly(index, by) ?? makeIndex("div", index, u32(by));
-  return `b_${binding.name}[${stripParentheses(printExpr(divided, needs))}]`;
+  return `${spellBinding(binding.name)}[${stripParentheses(printExpr(divided, needs))}]`;
 };
 
 const shiftOf = (index: Expr, needs: TextNeeds): string =>
