@@ -34,7 +34,9 @@ import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
+import { mergeReductions } from "./passes/index/merge-reductions.ts";
 import { packTemporaries } from "./passes/index/pack-temporaries.ts";
+import { reduceBroadcasts } from "./passes/index/reduce-broadcasts.ts";
 import { shareSums } from "./passes/index/share-sums.ts";
 import { splitColumns } from "./passes/index/split-columns.ts";
 import { splitReductions } from "./passes/index/split-reductions.ts";
@@ -105,7 +107,9 @@ interface IndexPass {
 const INDEX_PASSES: readonly IndexPass[] = [
   { name: "align-axes", run: alignAxes }, // first: every later pass asks which axes are the same
   { name: "inline-reads", run: inlineReads }, // needs aligned axes to tell which reads are not by name
+  { name: "reduce-broadcasts", run: reduceBroadcasts }, // needs operands without axes that only a value had
   { name: "align-axes", run: alignAxes }, // again: what was cloned reads tensors over axes that may be the same, too
+  { name: "merge-reductions", run: mergeReductions }, // needs aligned axes; collapsing then joins the axes of both
   { name: "collapse-axes", run: collapseAxes }, // last: reads inlined above may be the ones that kept axes apart
 ];
 

@@ -3,6 +3,8 @@ import { alignAxes } from "../../../src/passes/index/align-axes.ts";
 import { buildIndexNotation } from "../../../src/passes/index/build-index-notation.ts";
 import { collapseAxes } from "../../../src/passes/index/collapse-axes.ts";
 import { inlineReads } from "../../../src/passes/index/inline-reads.ts";
+import { mergeReductions } from "../../../src/passes/index/merge-reductions.ts";
+import { reduceBroadcasts } from "../../../src/passes/index/reduce-broadcasts.ts";
 import { shareSums } from "../../../src/passes/index/share-sums.ts";
 import { splitColumns } from "../../../src/passes/index/split-columns.ts";
 import { splitReductions } from "../../../src/passes/index/split-reductions.ts";
@@ -19,6 +21,8 @@ const PASSES: Readonly<Record<string, (program: IndexProgram) => IndexProgram>> 
   "align-axes": alignAxes,
   "inline-reads": inlineReads,
   "collapse-axes": collapseAxes,
+  "merge-reductions": mergeReductions,
+  "reduce-broadcasts": reduceBroadcasts,
   "widen-values": widenValues,
   "share-sums": (program) => shareSums(program, { ...profileNamed("default"), onChipBytes: 1024 }),
   "split-columns": (program) =>
@@ -54,6 +58,8 @@ for (const pass of [
   "align-axes",
   "inline-reads",
   "collapse-axes",
+  "merge-reductions",
+  "reduce-broadcasts",
   "share-sums",
   "split-columns",
   "split-reductions",

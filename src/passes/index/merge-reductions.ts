@@ -1,0 +1,45 @@
+/**
+ * Reduction of a reduction: where one reduces what another has reduced by the same operation, and nobody else needs the inner
+ * values, one reduction over all of the axes serves. The canonical form of graphs has this for operations whose order cannot be
+ * seen; here sums and products follow, whose order is nowhere promised, and reductions that only views kept apart.
+ *
+ * Requires: aligned axes.
+ * Ensures:  the same values; sums and products up to rounding, within the same bound (`sumDepth`).
+ *
+ *     t[i] = sum(j) x[16*j + i]
+ *     y[] = sum(i) t[i]              =>    y[] = sum(i,j) x[16*j + i]
+ */
+import type { IndexProgram, Statement } from "../../ir/index-notation.ts";
+import { MONOIDS } from "../../ir/monoids.ts";
+import { isIdentityRead } from "./collapse-axes.ts";
+import { findReaders, type Readers } from "./find-readers.ts";
+
+export function mergeReductions(program: IndexProgram): IndexProgram {
+  const readers = findReaders(program);
+  const stored = new Set(program.stores.map((s) => s.statement));
+  const known = new Map<string, Statement>();
+  const merged = new Set<string>();
+  for (const statement of program.statements) {
+    const inner = innerOf(statement, known);
+    const isAlone = inner !== undefined && !stored.has(inner.name) && readersOf(readers, inner.name) === 1;
+    known.set(statement.name, isAlone ? merge(statement, inner) : statement);
+    if (isAlone) merged.add(inner.name);
+  }
+  if (merged.size === 0) return program;
+  return { ...program, statements: [...known.values()].filter((s) => !merged.has(s.name)) };
+}
+
+const readersOf = (readers: Readers, name: string): number => readers.get(name)?.length ?? 0;
+
+/** The reduction that a statement reduces point for point by the same operation. */
+function innerOf({ reduce, value }: Statement, known: ReadonlyMap<string, Statement>): Statement | undefined {
+  if (reduce === undefined || value.kind !== "value" || MONOIDS[reduce.fn].components.length > 1)
+    return undefined;
+  const inner = known.get(value.statement);
+  return inner?.reduce?.fn === reduce.fn && isIdentityRead(value.index, inner.axes) ? inner : undefined;
+}
+
+function merge(outer: Statement, { reduce, value }: Statement): Statement {
+  if (outer.reduce === undefined || reduce === undefined) return outer;
+  return { ...outer, reduce: { ...reduce, axes: [...outer.reduce.axes, ...reduce.axes] }, value };
+}
