@@ -7,10 +7,11 @@
 import { canonicalizeGroup } from "./ir/canonical-group.ts";
 import type { GroupView, ViewOptions } from "./ir/group-view.ts";
 import type { DeviceProfile } from "./ir/profile.ts";
-import { renameAxes, type KernelSchedule } from "./ir/schedule.ts";
+import { renameAxes, type KernelSchedule, type Tile } from "./ir/schedule.ts";
 import type { TunedKernel } from "./ir/tuning-record.ts";
 import type { IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { chooseSchedule } from "./schedule/choose-schedule.ts";
+import { registerBlock } from "./schedule/register-blocks.ts";
 import { isSameSchedule } from "./schedule/schedule-space.ts";
 import { verifySchedule } from "./schedule/verify-schedule.ts";
 
@@ -33,6 +34,7 @@ export function findTuned(
   const own = new Map([...axes].map(([name, canonical]) => [canonical, name]));
   const schedule = renameAxes(found.schedule, own);
   if (schedule === undefined) return undefined;
+  if (schedule.tile?.memory === "registers") return findBlock(schedule, schedule.tile, viewWith, profile);
   if (schedule.tile !== null) {
     // What goes through a tile follows from the group: such a schedule is the chosen one, or none.
     const chosen = chooseSchedule(viewWith, profile);
@@ -41,4 +43,20 @@ export function findTuned(
   }
   const view = viewWith({ pairing: schedule.pairing });
   return verifySchedule(view, schedule, profile).length === 0 ? schedule : undefined;
+}
+
+/** What goes through a block in registers is all that can. */
+function findBlock(
+  schedule: KernelSchedule,
+  tile: Tile,
+  viewWith: (options: ViewOptions) => GroupView,
+  profile: DeviceProfile,
+): KernelSchedule | undefined {
+  const { vectorAxis, vectorWidth, pairing } = schedule;
+  const view = viewWith({ pairing });
+  if (vectorAxis === null || vectorWidth === 1) return undefined;
+  const block = registerBlock(view, vectorAxis, tile.axis, vectorWidth);
+  if (block === undefined) return undefined;
+  const whole = { ...schedule, tile: { ...tile, through: block.tile.through } };
+  return verifySchedule(view, whole, profile).length === 0 ? whole : undefined;
 }

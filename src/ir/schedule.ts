@@ -14,22 +14,28 @@ export interface LaneAxis {
 }
 
 /**
- * A block of a pointwise group's grid that some accesses pass through in workgroup memory: those that are contiguous along
- * another axis than the one that neighbouring lanes take. Lanes go along two axes then, the fastest digit along the axis
- * that most accesses are contiguous along; the block is their lanes along that axis, times `steps` times the lanes along `axis`.
+ * A block of a pointwise group's grid that some accesses pass through: those that are contiguous along another axis than the
+ * one that neighbouring lanes take.
+ *
+ * - In workgroup memory lanes go along two axes, the fastest digit along the axis that most accesses are contiguous along; the
+ *   block is their lanes along that axis, times `steps` times the lanes along `axis`.
+ * - In registers each lane has a block of its own, a vector along the vector axis times `steps` points along `axis`, and turns
+ *   it component by component: no barriers.
  */
 export interface Tile {
+  readonly memory: (typeof TILE_MEMORIES)[number];
   /** The axis along which the accesses in `through` are contiguous. */
   readonly axis: string;
-  /** Points along `axis` that each lane computes; divides the lanes of the fastest digit. */
+  /** Points along `axis` that each lane computes: they divide the lanes of the fastest digit, or are the vector width. */
   readonly steps: number;
-  /** Keys `tensor[index]` of the reads and stores that go through workgroup memory. */
+  /** Keys `tensor[index]` of the reads and stores that go through the block. */
   readonly through: readonly string[];
 }
 
 /** The words of a schedule, listed for whoever reads one that was written elsewhere. */
 export const RESIDENCIES = ["registers", "workgroup", "reload"] as const;
 export const PAIRINGS = ["one-walk", "two-walks"] as const;
+export const TILE_MEMORIES = ["workgroup", "registers"] as const;
 export const REDUCTIONS = ["serial", "tree", "subgroup"] as const;
 
 /** How the lanes of a workgroup compute a stage (stage-view.ts). */

@@ -10,6 +10,7 @@ import {
   PAIRINGS,
   REDUCTIONS,
   RESIDENCIES,
+  TILE_MEMORIES,
   type KernelSchedule,
   type LaneAxis,
   type StageSchedule,
@@ -127,7 +128,10 @@ function readTile(value: unknown): Tile | null | undefined {
   if (value === null) return null;
   if (!isObject(value)) return undefined;
   const { axis, steps } = value;
-  return typeof axis === "string" && typeof steps === "number" ? { axis, steps, through: [] } : undefined;
+  const memory = TILE_MEMORIES.find((word) => word === value["memory"]);
+  return typeof axis === "string" && typeof steps === "number" && memory !== undefined
+    ? { memory, axis, steps, through: [] }
+    : undefined;
 }
 
 const isWidth = (value: unknown): value is Width => value === 1 || value === 2 || value === 4;

@@ -13,6 +13,7 @@ import {
   type IndexExpr,
 } from "../ir/index-expr.ts";
 import type { GroupView } from "../ir/group-view.ts";
+import type { ScalarExpr } from "../ir/index-notation.ts";
 import type { Expr, SharedArray, Stmt, ValueType, Width } from "../ir/kernel.ts";
 import { typeOf } from "../ir/kernel.ts";
 import { lanesSharing, type KernelSchedule } from "../ir/schedule.ts";
@@ -29,6 +30,8 @@ export interface Scope {
   readonly parent: Scope | undefined;
   /** The step of the row, counted over all its axes, while a walk is written. */
   readonly step: Expr | undefined;
+  /** What was moved to the grid scope, where the same expressions are lowered for several points. */
+  readonly moved?: Map<ScalarExpr, Expr>;
 }
 
 /** A grid axis whose size the dispatch says, in the units of `unitsOf`; the axis sizes of the view have the largest. */

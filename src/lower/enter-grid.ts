@@ -95,7 +95,7 @@ export function enterAxis(
   return { at, isInside };
 }
 
-const openSize = ({ scalar }: OpenAxis): Expr => ({ kind: "uniform", type: U32, name: scalar });
+export const openSize = ({ scalar }: OpenAxis): Expr => ({ kind: "uniform", type: U32, name: scalar });
 
 function enterLanes(emitter: Emitter, grid: Scope): ReadonlyMap<string, Expr> {
   const used = emitter.schedule.lanes.filter((l) => l.lanes > 1);

@@ -6,7 +6,7 @@
  * Ensures:  a kernel that passes `verifyKernel`. Nothing is chosen here: what the schedule leaves open is a fault.
  */
 import { elementCount } from "../ir/dtype.ts";
-import { coefficientOf } from "../ir/index-expr.ts";
+import { coefficientOf, readKey } from "../ir/index-expr.ts";
 import { viewGroup, type GroupView } from "../ir/group-view.ts";
 import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
@@ -20,6 +20,7 @@ import { nameOf } from "./kernel-expr.ts";
 import { and, countWorkgroups, enterAxis, enterGrid, type Position } from "./enter-grid.ts";
 import { declareCarried, lowerPhase, storeCarried } from "./lower-phase.ts";
 import { chooseRowSlots, declareRowSlots } from "./keep-rows.ts";
+import { lowerBlock } from "./lower-block.ts";
 import { lowerStages } from "./lower-stages.ts";
 import { lowerTile } from "./lower-tile.ts";
 import { lowerValue } from "./lower-value.ts";
@@ -64,7 +65,8 @@ export function lowerGroup(
   const rows = declareRowSlots(emitter, grid);
   declareCarried(emitter, grid);
   const { tile, turns } = schedule;
-  const shared = tile === null ? [] : lowerTile(emitter, grid, tile, position);
+  const shared = tile?.memory === "workgroup" ? lowerTile(emitter, grid, tile, position) : [];
+  if (tile?.memory === "registers") lowerBlock(emitter, grid, tile, position);
   if (tile === null && turns === null) grid.out.push(...walkPoints(emitter, grid, position));
   if (turns !== null) grid.out.push(takeTurns(emitter, grid, turns, position));
   storeCarried(emitter, grid, position);
@@ -152,7 +154,8 @@ const gridAxesOf = ({ gridAxes }: GroupView, { reductions, carried, statements }
 
 /** Vector bindings where every access of the kernel to that tensor is a whole, aligned vector. */
 function chooseBindings(view: GroupView, schedule: KernelSchedule): Binding[] {
-  const { vectorAxis, vectorWidth } = schedule;
+  const { vectorAxis, vectorWidth, tile } = schedule;
+  const turned = new Set(tile?.memory === "registers" ? tile.through : []);
   const names = [...new Set([...view.accesses, ...view.stageAccesses].map((a) => a.tensor.name))];
   return names.flatMap((name): Binding[] => {
     const tensor = view.tensors.get(name);
@@ -166,11 +169,12 @@ function chooseBindings(view: GroupView, schedule: KernelSchedule): Binding[] {
       elements % vectorWidth === 0 &&
       own.every(
         (a) =>
-          coefficientOf(a.index, vectorAxis) === 1 &&
-          a.index.offset % vectorWidth === 0 &&
-          a.index.terms.every(
-            (t) => t.coefficient % vectorWidth === 0 || ("axis" in t && t.axis === vectorAxis),
-          ),
+          (!a.irregular && turned.has(readKey(name, a.index))) ||
+          (coefficientOf(a.index, vectorAxis) === 1 &&
+            a.index.offset % vectorWidth === 0 &&
+            a.index.terms.every(
+              (t) => t.coefficient % vectorWidth === 0 || ("axis" in t && t.axis === vectorAxis),
+            )),
       );
     const width: Width = isWide ? vectorWidth : 1;
     const access = [...own, ...ofStages].some((a) => a.write) ? "read_write" : "read";

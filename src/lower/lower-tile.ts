@@ -8,7 +8,7 @@
  *
  * Rows of a tile have an odd length, so that lanes along `a` meet different banks of workgroup memory.
  *
- * Requires: a group without rows, lanes along two axes, `tile.steps` that divides the lanes along the fastest.
+ * Requires: a tile in workgroup memory, a group without rows, lanes along two axes, `tile.steps` that divides the lanes along the fastest.
  * Ensures:  every element of the grid is computed once; coordinates past the ends of the axes are clamped, and not stored.
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";

@@ -17,7 +17,11 @@ import { component, constant, less, nameOf, op, widen } from "./kernel-expr.ts";
 /** Lowers `expr` into `scope`; `clamp` keeps loads under a guard inside their tensor. */
 export function lowerValue(emitter: Emitter, scope: Scope, expr: ScalarExpr, clamp = false): Expr {
   const home = scope.parent === undefined ? scope : scopeFor(scope, axesOf(emitter, expr));
-  if (home !== scope) return bind(emitter, home, "g", lowerValue(emitter, home, expr, clamp));
+  if (home !== scope) {
+    const moved = scope.moved?.get(expr) ?? bind(emitter, home, "g", lowerValue(emitter, home, expr, clamp));
+    scope.moved?.set(expr, moved);
+    return moved;
+  }
   const scalar = computeType(expr.dtype);
   switch (expr.kind) {
     case "const":

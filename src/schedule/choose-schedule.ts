@@ -70,12 +70,12 @@ function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number):
   const tiled = view.stages.length > 0 ? undefined : chooseTile(view, profile, order);
   // Vectors along a walked axis would be several rows at once, along a pinned one several coordinates.
   const single = [...view.walkAxes, ...view.pinnedAxes];
-  const widest =
-    contiguous === null || single.includes(contiguous) || tiled !== undefined
-      ? 1
-      : chooseWidth(view, contiguous);
+  const widest = contiguous === null || single.includes(contiguous) ? 1 : chooseWidth(view, contiguous);
   const width =
-    contiguous !== null && view.gridAxes.includes(contiguous) ? narrowForGrid(view, profile, widest) : widest;
+    tiled?.vectorWidth ??
+    (contiguous !== null && view.gridAxes.includes(contiguous)
+      ? narrowForGrid(view, profile, widest)
+      : widest);
   // A workgroup has one coordinate along pinned axes: no lanes go along them.
   const free = { ...order, axes: order.axes.filter((axis) => !view.pinnedAxes.includes(axis)) };
   const unitsOf = (vectorWidth: Width) => (axis: string) =>
@@ -137,7 +137,7 @@ function layOut(
         : "tree",
     helperAxes: profile.software ? [] : view.helperAxes.filter((axis) => lanes.some((l) => l.axis === axis)),
     walkAxes: slowestFirst(view.walkAxes),
-    gridAxes: slowestFirst(view.gridAxes),
+    gridAxes: orderGrid(slowestFirst(view.gridAxes), tile),
     rowAxes: [...rowAxes.filter(isPadded), ...rowAxes.filter((axis) => !isPadded(axis))],
     tile,
     stages: chooseStages(view, workgroupSizeOf({ lanes }), profile),
@@ -145,3 +145,7 @@ function layOut(
   };
   return { ...schedule, residency: chooseResidency(view, schedule, profile) };
 }
+
+/** Neighbouring workgroups go along the axis of blocks in registers: they read on where the ones before have ended. */
+const orderGrid = (axes: readonly string[], tile: Tile | null): readonly string[] =>
+  tile?.memory === "registers" ? [...axes.filter((axis) => axis !== tile.axis), tile.axis] : axes;

@@ -2,13 +2,17 @@
  * Whether a pointwise group needs a tile: where some tensors are contiguous along one axis of the grid and others along
  * another, one of the two would be read or written a sector per element (8 times its bytes of f32).
  *
- * Only on hardware: CPUs have caches that hold the columns until their neighbours come, and barriers that cost more.
+ * In workgroup memory on hardware. CPUs have caches that hold the columns until their neighbours come, and barriers that cost
+ * more: there each lane turns a block in registers, where sizes and strides allow vectors along both axes.
  */
 import { coefficientOf, readKey } from "../ir/index-expr.ts";
 import type { Access, GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
+import type { Width } from "../ir/kernel.ts";
 import type { LaneAxis, Tile } from "../ir/schedule.ts";
+import { fitLanes } from "./deal-software.ts";
 import { elementsOf, type MemoryOrder } from "./memory-order.ts";
+import { BLOCK_WIDTHS, registerBlock } from "./register-blocks.ts";
 
 /** Lanes along the fastest axis, and points along the other: whole cache lines of 128 bytes on either side. */
 const SIDE = 32;
@@ -16,11 +20,18 @@ const SIDE = 32;
 const SMALL_SIDE = 16;
 /** Lanes of a workgroup. */
 const TILE_LANES = 256;
+/**
+ * Lanes of a workgroup whose lanes have blocks of their own, and those of them along the vectors: runs of 1024 bytes there, of
+ * 32 across. More runs across are better where much is stored across (SwiftShader), worse where nothing is (lavapipe).
+ */
+const BLOCK_LANES = 128;
+const BLOCK_SIDE = 64;
 /** Share of the group's elements below which it does not matter how they are read. */
 const WORTH = 1 / 16;
 
 export interface TileChoice {
   readonly tile: Tile;
+  readonly vectorWidth: Width;
   /** Lanes along each axis of the block, the fastest first. */
   readonly lanes: readonly LaneAxis[];
 }
@@ -31,7 +42,7 @@ export function chooseTile(
   order: MemoryOrder,
 ): TileChoice | undefined {
   const { contiguous: fast } = order;
-  if (profile.software || view.rowAxes.length > 0 || view.walkAxes.length > 0) return undefined;
+  if (view.rowAxes.length > 0 || view.walkAxes.length > 0) return undefined;
   if (fast === null || !view.gridAxes.includes(fast)) return undefined;
   if (pointsOf(view) <= SMALL_SIDE * SMALL_SIDE) return undefined; // a few cache lines, whatever the order
   const total = view.accesses.reduce((n, access) => n + elementsOf(view, access), 0);
@@ -43,18 +54,45 @@ export function chooseTile(
   }
   if (best === undefined) return undefined;
   const { axis, across } = best;
+  if (profile.software) return chooseBlock(view, profile, order, fast, axis);
   const side = chooseSides(view, profile, fast, axis, across);
   const words = side.fast * (side.lanes * side.steps + 1);
   const most = Math.floor(profile.limits.maxComputeWorkgroupStorageSize / (4 * words));
   const through = [...new Set(across.map((a) => readKey(a.tensor.name, a.index)))].slice(0, most);
   if (through.length === 0 || side.fast < 2 || side.lanes < 2) return undefined;
   return {
-    tile: { axis, steps: side.steps, through },
+    tile: { memory: "workgroup", axis, steps: side.steps, through },
+    vectorWidth: 1,
     lanes: [
       { axis: fast, lanes: side.fast },
       { axis, lanes: side.lanes },
     ],
   };
+}
+
+/** A block in registers for each lane: lanes along the vectors first, so that neighbours turn what lies side by side. */
+function chooseBlock(
+  view: GroupView,
+  profile: DeviceProfile,
+  order: MemoryOrder,
+  fast: string,
+  axis: string,
+): TileChoice | undefined {
+  const [block] = BLOCK_WIDTHS.flatMap((width) => registerBlock(view, fast, axis, width) ?? []);
+  if (block === undefined) return undefined;
+  const { steps } = block.tile;
+  const blocks = pointsOf(view) / (steps * steps);
+  let free = Math.min(BLOCK_LANES, Math.ceil(blocks / profile.usefulWorkgroups));
+  const others = order.axes.filter(
+    (other) => other !== fast && other !== axis && view.gridAxes.includes(other),
+  );
+  const lanes = [fast, axis, ...others].map((name, position): LaneAxis => {
+    const units = (view.sizes.get(name) ?? 1) / (position < 2 ? steps : 1);
+    const own = fitLanes(units, position === 0 ? Math.min(free, BLOCK_SIDE) : free);
+    free = Math.max(1, Math.floor(free / own));
+    return { axis: name, lanes: own };
+  });
+  return { ...block, lanes };
 }
 
 /** Contiguous along `axis` and not along `fast`, on which it depends too. */

@@ -40,7 +40,7 @@ export function estimateCost(view: GroupView, schedule: KernelSchedule, profile:
   if (profile.software) {
     // A vector of lanes costs the same however many of them work.
     const vectors = Math.ceil(size / subgroupLanes(profile, size)) / size;
-    const gathered = wasteOf(view, schedule) > 1 ? 1.5 : 1;
+    const gathered = schedule.tile === null && wasteOf(view, schedule) > 1 ? 1.5 : 1;
     // A wider access is a few more instructions, not a longer wait.
     const each = ACCESS_US_SOFTWARE * (0.5 + 0.5 * schedule.vectorWidth) * gathered;
     const cores = Math.min(profile.usefulWorkgroups, workgroups);
@@ -92,9 +92,12 @@ function wasteOf(view: GroupView, schedule: KernelSchedule): number {
   for (const access of view.accesses) {
     const own = elementsOf(view, access);
     const step = coefficientOf(access.index, fastest.axis);
-    const isTiled = schedule.tile?.through.includes(readKey(access.tensor.name, access.index)) === true;
+    const { tile } = schedule;
+    const isTiled =
+      tile?.memory === "workgroup" && tile.through.includes(readKey(access.tensor.name, access.index));
+    const isWhole = step === 0 || isTiled;
     elements += own;
-    touched += own * (isTiled || step === 0 ? 1 : step === 1 ? SECTOR / run : SECTOR / schedule.vectorWidth);
+    touched += own * (isWhole ? 1 : step === 1 ? SECTOR / run : SECTOR / schedule.vectorWidth);
   }
   return elements === 0 ? 1 : touched / elements;
 }

@@ -69,7 +69,8 @@ export function chooseWidth(view: GroupView, axis: string): Width {
   return fits(4) ? 4 : fits(2) ? 2 : 1;
 }
 
-const isAligned = (access: Access, axis: string, width: number): boolean =>
+/** Whether each `width` elements along the axis are a whole, aligned vector of the tensor. */
+export const isAligned = (access: Access, axis: string, width: number): boolean =>
   coefficientOf(access.index, axis) === 1 &&
   access.index.offset % width === 0 &&
   access.index.terms.every((t) => (isAxisTerm(t) && t.axis === axis) || t.coefficient % width === 0);

@@ -16,6 +16,7 @@ import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { fitLanes } from "./deal-software.ts";
 import { estimateCost } from "./estimate-cost.ts";
 import { chooseWidth, findMemoryOrder, type MemoryOrder } from "./memory-order.ts";
+import { BLOCK_WIDTHS, registerBlock } from "./register-blocks.ts";
 import { verifySchedule } from "./verify-schedule.ts";
 
 type ViewGroup = (options: ViewOptions) => GroupView;
@@ -25,6 +26,10 @@ export const MOST_CANDIDATES = 24;
 /** Of those with the same lanes, and of those with as many lanes per row, at most so many: the list shows the whole space. */
 const MOST_ALIKE = 3;
 const MOST_PER_ROW_LANES = 8;
+/** Of those with blocks in registers of one size. */
+const MOST_ALIKE_BLOCKS = 8;
+/** Lanes across the vectors, where each lane has a block in registers. */
+const BLOCK_LANES_ACROSS = [1, 2, 8];
 
 /** What to time: the default, then at most 23 more by their estimated cost. */
 export function chooseCandidates(viewWith: ViewGroup, profile: DeviceProfile): readonly KernelSchedule[] {
@@ -43,6 +48,7 @@ export function chooseCandidates(viewWith: ViewGroup, profile: DeviceProfile): r
     if (chosen.length === MOST_CANDIDATES) break;
     const shared = schedule.lanes.filter(({ axis }) => schedule.rowAxes.includes(axis));
     const kinds = new Map([[`all ${printLanes(schedule.lanes)}`, MOST_ALIKE]]);
+    if (schedule.tile !== null) kinds.set(`block ${String(schedule.tile.steps)}`, MOST_ALIKE_BLOCKS);
     if (schedule.rowAxes.length > 0) kinds.set(`row ${printLanes(shared)}`, MOST_PER_ROW_LANES);
     if ([...kinds].some(([kind, most]) => (counts.get(kind) ?? 0) >= most)) continue;
     for (const kind of kinds.keys()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
@@ -107,12 +113,13 @@ function finish(view: GroupView, schedule: KernelSchedule): readonly KernelSched
   );
 }
 
-/** All arrangements of vectors and lanes. */
+/** All arrangements of vectors, lanes and blocks in registers. */
 function dealAll(view: GroupView, shape: KernelSchedule, profile: DeviceProfile): readonly KernelSchedule[] {
   const order = findMemoryOrder(view);
   const most = mostLanes(profile);
   const counts = powersUpTo(most);
-  return widthsOf(view, order).flatMap((vectorWidth) => {
+  const blocks = BLOCK_WIDTHS.flatMap((width) => dealBlocks(view, shape, order, width, counts));
+  const dealt = widthsOf(view, order).flatMap((vectorWidth) => {
     const vectorAxis = vectorWidth === 1 ? null : order.contiguous;
     const units = (axis: string): number =>
       (view.sizes.get(axis) ?? 1) / (axis === vectorAxis ? vectorWidth : 1);
@@ -154,6 +161,34 @@ function dealAll(view: GroupView, shape: KernelSchedule, profile: DeviceProfile)
       return withLanes(lanes, helpers);
     });
     return view.helperAxes.length === 0 ? shared : [...shared, ...helped];
+  });
+  return [...dealt, ...blocks];
+}
+
+/** Lanes with a block in registers each, most of them along the vectors. */
+function dealBlocks(
+  view: GroupView,
+  shape: KernelSchedule,
+  { contiguous: fast }: MemoryOrder,
+  width: (typeof BLOCK_WIDTHS)[number],
+  counts: readonly number[],
+): readonly KernelSchedule[] {
+  if (fast === null) return [];
+  return view.gridAxes.flatMap((axis) => {
+    const block = registerBlock(view, fast, axis, width);
+    if (block === undefined) return [];
+    const units = (name: string): number => (view.sizes.get(name) ?? 1) / width;
+    const gridAxes = [...shape.gridAxes.filter((other) => other !== axis), axis];
+    return counts.flatMap((wanted) =>
+      BLOCK_LANES_ACROSS.filter((across) => across <= wanted).map((across) => {
+        const lanes = [
+          { axis, lanes: fitLanes(units(axis), across) },
+          { axis: fast, lanes: fitLanes(units(fast), wanted / across) },
+        ].filter((l) => l.lanes > 1);
+        const { tile, vectorWidth } = block;
+        return { ...shape, lanes, vectorWidth, vectorAxis: fast, gridAxes, tile, stages: [], turns: null };
+      }),
+    );
   });
 }
 

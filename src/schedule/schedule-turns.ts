@@ -21,7 +21,7 @@ export function countScheduleTurns(view: GroupView, schedule: KernelSchedule): n
   const main =
     schedule.turns === null ? walkedRows : walkedRows - repeated + loopTurns(schedule.turns.count, repeated);
   const size = schedule.lanes.reduce((n, l) => n * l.lanes, 1);
-  const shared = schedule.tile === null ? 0 : clearingTurns(schedule, size);
+  const shared = schedule.tile?.memory === "workgroup" ? clearingTurns(schedule, size) : 0;
   return main + shared + rowClearingTurns(view, schedule) + countStageTurns(view, schedule, size);
 }
 
@@ -41,7 +41,7 @@ function countPointTurns(view: GroupView, schedule: KernelSchedule): number {
   return walks + (lanes > 1 ? groupTurns(states, lanes) : 0);
 }
 
-/** Tiles lie in workgroup memory, which is cleared before a kernel starts. */
+/** Tiles in workgroup memory: it is cleared before a kernel starts. */
 const clearingTurns = (schedule: KernelSchedule, size: number): number => {
   const points = schedule.gridAxes.reduce((n, axis) => n * pointsAlong(schedule, axis), 1);
   return (schedule.tile?.through.length ?? 0) * loopTurns(2 * Math.ceil(points / size), 0);

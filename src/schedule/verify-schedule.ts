@@ -11,7 +11,8 @@
  * - lanes that share a row combine what they found, by exchanges where they fill a subgroup's part, else through
  *   workgroup memory; one lane has nothing to combine
  * - helper axes are grid axes that the work of reducing may be shared along, and then the row has no lanes of its own
- * - a tile is for groups without rows: lanes along its axis and, fastest, along one other; scalars; workgroup memory enough
+ * - a tile is for groups without rows. In workgroup memory: lanes along its axis and, fastest, along one other; scalars; memory
+ *   enough. In registers: as many points along its axis as a vector has elements, whole vectors either way
  * - stages have lanes that divide the workgroup, each as the group has them; nothing goes along pinned axes but workgroups
  * - what a lane keeps in registers is bounded, and so is the text of the loops that are unrolled for it; rows wait somewhere
  *   only where a phase needs what another has read or computed
@@ -22,9 +23,10 @@ import { turnAxes, type GroupView } from "../ir/group-view.ts";
 import { readKey } from "../ir/index-expr.ts";
 import { mostLanes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import { lanesAlong, NO_AXIS, type KernelSchedule } from "../ir/schedule.ts";
+import { lanesAlong, NO_AXIS, type KernelSchedule, type Tile } from "../ir/schedule.ts";
 import { chooseWidth, widthAcross } from "./memory-order.ts";
 import { countRegisters } from "./choose-residency.ts";
+import { registerBlock } from "./register-blocks.ts";
 import { stepsPerLane, unitsAlong } from "./row-steps.ts";
 import { countScheduleTurns } from "./schedule-turns.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
@@ -100,10 +102,11 @@ function verifyLanes(view: GroupView, schedule: KernelSchedule, profile: DeviceP
   return problems;
 }
 
-function verifyVectors(view: GroupView, { vectorAxis, vectorWidth }: KernelSchedule): string[] {
+function verifyVectors(view: GroupView, { vectorAxis, vectorWidth, tile }: KernelSchedule): string[] {
   if (![1, 2, 4].includes(vectorWidth)) return [`vectors have ${String(vectorWidth)} elements`];
   if (vectorAxis === null) return vectorWidth === 1 ? [] : ["vectors have no axis"];
   if (vectorWidth === 1) return ["an axis is named for vectors of one element"];
+  if (tile?.memory === "registers") return []; // verifyBlock asks more
   if (!view.gridAxes.includes(vectorAxis) && !view.rowAxes.includes(vectorAxis))
     return [`vectors run along ${vectorAxis}, which is no axis of the grid or the row`];
   return Math.max(chooseWidth(view, vectorAxis), widthAcross(view, vectorAxis)) >= vectorWidth
@@ -170,13 +173,11 @@ function verifyWorkgroupMemory(view: GroupView, schedule: KernelSchedule, profil
   return [`${parts.join(", ")} bytes of workgroup memory, the device has ${String(free)}`];
 }
 
-function verifyTile(
-  view: GroupView,
-  { tile, lanes, vectorWidth }: KernelSchedule,
-  { limits }: DeviceProfile,
-): string[] {
+function verifyTile(view: GroupView, schedule: KernelSchedule, { limits }: DeviceProfile): string[] {
+  const { tile, lanes, vectorWidth } = schedule;
   if (tile === null) return [];
   if (view.rowAxes.length > 0 || view.walkAxes.length > 0) return ["a group with rows has no tile"];
+  if (tile.memory === "registers") return verifyBlock(view, schedule, tile);
   const fast = lanes[lanes.length - 1];
   const across = lanes.find((l) => l.axis === tile.axis);
   if (
@@ -197,6 +198,18 @@ function verifyTile(
   return bytes <= free
     ? []
     : [`tiles take ${String(bytes)} bytes of workgroup memory, the device has ${String(free)}`];
+}
+
+function verifyBlock(view: GroupView, schedule: KernelSchedule, tile: Tile): string[] {
+  const { vectorAxis, vectorWidth } = schedule;
+  if (vectorAxis === null || vectorWidth === 1 || tile.steps !== vectorWidth)
+    return [`a block in registers has ${String(tile.steps)} points for vectors of ${String(vectorWidth)}`];
+  const legal = registerBlock(view, vectorAxis, tile.axis, vectorWidth);
+  if (legal === undefined || !isSameSet(legal.tile.through, tile.through))
+    return [`the group has no block of vectors along ${vectorAxis} and ${tile.axis}`];
+  return lanesAlong(schedule, tile.axis) * tile.steps <= (view.sizes.get(tile.axis) ?? 1)
+    ? []
+    : [`${tile.axis} has more lanes than blocks`];
 }
 
 function verifyStages(view: GroupView, { lanes, stages, turns, tile, vectorAxis }: KernelSchedule): string[] {

@@ -58,7 +58,9 @@ const WITHOUT_FORM: readonly unknown[] = [
     { gridAxes: [1] },
     { rowAxes: undefined },
     { tile: undefined },
-    { tile: { axis: "a0", steps: "2" } },
+    { tile: { memory: "workgroup", axis: "a0", steps: "2" } },
+    { tile: { memory: "disk", axis: "a0", steps: 2 } },
+    { tile: { axis: "a0", steps: 2 } },
   ].map((fields) => ({ ...KERNEL, schedule: { ...SCHEDULE, ...fields } })),
 ];
 

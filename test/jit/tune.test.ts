@@ -78,6 +78,27 @@ describe("records in compilation", () => {
     expect(kernel?.emitted.wgsl).toBe(chosen.emitted.wgsl);
   });
 
+  test("a block in registers comes back whole: what goes through it follows from the group", () => {
+    const turned = graphOf((x) => x.add(x.transpose()), [64, 64]);
+    const compile = (schedule?: KernelSchedule) => {
+      const table = schedule && { size: 1, find: () => ({ schedule }) };
+      return compileGraph(turned, { profile, check: true, tuned: table }).kernels[0];
+    };
+    const record: KernelSchedule = {
+      ...(compile()?.schedule ?? chosen.schedule),
+      lanes: [{ axis: "a1", lanes: 16 }],
+      vectorAxis: "a1",
+      vectorWidth: 4,
+      gridAxes: ["a1", "a0"],
+      tile: { memory: "registers", axis: "a0", steps: 4, through: [] },
+    };
+    const kernel = compile(record);
+    expect(kernel?.origin).toBe("tuned");
+    expect(kernel?.schedule.tile).toMatchObject({ memory: "registers", through: ["x[64*j + i]"] });
+    for (const vectorWidth of [1, 2] as const)
+      expect(compile({ ...record, vectorWidth })?.origin).toBe("chosen");
+  });
+
   test("an empty table is not asked", () => {
     const find = (): undefined => expect.unreachable();
     compileGraph(graph, { profile, tuned: { size: 0, find } });

@@ -37,6 +37,9 @@ const printSchedule = (s: KernelSchedule): string =>
     s.residency,
     s.pairing,
     s.reduction,
+    ...(s.tile === null
+      ? []
+      : [`blocks of ${String(s.tile.steps)} along ${s.tile.axis} in ${s.tile.memory}`]),
     ...(s.helperAxes.length === 0 ? [] : [`helpers ${s.helperAxes.join(",")}`]),
   ].join(", ");
 

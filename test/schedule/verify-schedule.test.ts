@@ -123,7 +123,7 @@ test("not legal: a tree larger than workgroup memory", () => {
 });
 
 test("not legal: a tile of a group with rows", () => {
-  const tile = { axis: grid, steps: 1, through: [] };
+  const tile = { memory: "workgroup", axis: grid, steps: 1, through: [] } as const;
   expect(verifySchedule(rows.view, { ...rows.chosen, tile }, nvidia)).toEqual([
     "a group with rows has no tile",
   ]);
@@ -141,6 +141,31 @@ test("not legal: tiles that do not fit their block", () => {
   expect(verify({ tile: { ...tile, through: ["y[i]"] } })).toContain("no access of the group");
   expect(verify({ lanes: lanes.slice(1) })).toContain("needs lanes there and along one faster axis");
   expect(verify({ lanes: [...lanes].reverse(), tile: { ...tile, steps: 1 } })).toContain("needs lanes there");
+});
+
+test("not legal: blocks in registers that do not fit the group", () => {
+  const turned = kernelOf((x) => x.add(x.transpose([1, 0])), [1024, 1024]);
+  const [i = "", j = ""] = turned.view.gridAxes;
+  const through = turned.chosen.tile?.through ?? [];
+  const tile = { memory: "registers", axis: i, steps: 4, through } as const;
+  const block: KernelSchedule = {
+    ...turned.chosen,
+    lanes: [{ axis: j, lanes: 64 }],
+    vectorAxis: j,
+    vectorWidth: 4,
+    tile,
+  };
+  const verify = (fields: Partial<KernelSchedule>, view = turned.view): string =>
+    verifySchedule(view, { ...block, ...fields }, nvidia).join("; ");
+  expect(verify({})).toBe("");
+  expect(verify({ vectorWidth: 2 })).toContain("4 points for vectors of 2");
+  expect(verify({ vectorAxis: null, vectorWidth: 1 })).toContain("4 points for vectors of 1");
+  expect(verify({ tile: { ...tile, through: [] } })).toContain("no block of vectors");
+  expect(verify({ vectorAxis: i, lanes: [], tile })).toContain(`no block of vectors along ${i} and ${i}`);
+  expect(verify({ lanes: [{ axis: i, lanes: 512 }] })).toContain("more lanes than blocks");
+  expect(verify({ lanes: [{ axis: j, lanes: 512 }] })).toContain("has 512 lanes for 256 units");
+  const unaligned = kernelOf((x) => x.add(x.transpose([1, 0])), [1022, 1022]);
+  expect(verify({}, unaligned.view)).not.toBe("");
 });
 
 test("not legal: stages that do not fit the group", () => {
