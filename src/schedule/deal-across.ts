@@ -7,8 +7,13 @@
  *     vector after the other, 4 runs of 8 elements: whole sectors of both, with no workgroup memory
  *     4 rows, scalars:      8 runs of 4 elements of y: half of a sector; runs of 8 of x
  *
- * Requires: a schedule of a group with one row axis. On hardware: CPUs have caches that hold the sectors until they are used.
- * Ensures:  a legal schedule, which touches fewer sectors by enough to make up for fewer workgroups; else the given one.
+ * CPUs have caches that hold the sectors until they are used; what they pay for is each access, and each lane. There a lane takes
+ * the rows of a vector across them, and reads of y[j, i] a vector. Measured in processor time, 1536x1536 f32, against one row per
+ * lane: softmax(x + transpose(y)) 0.7 to 0.9 on SwiftShader and 0.8 to 0.95 on lavapipe, transpose(softmax(x)) 0.9 and 0.7.
+ *
+ * Requires: a schedule of a group with one row axis.
+ * Ensures:  a legal schedule, which touches fewer sectors (on CPUs: takes fewer lanes) by enough to make up for fewer workgroups;
+ *           else the given one.
  */
 import type { Access, GroupView } from "../ir/group-view.ts";
 import { coefficientOf, isAxisTerm } from "../ir/index-expr.ts";
@@ -17,6 +22,7 @@ import { mostLanes, WORKGROUP_LANES } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
 import { chooseResidency, countRegisters } from "./choose-residency.ts";
+import { fitLanes } from "./deal-software.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
 import { elementsOf, widthAcross } from "./memory-order.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
@@ -40,8 +46,9 @@ interface Crossing {
 }
 
 export function dealAcross(view: GroupView, profile: DeviceProfile, usual: KernelSchedule): KernelSchedule {
-  const crossing = profile.software ? undefined : findCrossing(view);
+  const crossing = findCrossing(view);
   if (crossing === undefined) return usual;
+  if (profile.software) return takeVectors(view, profile, usual, crossing);
   let best = usual;
   let least =
     GAIN *
@@ -59,6 +66,26 @@ export function dealAcross(view: GroupView, profile: DeviceProfile, usual: Kerne
     }
   }
   return best;
+}
+
+/** Lanes along the row as before, each with the rows of a vector, where there are rows enough. */
+function takeVectors(
+  view: GroupView,
+  profile: DeviceProfile,
+  usual: KernelSchedule,
+  { row, grid }: Crossing,
+): KernelSchedule {
+  const vectorWidth = widthAcross(view, grid);
+  const vectors = (view.sizes.get(grid) ?? 1) / vectorWidth;
+  const most = Math.floor(vectors / profile.usefulWorkgroups);
+  if (vectorWidth === 1 || most === 0 || usual.vectorAxis !== null || usual.turns !== null) return usual;
+  const lanes = usual.lanes.map((l) =>
+    l.axis === grid ? { ...l, lanes: fitLanes(vectors, Math.min(l.lanes, most)) } : l,
+  );
+  // A lane with a row of its own has nothing to gain: it reads what lies along its row, or is one of neighbours that read together.
+  const isShared = lanes.some((l) => l.axis === row && l.lanes > 1);
+  if (!isShared || !fitsSubgroups(lanes, (axis) => axis === row, profile)) return usual;
+  return { ...usual, lanes: lanes.filter((l) => l.lanes > 1), vectorWidth, vectorAxis: grid };
 }
 
 /** The axis of the row, and one of the grid, along which much of what the group touches is contiguous in turn. */

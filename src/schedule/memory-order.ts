@@ -76,11 +76,16 @@ export const isAligned = (access: Access, axis: string, width: number): boolean 
   access.index.terms.every((t) => (isAxisTerm(t) && t.axis === axis) || t.coefficient % width === 0);
 
 /**
- * Widest vectors along an axis of the row where accesses that step over other elements are read one element at a time: what
- * is side by side along the axis is whole and aligned.
+ * Widest vectors along an axis of the row, or of the grid where something lies along it across rows, with accesses that step
+ * over other elements read one element at a time: what is side by side along the axis is whole and aligned.
  */
 export function widthAcross(view: GroupView, axis: string): Width {
-  if (irregularAxes(view).has(axis) || !view.rowAxes.includes(axis)) return 1;
+  const isAcrossRows =
+    view.rowAxes.length > 0 &&
+    view.gridAxes.includes(axis) &&
+    !view.pinnedAxes.includes(axis) &&
+    view.accesses.some((a) => coefficientOf(a.index, axis) === 1);
+  if (irregularAxes(view).has(axis) || !(view.rowAxes.includes(axis) || isAcrossRows)) return 1;
   const size = view.sizes.get(axis) ?? 1;
   const fits = (width: 2 | 4): boolean =>
     size % width === 0 &&

@@ -8,6 +8,7 @@ import { explainCompiled } from "../../src/explain.ts";
 import { f32, layerNorm, norm, softmax, sum, trace, type TracedTensor } from "../../src/index.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import { findProfile, type DeviceProfile } from "../../src/ir/profile.ts";
+import type { KernelSchedule } from "../../src/ir/schedule.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
 import { checkProgram } from "../support/check-program.ts";
 import { describeGpu } from "../support/gpu.ts";
@@ -100,6 +101,46 @@ test.each(Object.entries(ALL))("the oracle's numbers: %s", async (label, program
     expect(failures, `[${String(rows)},${String(columns)}]`).toEqual([]);
   }
   if (label in ONE_WAY) expect(vectors).toBeGreaterThan(0);
+});
+
+const isAcross = ({ gridAxes, vectorAxis }: KernelSchedule): boolean =>
+  vectorAxis !== null && gridAxes.includes(vectorAxis);
+
+describe.each(["swiftshader", "lavapipe"])("for %s", (name) => {
+  test.each(Object.entries(ALL))("lanes take the rows of a vector: %s", async (label, program) => {
+    const profile = profileOf(name);
+    const seen: string[] = [];
+    const shapes =
+      label in BOTH_WAYS ? [16, 20, 64, 15].map((n) => [n, n]) : [...SHAPES, [64, 100], [18, 50]];
+    for (const [rows = 1, columns = 1] of shapes) {
+      const graph = graphOf(program, rows, columns);
+      const { kernels } = compileGraph(graph, { profile, check: true });
+      if (kernels.some(({ schedule }) => isAcross(schedule))) seen.push(`${String(rows)}x${String(columns)}`);
+      const { failures } = await checkProgram({ graph, inputs: inputsOf(rows, columns) }, { profile });
+      expect(failures, `[${String(rows)},${String(columns)}]`).toEqual([]);
+    }
+    const isLong = label.startsWith("softmax") || label.startsWith("a symmetric");
+    if (isLong) expect(seen).toContain(label in BOTH_WAYS ? "64x64" : "64x100");
+    expect(seen).not.toContain("9x20");
+    expect(seen).not.toContain("15x15");
+  });
+});
+
+describeGpu("rows across, as the device has them", () => {
+  test.each(Object.entries(ALL))("the oracle's numbers: %s", async (label, program) => {
+    using device = await openDevice({ backend: "webgpu" });
+    for (const [rows, columns] of label in BOTH_WAYS
+      ? ([[64, 64]] as const)
+      : ([
+          [64, 100],
+          [20, 33],
+        ] as const)) {
+      const graph = graphOf(program, rows, columns);
+      const options = { profile: device.profile, interpretKernels: false, device };
+      const { failures } = await checkProgram({ graph, inputs: inputsOf(rows, columns) }, options);
+      expect(failures, `[${String(rows)},${String(columns)}]`).toEqual([]);
+    }
+  });
 });
 
 describeGpu("rows across", () => {
