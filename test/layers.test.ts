@@ -48,6 +48,7 @@ const ONLY_BELOW: Readonly<Record<string, string>> = {
   chevrotain: "src/frontend/text/",
   "ts-morph": "src/frontend/aot/",
   unplugin: "src/plugin/",
+  "@jridgewell/gen-mapping": "src/plugin/",
   vite: "src/plugin/",
   commander: "src/cli/",
   "cli-progress": "src/cli/",

@@ -2,29 +2,8 @@
  * A source map (version 3) of a generated module: each export to the kernel that it was made of, so that tools which show
  * where a function was written show the source. What lies between exports has no place of its own.
  */
+import { addMapping, type EncodedSourceMap, GenMapping, toEncodedMap } from "@jridgewell/gen-mapping";
 import type { BuiltKernel } from "../build-module.ts";
-
-export interface SourceMap {
-  readonly version: number;
-  readonly sources: string[];
-  readonly sourcesContent: (string | null)[];
-  readonly names: string[];
-  readonly mappings: string;
-}
-
-const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/** Base64 VLQ: five bits a digit, the lowest first; the sign is the lowest bit of all. */
-function encode(value: number): string {
-  let rest = value < 0 ? -value * 2 + 1 : value * 2;
-  let text = "";
-  do {
-    const digit = rest % 32;
-    rest = Math.floor(rest / 32);
-    text += DIGITS.charAt(rest > 0 ? digit + 32 : digit);
-  } while (rest > 0);
-  return text;
-}
 
 const EXPORT = /^export const (\w+) /;
 
@@ -33,20 +12,17 @@ export function mapExports(
   code: string,
   kernels: readonly BuiltKernel[],
   texts: ReadonlyMap<string, string>,
-): SourceMap {
+): EncodedSourceMap {
   const spans = new Map(kernels.map(({ name, span }) => [name, span]));
-  const sources: string[] = [];
-  // Every number of a segment is relative to the same one of the segment before.
-  let before = { source: 0, line: 0, column: 0 };
-  const mappings = code.split("\n").map((text) => {
+  const map = new GenMapping();
+  for (const [index, text] of code.split("\n").entries()) {
     const span = spans.get(EXPORT.exec(text)?.[1] ?? "");
-    if (span === undefined) return "";
-    if (!sources.includes(span.file)) sources.push(span.file);
-    const at = { source: sources.indexOf(span.file), line: span.line - 1, column: span.column - 1 };
-    const numbers = [0, at.source - before.source, at.line - before.line, at.column - before.column];
-    before = at;
-    return numbers.map(encode).join("");
-  });
-  const sourcesContent = sources.map((file) => texts.get(file) ?? null);
-  return { version: 3, sources, sourcesContent, names: [], mappings: mappings.join(";") };
+    if (span === undefined) continue;
+    const { file: source, line, column } = span;
+    const content = texts.get(source) ?? null;
+    // Lines count from 1 there, columns from 0.
+    const generated = { line: index + 1, column: 0 };
+    addMapping(map, { generated, source, original: { line, column: column - 1 }, content });
+  }
+  return toEncodedMap(map);
 }

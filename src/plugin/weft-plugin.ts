@@ -9,6 +9,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import type { EncodedSourceMap } from "@jridgewell/gen-mapping";
 import {
   createUnplugin,
   type UnpluginBuildContext,
@@ -18,7 +19,7 @@ import {
 import { buildFile, isGenerated, sourceFileOf, textsOf, typesFileOf } from "../build-file.ts";
 import { TensorweftError } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
-import { mapExports, type SourceMap } from "./map-exports.ts";
+import { mapExports } from "./map-exports.ts";
 
 export interface WeftPluginOptions {
   /** Devices to compile for, as `weft build --profile`. Default "default", which runs on all. */
@@ -79,7 +80,7 @@ async function load(
   source: string,
   profile: string,
   types: boolean,
-): Promise<{ code: string; map: SourceMap } | null> {
+): Promise<{ code: string; map: EncodedSourceMap } | null> {
   const reads = new Map<string, string | undefined>();
   try {
     const { kernels, print } = await buildFile(source, { profile, reads });
