@@ -7,6 +7,7 @@
  * Ensures: what is bundled needs `tensorweft/runtime` only. Mistakes are shown at their file, line and column. Files are
  *          written where their text changes, and only those two.
  */
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { EncodedSourceMap } from "@jridgewell/gen-mapping";
@@ -45,10 +46,11 @@ export const weftPlugin: UnpluginInstance<WeftPluginOptions | undefined> = creat
     enforce: "pre",
     resolveId: {
       filter: { id: IMPORT_OF_GENERATED },
-      // Bundlers find files that are there; a module that was never built is not.
+      // Bundlers find files that are there (webpack asks again for what it was told); a module that was never built is not.
       handler(id, importer) {
         const path = resolve(dirname(importer ?? ""), id.replace(/\.js$/, ".ts")).replaceAll("\\", "/");
-        return sourceFileOf(path) === undefined ? null : path;
+        const isThere = path === id && existsSync(path);
+        return isThere || sourceFileOf(path) === undefined ? null : path;
       },
     },
     load: {
@@ -80,7 +82,7 @@ async function load(
   source: string,
   profile: string,
   types: boolean,
-): Promise<{ code: string; map: EncodedSourceMap } | null> {
+): Promise<{ code: string; map?: EncodedSourceMap }> {
   const reads = new Map<string, string | undefined>();
   try {
     const { kernels, print } = await buildFile(source, { profile, reads });
@@ -91,7 +93,8 @@ async function load(
   } catch (error) {
     if (!(error instanceof TensorweftError)) throw error;
     report(context, source, error, textsOf(reads));
-    return null;
+    // Some bundlers go on after a mistake, and forget it where there is no module (esbuild), or take the source for one (webpack).
+    return { code: "export {};\n" };
   } finally {
     // Also files that are missing: the module is built again when they come.
     for (const file of reads.keys()) context.addWatchFile(resolve(file));
