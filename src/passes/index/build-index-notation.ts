@@ -223,6 +223,7 @@ function storeResult(draft: Draft, result: NodeId, source: NodeId | undefined, t
     dtype,
     axes: parts.flat().map((p) => p.axis),
     value: resolveView(draft, result, dims),
+    span: nodeAt(draft.graph, result).span,
   });
   return { tensor, statement: name, index: linearFromDims(dims, shape) };
 }

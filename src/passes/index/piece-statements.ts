@@ -132,7 +132,8 @@ function splitExpSum(
 /** (count, 0, squared deviations, mean) of each piece: its mean is the pivot that the others are put beside. */
 function splitMoments(cut: Cut, sum: Statement, second: Statement, count: ScalarExpr): readonly Statement[] {
   const value = mapOf("div", "f32", readOf(sum), count);
-  const mean: Statement = { name: `${second.name}_mean`, dtype: "f32", axes: sum.axes, value };
+  const { axes, span } = sum;
+  const mean: Statement = { name: `${second.name}_mean`, dtype: "f32", axes, value, span };
   const squares = cut.partial(`${second.name}_part`, "moments", cut.operand);
   const total = cut.total(second, "moments", count, constantOf(0), readOf(squares), readOf(mean));
   return [mean, squares, total];
