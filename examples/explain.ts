@@ -25,10 +25,12 @@ console.log(`${renderStage(compiled, "index")}\n${renderStage(compiled, "groups"
 
 const MB = 1e6;
 const report = explainCompiled(compiled, profile);
-for (const { name, gridAxes, bytesRead, bytesWritten, reasons } of report.kernels) {
+const labels = new Map(report.statements.map(({ name, label }) => [name, label]));
+for (const { name, gridAxes, bytesRead, bytesWritten, statements, reasons } of report.kernels) {
   console.log(
     `${name} over ${gridAxes.join(",")}: reads ${(bytesRead / MB).toFixed(1)} MB, writes ${(bytesWritten / MB).toFixed(1)} MB`,
   );
+  console.log(`  computes ${statements.map((statement) => labels.get(statement)).join(", ")}`);
   for (const reason of reasons) console.log(`  ${reason}`);
 }
 const apart = explainCompiled(compileGraph(graph, { profile, fuse: false }), profile);

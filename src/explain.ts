@@ -5,8 +5,10 @@
 import type { Compiled, CompiledKernel } from "./compile.ts";
 import { analyzeKernel, type KernelAnalysis } from "./ir/analyze-kernel.ts";
 import { countFloor } from "./ir/count-floor.ts";
+import { printReason, printRefusal, type FusionReason } from "./ir/fusion-reason.ts";
 import { axisSizes, type FusionGroup } from "./ir/index-notation.ts";
 import type { PlanTensor } from "./ir/plan.ts";
+import { nameStatements, type NamedStatement } from "./ir/name-statements.ts";
 import { printGraph } from "./ir/print-graph.ts";
 import { printGroups, printIndexProgram } from "./ir/print-index.ts";
 import { printKernel } from "./ir/print-kernel.ts";
@@ -36,8 +38,18 @@ export interface ExplainedKernel {
   readonly stages: readonly ExplainedStage[];
   /** Bytes that workgroups read though another has read them: from caches, as far as these hold them. */
   readonly bytesReread: number;
+  /** What it computes, in order: names of entries of the explanation's `statements`. */
+  readonly statements: readonly string[];
+  /** What fusion decided about it. */
+  readonly decisions: readonly ExplainedDecision[];
+  /** The decisions in words, which call statements by their labels; then why it is dispatched in parts, where it is. */
   readonly reasons: readonly string[];
 }
+
+/** A reason of fusion, with what stood in the way in words. Statements go by name, as in the explanation's `statements`. */
+export type ExplainedDecision =
+  | Exclude<FusionReason, { readonly kind: "not-fused" }>
+  | (Omit<Extract<FusionReason, { readonly kind: "not-fused" }>, "why"> & { readonly why: string });
 
 /** Reductions of equal form: `points` values of `terms` terms each. */
 export interface ExplainedStage {
@@ -49,6 +61,8 @@ export interface ExplainedStage {
 /** The contract of `weft explain --json`. */
 export interface Explanation {
   readonly kernels: readonly ExplainedKernel[];
+  /** What kernels compute and decisions speak of: what each statement does, at which place of the user's source. */
+  readonly statements: readonly NamedStatement[];
   /** All that a call submits: kernels, fills and copies. */
   readonly dispatches: number;
   readonly bytes: { readonly moved: number; readonly floor: number };
@@ -86,6 +100,8 @@ export function occupancyOf(workgroups: number, bytesMoved: number, profile: Dev
 }
 
 export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Explanation {
+  const named = nameStatements(compiled.index.statements, compiled.grouped.program.statements);
+  const labelOf = (name: string): string => named.get(name)?.label ?? name;
   const kernels = compiled.kernels.map((one): ExplainedKernel => {
     const { group, schedule, origin, kernel, parts } = one;
     const { bytesRead, bytesWritten, sectors } = analyzeDispatches(one, profile);
@@ -107,7 +123,14 @@ export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Exp
       occupancy: occupancyOf(perDispatch, (bytesRead + bytesWritten) / dispatches, profile),
       stages: explainStages(compiled, group),
       bytesReread: Math.max(0, alone.bytesRead * kernel.workgroupCount - bytesRead),
-      reasons: parts === undefined ? group.reasons : [...group.reasons, parts.reason],
+      statements: group.statements,
+      decisions: group.reasons.map((reason) =>
+        reason.kind === "not-fused" ? { ...reason, why: printRefusal(reason.why, labelOf) } : reason,
+      ),
+      reasons: [
+        ...group.reasons.map((reason) => printReason(reason, labelOf)),
+        ...(parts === undefined ? [] : [parts.reason]),
+      ],
     };
   });
   const copied = compiled.plan.steps.reduce(
@@ -116,6 +139,7 @@ export function explainCompiled(compiled: Compiled, profile: DeviceProfile): Exp
   );
   return {
     kernels,
+    statements: [...named.values()],
     dispatches: compiled.plan.steps.length,
     bytes: {
       moved: kernels.reduce((bytes, k) => bytes + k.bytesRead + k.bytesWritten, copied),

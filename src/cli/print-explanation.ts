@@ -1,6 +1,7 @@
-/** An explanation as a report to read: traffic against its floor, a table of kernels, why each was fused as it was. */
+/** An explanation as a report to read: traffic against its floor, a table of kernels, what each computes and why. */
 import type { ExplainedKernel, Explanation } from "../explain.ts";
 import { printType } from "../ir/dtype.ts";
+import { printPlace, type NamedStatement } from "../ir/name-statements.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { printSchedule } from "./print-schedule.ts";
 import { type Column, printBytes, printTable } from "./print-table.ts";
@@ -39,12 +40,31 @@ const ORIGINS: Readonly<Record<ExplainedKernel["origin"], string>> = {
   given: ", as given",
 };
 
+type Statements = ReadonlyMap<string, NamedStatement>;
+
+/** What the kernel computes: the lines that it stems from, in the order in which it comes to them, and what they do in it. */
+function printStatements({ statements }: ExplainedKernel, named: Statements): readonly string[] {
+  const lines = new Map<string, Set<string>>();
+  for (const name of statements) {
+    const { operation = name, span } = named.get(name) ?? {};
+    const place = span === undefined ? "" : printPlace(span);
+    const operations = lines.get(place) ?? new Set();
+    lines.set(place, operations.add(operation));
+  }
+  const width = Math.max(...[...lines.keys()].map((place) => place.length));
+  return [...lines].map(([place, operations]) => {
+    const column = width === 0 ? "" : `${place.padEnd(width)}  `;
+    return `  ${column}${[...operations].join(", ")}`;
+  });
+}
+
 /** What every workgroup repeats, and what that costs; empty for most kernels. */
-function printStages({ stages, bytesReread }: ExplainedKernel): readonly string[] {
+function printStages({ stages, bytesReread }: ExplainedKernel, named: Statements): readonly string[] {
   if (stages.length === 0) return [];
   const list = stages.map(({ values, points, terms }) => {
     const each = points === 1 ? "one value" : count(points, "value");
-    return `${values.join(", ")} (${each} of ${count(terms, "term")}${values.length > 1 ? " each" : ""})`;
+    const labels = values.map((name) => named.get(name)?.label ?? name);
+    return `${labels.join(", ")} (${each} of ${count(terms, "term")}${values.length > 1 ? " each" : ""})`;
   });
   return [
     `  every workgroup first computes ${list.join(", then ")}; what several workgroups read, ${printBytes(bytesReread)}, comes from caches`,
@@ -58,7 +78,8 @@ function printTraffic({ moved, floor }: Explanation["bytes"]): string {
 
 /** The report, without a trailing line break. */
 export function printExplanation(name: string, explanation: Explanation, profile: DeviceProfile): string {
-  const { kernels, dispatches, bytes, inputs, outputs } = explanation;
+  const { kernels, statements, dispatches, bytes, inputs, outputs } = explanation;
+  const named = new Map(statements.map((s) => [s.name, s]));
   const list = (tensors: Explanation["inputs"]): string =>
     tensors.map((tensor) => `${tensor.name} ${printType(tensor)}`).join(", ");
   return [
@@ -73,7 +94,8 @@ export function printExplanation(name: string, explanation: Explanation, profile
     ...kernels.flatMap((kernel) => [
       "",
       `${kernel.name}: ${printSchedule(kernel.schedule)}${ORIGINS[kernel.origin]}`,
-      ...printStages(kernel),
+      ...printStatements(kernel, named),
+      ...printStages(kernel, named),
       ...kernel.reasons.map((reason) => `  ${reason}`),
     ]),
   ].join("\n");

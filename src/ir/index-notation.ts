@@ -12,6 +12,7 @@
  */
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { DType } from "./dtype.ts";
+import type { FusionReason } from "./fusion-reason.ts";
 import type { IndexExpr } from "./index-expr.ts";
 import type { MonoidName } from "./monoids.ts";
 import type { ScalarOp } from "./scalar-ops.ts";
@@ -128,8 +129,8 @@ export interface FusionGroup {
   /** Grid axes along which a workgroup has one coordinate: stages compute what they compute for that one. */
   readonly pinnedAxes: readonly string[];
   readonly pairs: readonly ReductionPair[];
-  /** Why neighbours did not join, and what was gained where they did: sentences for `explain`. */
-  readonly reasons: readonly string[];
+  /** Why neighbours did not join, and what was gained where they did: for `explain`, nothing else hangs on it. */
+  readonly reasons: readonly FusionReason[];
 }
 
 /** A program whose values cross groups only through temporary tensors, and its groups in a valid order. */

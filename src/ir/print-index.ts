@@ -1,5 +1,6 @@
 /** The text of index notation. Grammar in docs/ir.md; `parse-index.ts` is the inverse (spans excluded). */
 import { printType } from "./dtype.ts";
+import { printReason } from "./fusion-reason.ts";
 import { printIndex } from "./index-expr.ts";
 import type {
   FusionGroup,
@@ -99,7 +100,7 @@ export function printGroups({ program, groups }: GroupedProgram): string {
         `group ${group.name} over ${grid === "" ? "one point" : grid}${printStages(group)} {`,
         ...members.map((s) => `  ${printStatement(s)}`),
         ...stores.map((s) => `  store ${s.statement} -> ${printIndexName(s.tensor)}[${printIndex(s.index)}]`),
-        ...group.reasons.map((r) => `  ; ${r}`),
+        ...group.reasons.map((r) => `  ; ${printReason(r)}`),
         "}",
         "",
       ].join("\n");

@@ -1,7 +1,7 @@
 /** `weft explain`: the JSON contract and the stages. What the report looks like is in test/golden/cli/explain. */
 import { expect, test } from "vitest";
 import { STAGES } from "../../src/cli/explain-stages.ts";
-import { STAGE_NAMES } from "../../src/explain.ts";
+import { STAGE_NAMES, type Explanation } from "../../src/explain.ts";
 import { PROFILE_NAMES } from "../../src/ir/profile.ts";
 import { runWeft } from "./run-weft.ts";
 
@@ -10,7 +10,10 @@ const EXPLAIN = ["explain", "test/data/cli/norms.weft", "--kernel", "weight_norm
 test("--json gives the contract, and every figure in it", async () => {
   const { status, out, err } = await runWeft(...EXPLAIN, "--json");
   expect([status, err]).toEqual([0, ""]);
-  expect(JSON.parse(out)).toEqual({
+  const explanation = JSON.parse(out) as Explanation;
+  const names = explanation.statements.map(({ name }) => name);
+  expect(names).toEqual([expect.any(String), expect.any(String), expect.any(String)]);
+  expect(explanation).toEqual({
     kernels: [
       {
         name: expect.any(String) as string,
@@ -26,9 +29,32 @@ test("--json gives the contract, and every figure in it", async () => {
         occupancy: expect.any(Number) as number,
         stages: [],
         bytesReread: expect.any(Number) as number,
-        reasons: expect.arrayContaining([expect.any(String)]) as string[],
+        statements: names,
+        decisions: [
+          { kind: "fused", statement: names[1], with: names[0], savedBytes: 2 * 4 * 64 },
+          { kind: "fused", statement: names[2], with: names[1], savedBytes: 4 * (9 * 64 + 2 * 64) },
+        ],
+        reasons: [
+          "fused: add (norms.weft:4) with sum over j (norms.weft:3), saves 512 B",
+          "fused: div (norms.weft:4) with add (norms.weft:4), saves 2816 B",
+        ],
       },
     ],
+    statements: [
+      ["sum over j", 3],
+      ["add", 4],
+      ["div", 4],
+    ].map(([operation, line], i) => ({
+      name: names[i],
+      operation,
+      label: `${String(operation)} (norms.weft:${String(line)})`,
+      span: {
+        file: "test/data/cli/norms.weft",
+        line,
+        column: expect.any(Number) as number,
+        length: expect.any(Number) as number,
+      },
+    })),
     dispatches: 1,
     bytes: { moved: 4 * (2 * 64 * 9 + 64), floor: 4 * (2 * 64 * 9 + 64) },
     inputs: [

@@ -7,6 +7,7 @@
  * sums over the rows themselves, stages reductions that obey none of this and are repeated by every workgroup.
  */
 import { storageBytes } from "../../ir/dtype.ts";
+import { isRefusal, refusal, refusalOf, type Refusal } from "../../ir/fusion-reason.ts";
 import { visitScalar } from "../../ir/index-notation.ts";
 import { fitsOnChip } from "../../ir/on-chip.ts";
 import { indexAxes, readKey, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
@@ -44,29 +45,28 @@ export interface Candidate {
 }
 
 /** The candidate made of these statements, or the reason why it cannot be one kernel. */
-export function formCandidate(context: FusionContext, statements: readonly string[]): Candidate | string {
+export function formCandidate(context: FusionContext, statements: readonly string[]): Candidate | Refusal {
   if (statements.length > MAX_STATEMENTS)
-    return `more than ${String(MAX_STATEMENTS)} statements in one kernel`;
+    return refusalOf(`more than ${String(MAX_STATEMENTS)} statements in one kernel`);
   const inside = new Set(statements);
   const facts = statements.flatMap((name) => context.facts.get(name) ?? []);
   const leaving = facts.filter((f) => f.stored > 0 || f.readers.some((reader) => !inside.has(reader)));
   const { plain, staged } = gridChoices(context, facts, leaving);
   const best = cheapest(plain.map((grid) => formOver(context, { facts, leaving, inside, grid })));
-  if (typeof best !== "string") return best;
+  if (!isRefusal(best)) return best;
   const other = cheapest(
     staged.flatMap((grid) =>
       [false, true].map((all) => formStaged(context, { facts, leaving, inside, grid }, all)),
     ),
   );
-  return typeof other === "string" ? best : other;
+  return isRefusal(other) ? best : other;
 }
 
 /** The quickest candidate; where there is none, the first reason. */
-function cheapest(choices: readonly (Candidate | string)[]): Candidate | string {
-  let [chosen = "nothing leaves"] = choices;
+function cheapest(choices: readonly (Candidate | Refusal)[]): Candidate | Refusal {
+  let [chosen = refusalOf("nothing leaves")] = choices;
   for (const other of choices) {
-    if (typeof other !== "string" && (typeof chosen === "string" || other.timeUs < chosen.timeUs))
-      chosen = other;
+    if (!isRefusal(other) && (isRefusal(chosen) || other.timeUs < chosen.timeUs)) chosen = other;
   }
   return chosen;
 }
@@ -100,10 +100,10 @@ function gridChoices(
 }
 
 /** A candidate with stages: the rest of it obeys the usual rules. */
-function formStaged(context: FusionContext, members: Members, all: boolean): Candidate | string {
+function formStaged(context: FusionContext, members: Members, all: boolean): Candidate | Refusal {
   const { facts, leaving, inside, grid } = members;
   const moved = facts.flatMap((f) => [...f.otherwise].filter((name) => inside.has(name)));
-  if (moved[0] !== undefined) return `${moved[0]} is read at other positions than its own`;
+  if (moved[0] !== undefined) return refusal`${moved[0]} is read at other positions than its own`;
   const staging = chooseStaging(
     {
       profile: context.profile,
@@ -116,17 +116,17 @@ function formStaged(context: FusionContext, members: Members, all: boolean): Can
     },
     all,
   );
-  if (typeof staging === "string") return staging;
+  if (isRefusal(staging)) return staging;
   const isMain = (f: StatementFacts): boolean => staging.main.has(f.statement.name);
   const main = { ...members, facts: facts.filter(isMain), leaving: leaving.filter(isMain) };
   const problem = findProblem(context, main);
   return problem ?? priceCandidate(context, members, main, [], staging);
 }
 
-function formOver(context: FusionContext, members: Members): Candidate | string {
+function formOver(context: FusionContext, members: Members): Candidate | Refusal {
   const problem = findProblem(context, members);
   const walkAxes = problem === undefined ? [] : chooseWalk(context, members, largestRead(context, members));
-  if (walkAxes === undefined) return problem ?? "";
+  if (walkAxes === undefined) return problem ?? refusalOf("");
   return priceCandidate(context, members, members, walkAxes);
 }
 
@@ -137,7 +137,7 @@ function priceCandidate(
   main: Members,
   walkAxes: readonly string[],
   staging?: Staging,
-): Candidate | string {
+): Candidate | Refusal {
   const row = new Set(main.facts.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
   for (const axis of grid) row.delete(axis);
   const reads = externalReads(context, facts, inside);
@@ -152,7 +152,7 @@ function priceCandidate(
   const bindings = reads.count + homes.reduce((a, b) => a + b, 0);
   const isHeld = context.held === undefined || facts.some((f) => context.held?.has(f.statement.name));
   if (bindings > limit && isHeld)
-    return `${String(bindings)} storage buffers, the device binds ${String(limit)}`;
+    return refusalOf(`${String(bindings)} storage buffers, the device binds ${String(limit)}`);
   const isReplicated = main.facts.some(
     (f) => walkAxes.length === 0 && f.statement.reduce !== undefined && f.statement.axes.length < grid.length,
   );

@@ -80,7 +80,7 @@ const headOf = ({ program }: GroupedProgram): unknown => {
   ];
 };
 
-/** Reasons are in words, with bytes. */
+/** Reasons hold bytes, and times in words. */
 const fusionOf = ({ groups }: GroupedProgram): unknown => groups.map(({ reasons: _, ...group }) => group);
 
 const print = (value: unknown): string =>

@@ -12,6 +12,7 @@
  *           `_again`; statements that nothing reads any more are gone.
  */
 import { storageBytes } from "../../ir/dtype.ts";
+import { isRefusal, type FusionReason } from "../../ir/fusion-reason.ts";
 import {
   mapScalar,
   visitScalar,
@@ -24,7 +25,7 @@ import { minVertexCut, type CutVertex } from "../min-cut.ts";
 import { formCandidate } from "./candidate-group.ts";
 import { fusionContext, type FusionContext } from "./fusion-context.ts";
 import { isIdentityRead } from "./collapse-axes.ts";
-import { printBytes, tensorBytes } from "./fusion-cost.ts";
+import { tensorBytes } from "./fusion-cost.ts";
 import { groupOfCandidate } from "./fuse-statements.ts";
 import { dropDead } from "./inline-reads.ts";
 
@@ -199,7 +200,7 @@ function recompute(
     // What a kernel stores may have changed without its statements, when another kernel makes a value again.
     const now = formCandidate(context, statements.sort(byName));
     const was = formCandidate(before, group.statements);
-    if (typeof now === "string" || typeof was === "string") {
+    if (isRefusal(now) || isRefusal(was)) {
       if (plan !== undefined) refused.add(group);
       return [{ ...group, statements }];
     }
@@ -212,11 +213,9 @@ function recompute(
 /** Microseconds that the kernels which no longer store a value may save for the one that makes it again. */
 const savedBy = (plan: CutPlan, profile: DeviceProfile): number => plan.savedBytes / (profile.copyGBps * 1e3);
 
-function reasonsOf(group: FusionGroup, plan: CutPlan | undefined): readonly string[] {
-  if (plan === undefined) return group.reasons;
-  const made = plan.again.join(", ");
-  const reason = `computed again: ${made}, rather than stored by another kernel, saves ${printBytes(plan.savedBytes)}`;
-  return [...group.reasons, reason];
+function reasonsOf({ reasons }: FusionGroup, plan: CutPlan | undefined): readonly FusionReason[] {
+  if (plan === undefined) return reasons;
+  return [...reasons, { kind: "computed-again", statements: plan.again, savedBytes: plan.savedBytes }];
 }
 
 function cloneStatements(

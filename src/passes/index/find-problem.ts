@@ -3,6 +3,7 @@
  * a workgroup walks.
  */
 import { coefficientOf, type IndexExpr } from "../../ir/index-expr.ts";
+import { refusal, refusalOf, type Refusal } from "../../ir/fusion-reason.ts";
 import type { Statement } from "../../ir/index-notation.ts";
 import { product, type FusionContext, type Members, type StatementFacts } from "./fusion-context.ts";
 import { MAX_CARRIED_ROW } from "./split-columns.ts";
@@ -44,14 +45,16 @@ function findWalkProblem(
   context: FusionContext,
   { facts, leaving, inside, grid }: Members,
   walkAxes: readonly string[],
-): string | undefined {
-  if (context.profile.software) return "a lane that takes whole rows has no registers for sums over rows";
+): Refusal | undefined {
+  if (context.profile.software)
+    return refusalOf("a lane that takes whole rows has no registers for sums over rows");
   const isCarried = (f: StatementFacts): boolean =>
     f.statement.reduce !== undefined && sameAxes(f.statement.reduce.axes, walkAxes);
   const others = facts.filter((f) => !isCarried(f));
   const points = [...grid, ...walkAxes];
   const reduced = others.flatMap((f) => f.statement.reduce?.axes ?? []);
-  if (reduced.some((axis) => points.includes(axis))) return "reductions over axes of the walk and of the row";
+  if (reduced.some((axis) => points.includes(axis)))
+    return refusalOf("reductions over axes of the walk and of the row");
   const problem = findProblem(context, {
     facts: others,
     leaving: leaving.filter((f) => !isCarried(f)),
@@ -62,17 +65,18 @@ function findWalkProblem(
   const all = new Set(others.flatMap((f) => [...f.statement.axes, ...(f.statement.reduce?.axes ?? [])]));
   const row = [...all].filter((axis) => !points.includes(axis));
   if (others.some((f) => f.statement.reduce !== undefined && f.statement.axes.length < points.length))
-    return "values that lack axes of a walk";
+    return refusalOf("values that lack axes of a walk");
   if (row.length === 0 || product(row, context.sizes) > MAX_CARRIED_ROW)
-    return "the row is too long for its sums to be carried";
+    return refusalOf("the row is too long for its sums to be carried");
   for (const { statement, readers, otherwise } of facts.filter(isCarried)) {
-    if (statement.value.kind === "tuple") return `${statement.name} is no sum: its state is not carried`;
+    if (statement.value.kind === "tuple")
+      return refusal`${statement.name} is no sum: its state is not carried`;
     if (!sameAxes(statement.axes, [...grid, ...row]))
-      return `${statement.name} is a sum over other axes than the walk's`;
+      return refusal`${statement.name} is a sum over other axes than the walk's`;
     if (readers.some((reader) => inside.has(reader)))
-      return `${statement.name} is not known before the walk ends`;
+      return refusal`${statement.name} is not known before the walk ends`;
     const moved = [...otherwise].find((name) => inside.has(name));
-    if (moved !== undefined) return `${statement.name} reads ${moved} at other positions than its own`;
+    if (moved !== undefined) return refusal`${statement.name} reads ${moved} at other positions than its own`;
   }
   return undefined;
 }
@@ -84,7 +88,7 @@ const sameAxes = (a: readonly string[], b: readonly string[]): boolean =>
 export function findProblem(
   context: FusionContext,
   { facts, leaving, inside, grid }: Members,
-): string | undefined {
+): Refusal | undefined {
   const inGrid = new Set(grid);
   const rowOf = (axes: readonly string[]): string =>
     axes
@@ -97,23 +101,25 @@ export function findProblem(
   let [whole, replicated] = [0, 0];
   for (const { statement, otherwise } of facts) {
     const moved = [...otherwise].find((name) => inside.has(name));
-    if (moved !== undefined) return `${statement.name} reads ${moved} at other positions than its own`;
+    if (moved !== undefined) return refusal`${statement.name} reads ${moved} at other positions than its own`;
     if (statement.reduce === undefined) continue;
-    if (rowOf(statement.axes) !== "") return `${statement.name} reduces part of the row only`;
+    if (rowOf(statement.axes) !== "") return refusal`${statement.name} reduces part of the row only`;
     if (statement.axes.length < grid.length) {
       if (!canReplicate(context, statement, grid))
-        return `${statement.name} would be reduced again for every point of the grid`;
+        return refusal`${statement.name} would be reduced again for every point of the grid`;
       replicated++;
     } else whole++;
     spaces.add(rowOf(statement.reduce.axes));
   }
-  if (whole > 0 && replicated > 0) return "reductions of whole rows beside some that every workgroup repeats";
-  if (spaces.size > 1) return "reductions over different axes";
-  if (spaces.size === 1 && !spaces.has(wholeRow)) return "values over other axes than the reduced ones";
+  if (whole > 0 && replicated > 0)
+    return refusalOf("reductions of whole rows beside some that every workgroup repeats");
+  if (spaces.size > 1) return refusalOf("reductions over different axes");
+  if (spaces.size === 1 && !spaces.has(wholeRow))
+    return refusalOf("values over other axes than the reduced ones");
   for (const { statement } of leaving) {
     const row = rowOf(statement.axes);
     if (row !== "" && (row !== wholeRow || replicated > 0))
-      return `${statement.name} is stored over part of the row`;
+      return refusal`${statement.name} is stored over part of the row`;
   }
   return undefined;
 }

@@ -6,16 +6,22 @@
  * legal (candidate-group.ts), keeps the graph of groups free of cycles, and does not raise the modelled time.
  *
  * Requires: aligned axes; reads inlined (`inlineReads`).
- * Ensures:  groups in an order in which producers come first; each carries in words why its neighbours did not join.
+ * Ensures:  groups in an order in which producers come first; each carries why its neighbours did not join.
  */
 import { CompilerBug } from "../../diagnostics/diagnostic.ts";
+import {
+  isRefusal,
+  printRefusal,
+  refusalOf,
+  type FusionReason,
+  type Refusal,
+} from "../../ir/fusion-reason.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import type { FusionGroup, IndexProgram } from "../../ir/index-notation.ts";
 import { elementCount } from "../../ir/dtype.ts";
 import { UnionFind } from "../union-find.ts";
 import { formCandidate, type Candidate } from "./candidate-group.ts";
 import { fusionContext, product, type FusionContext, type StatementFacts } from "./fusion-context.ts";
-import { printBytes } from "./fusion-cost.ts";
 import { MOST_PACKED_ELEMENTS } from "./pack-temporaries.ts";
 
 /** Groups that a search for cycles may visit before the merge is refused. Bounds the pass to linear time. */
@@ -28,6 +34,8 @@ const SIDEWAYS_TRIES = 3;
 const STATISTICS_TRIES = 4;
 /** What moves so many times fewer bytes than the kernel that it would join is but statistics. */
 const SMALL_BESIDE = 8;
+/** Reasons that a group keeps before refusals are dropped. */
+const MOST_REASONS = 64;
 
 export interface FusionOptions {
   /** false: one kernel per statement, in the order of statements. */
@@ -39,7 +47,7 @@ interface State {
   readonly order: ReadonlyMap<string, number>;
   readonly groups: UnionFind;
   readonly candidates: Map<number, Candidate>;
-  readonly reasons: Map<number, string[]>;
+  readonly reasons: Map<number, FusionReason[]>;
 }
 
 export function fuseStatements(
@@ -95,7 +103,7 @@ const isPackable = (context: FusionContext, { statement, isKept }: StatementFact
 /** The candidate of a statement alone. */
 function candidateAlone(context: FusionContext, facts: StatementFacts): Candidate {
   const alone = formCandidate(context, [facts.statement.name]);
-  return typeof alone === "string" ? loneCandidate(context, facts) : alone;
+  return isRefusal(alone) ? loneCandidate(context, facts) : alone;
 }
 
 const groupsApart = (program: IndexProgram, context: FusionContext): FusionGroup[] =>
@@ -188,35 +196,34 @@ function tryMerge(state: State, a: number, b: number, isHeld = false): void {
     (x, y) => (state.order.get(x) ?? 0) - (state.order.get(y) ?? 0),
   );
   const merged = formCandidate(state.context, statements);
-  const names = `${last(ca.statements)} with ${last(cb.statements)}`;
-  const refuse = (why: string): void => {
-    note(state, ga, `not fused: ${names}: ${why}`);
+  const names = { statement: last(ca.statements), with: last(cb.statements) };
+  const refuse = (why: Refusal): void => {
+    noteRefusal(state, ga, { kind: "not-fused", ...names, why });
   };
-  if (typeof merged === "string") {
+  if (isRefusal(merged)) {
     refuse(merged);
     return;
   }
   const { maxStorageBuffersPerShaderStage: most } = state.context.profile.limits;
   const bindings = isHeld ? packedBindings(state, merged) : 0;
   if (bindings > most) {
-    refuse(`${String(bindings)} storage buffers, the device binds ${String(most)}`);
+    refuse(refusalOf(`${String(bindings)} storage buffers, the device binds ${String(most)}`));
     return;
   }
   const apart = ca.timeUs + cb.timeUs;
   if (merged.timeUs > apart * (1 + 1e-9)) {
-    refuse(
-      `one kernel would take ${merged.timeUs.toFixed(1)} us, two take ${apart.toFixed(1)} us by the model`,
-    );
+    const [one, two] = [merged.timeUs.toFixed(1), apart.toFixed(1)];
+    refuse(refusalOf(`one kernel would take ${one} us, two take ${two} us by the model`));
     return;
   }
   if (wouldCycle(state, ga, gb)) {
-    refuse("another kernel stands between them");
+    refuse(refusalOf("another kernel stands between them"));
     return;
   }
   const root = state.groups.union(ga, gb);
-  const saved = ca.bytes + cb.bytes - merged.bytes;
+  const savedBytes = ca.bytes + cb.bytes - merged.bytes;
   const reasons = [...(state.reasons.get(gb) ?? []), ...(state.reasons.get(ga) ?? [])];
-  reasons.push(`fused: ${names}${saved > 0 ? `, saves ${printBytes(saved)}` : ""}`);
+  reasons.push({ kind: "fused", ...names, savedBytes });
   state.reasons.set(root, reasons);
   state.candidates.set(root, merged);
 }
@@ -250,11 +257,19 @@ function tryMergeEqual(state: State, position: number, groupsOfForm: Map<string,
 
 const last = (names: readonly string[]): string => names[names.length - 1] ?? "";
 
-function note(state: State, group: number, reason: string): void {
+type NotFused = Extract<FusionReason, { readonly kind: "not-fused" }>;
+
+function noteRefusal(state: State, group: number, reason: NotFused): void {
   const list = state.reasons.get(group);
   if (list === undefined) state.reasons.set(group, [reason]);
-  else if (list.length < 64 && !list.includes(reason)) list.push(reason);
+  else if (list.length < MOST_REASONS && !list.some((known) => isSame(known, reason))) list.push(reason);
 }
+
+const isSame = (known: FusionReason, reason: NotFused): boolean =>
+  known.kind === "not-fused" &&
+  known.statement === reason.statement &&
+  known.with === reason.with &&
+  printRefusal(known.why) === printRefusal(reason.why);
 
 /** Groups that a group reads from. */
 function dependencies(state: State, group: number): Set<number> {
@@ -299,7 +314,7 @@ export function groupOfCandidate(
   context: FusionContext,
   { statements, gridAxes, walkAxes, stages, pinnedAxes }: Candidate,
   name: string,
-  reasons: readonly string[],
+  reasons: readonly FusionReason[],
 ): FusionGroup {
   const pairs = statements.flatMap((statement) => {
     const pair = context.pairs.get(statement);

@@ -158,10 +158,3 @@ function runsUpTo(run: number, most: number): number {
 
 export const tensorBytes = (tensor: StoredTensor): number =>
   elementCount(tensor.shape) * storageBytes(tensor.dtype);
-
-export const printBytes = (bytes: number): string =>
-  bytes < 1e4
-    ? `${String(bytes)} B`
-    : bytes < 1e7
-      ? `${(bytes / 1e3).toFixed(1)} kB`
-      : `${(bytes / 1e6).toFixed(1)} MB`;

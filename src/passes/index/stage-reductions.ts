@@ -9,6 +9,7 @@
  */
 import { coefficientOf, type IndexExpr } from "../../ir/index-expr.ts";
 import { valuesRead, visitScalar, type Statement, type StoredTensor } from "../../ir/index-notation.ts";
+import { refusal, refusalOf, type Refusal } from "../../ir/fusion-reason.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { product } from "./fusion-context.ts";
 import { fastAxisOf, ROW_LANES } from "../../ir/stage-view.ts";
@@ -45,7 +46,7 @@ export interface Staging {
 }
 
 /** Stages of the group: reductions that the main part cannot have, or with `all` every reduction; else why there are none. */
-export function chooseStaging(input: StagingInput, all: boolean): Staging | string {
+export function chooseStaging(input: StagingInput, all: boolean): Staging | Refusal {
   const { statements, grid, sizes, profile } = input;
   const inGrid = new Set(grid);
   const byName = new Map(statements.map((s) => [s.name, s]));
@@ -55,15 +56,16 @@ export function chooseStaging(input: StagingInput, all: boolean): Staging | stri
       grid.some((axis) => !axes.includes(axis)) ||
       [...axes, ...grid].some((axis) => !inGrid.has(axis) || reduce.axes.includes(axis)));
   const staged = statements.filter(needsStage);
-  if (staged.length === 0) return "no reduction that a workgroup could repeat";
+  if (staged.length === 0) return refusalOf("no reduction that a workgroup could repeat");
   const isStaged = new Set(staged.map((s) => s.name));
   const cones = new Map(staged.map((s) => [s.name, coneOf(s, byName, isStaged)]));
   for (const [name, cone] of cones) {
     const early = cone.find((s) => s.reduce !== undefined);
-    if (early !== undefined) return `${name} needs ${early.name}, which is known after it only`;
+    if (early !== undefined) return refusal`${name} needs ${early.name}, which is known after it only`;
   }
   const large = findLarge(input, [...staged, ...[...cones.values()].flat()]);
-  if (large !== undefined) return `every workgroup would read ${large}, which no binding holds whole`;
+  if (large !== undefined)
+    return refusalOf(`every workgroup would read ${large}, which no binding holds whole`);
   const reduced = new Set(staged.flatMap((s) => s.reduce?.axes ?? []));
   const fast = (axis: string): boolean =>
     input.mainRead !== undefined && coefficientOf(input.mainRead, axis) === 1;
@@ -76,7 +78,9 @@ export function chooseStaging(input: StagingInput, all: boolean): Staging | stri
   const bytes = staged.reduce((sum, s) => sum + (count(s.axes) > 1 ? 4 * count(s.axes) : 0), 0);
   const most = profile.limits.maxComputeWorkgroupStorageSize * ARRAY_SHARE;
   if (bytes > most)
-    return `values of ${String(bytes)} B for each workgroup, of which ${String(most)} B fit its memory`;
+    return refusalOf(
+      `values of ${String(bytes)} B for each workgroup, of which ${String(most)} B fit its memory`,
+    );
   const depths = new Map<string, number>();
   for (const s of staged) {
     const before = [s, ...(cones.get(s.name) ?? [])].flatMap(valuesRead);
@@ -111,7 +115,9 @@ export function chooseStaging(input: StagingInput, all: boolean): Staging | stri
     0,
   );
   if (traffic.terms * leastWorkgroups > Math.max(LITTLE, points / SMALL_BESIDE))
-    return `the stages would reduce ${String(traffic.terms * leastWorkgroups)} terms for ${String(points)} points`;
+    return refusalOf(
+      `the stages would reduce ${String(traffic.terms * leastWorkgroups)} terms for ${String(points)} points`,
+    );
   return {
     stages: staged.map((s) => s.name),
     pinnedAxes,
