@@ -7,7 +7,6 @@
  * barrier: there lanes that share a row share a subgroup (deal-software.ts; measured on SwiftShader, 4096x1024: 37 ms
  * without barriers against 544 ms with 64 lanes and 2,200 ms with 256).
  */
-import { elementCount, storageBytes } from "../ir/dtype.ts";
 import type { GroupView, ViewOptions } from "../ir/group-view.ts";
 import { LONGEST_DISPATCH_US } from "../ir/kernel-time.ts";
 import type { Width } from "../ir/kernel.ts";
@@ -20,7 +19,7 @@ import { dealAcross } from "./deal-across.ts";
 import { dealHardware, dealNeighbours, narrowForGrid } from "./deal-hardware.ts";
 import { dealSoftware } from "./deal-software.ts";
 import { holdRows } from "./hold-rows.ts";
-import { chooseWidth, findMemoryOrder, type MemoryOrder } from "./memory-order.ts";
+import { chooseWidth, findMemoryOrder, tensorBytes, type MemoryOrder } from "./memory-order.ts";
 import { unitsAlong } from "./row-steps.ts";
 import { countScheduleTurns } from "./schedule-turns.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
@@ -42,8 +41,7 @@ export function chooseSchedule(viewWith: ViewGroup, device: DeviceProfile): Kern
 
 /** About how many dispatches the group will take (split-dispatch.ts decides): for its largest tensor, or for its bytes. */
 function foreseeParts(view: GroupView, { limits, software, copyGBps }: DeviceProfile): number {
-  const tensors = [...new Set(view.accesses.map(({ tensor }) => tensor))];
-  const bytes = tensors.map(({ shape, dtype }) => elementCount(shape) * storageBytes(dtype));
+  const bytes = tensorBytes(view);
   const largest = Math.max(0, ...bytes);
   const bySize = largest > limits.maxBufferSize ? 1 : largest / limits.maxStorageBufferBindingSize;
   const us = bytes.reduce((sum, one) => sum + one, 0) / (copyGBps * 1e3);

@@ -2,6 +2,7 @@
  * How a group's tensors lie in memory: which axis is contiguous, and all axes from the fastest to the slowest. The access
  * with most elements speaks for the group; what it does not have is ordered by the next.
  */
+import { elementCount, storageBytes } from "../ir/dtype.ts";
 import { axisTerms, coefficientOf, isAxisTerm, isClampTerm, type IndexExpr } from "../ir/index-expr.ts";
 import { irregularAxes, type Access, type GroupView } from "../ir/group-view.ts";
 import type { Width } from "../ir/kernel.ts";
@@ -92,3 +93,9 @@ export function widthAcross(view: GroupView, axis: string): Width {
     view.accesses.every((a) => coefficientOf(a.index, axis) !== 1 || isAligned(a, axis, width));
   return fits(4) ? 4 : fits(2) ? 2 : 1;
 }
+
+/** Bytes of each tensor that the main part of a group touches. */
+export const tensorBytes = (view: GroupView): readonly number[] =>
+  [...new Set(view.accesses.map(({ tensor }) => tensor))].map(
+    ({ shape, dtype }) => elementCount(shape) * storageBytes(dtype),
+  );

@@ -254,3 +254,19 @@ test("registers count what waits at once: reads of several phases, and long valu
     ["x[", 0, 1],
   ]);
 });
+
+test("on a CPU rows of 128 wait in registers where kernels run long, and are read again where the driver would compile longer than they run", () => {
+  const affine: Program = (x, weight, bias) => layerNorm(x, { weight, bias });
+  for (const name of ["swiftshader", "lavapipe"] as const) {
+    const profile = profileNamed(name);
+    const [long, row] = profile.subgroups?.[1] === 8 ? [32768, 256] : [32768, 128];
+    expect(moves(compile(affine, [[long, row], [row], [row]], profile), profile)).toEqual([
+      1,
+      1,
+      "registers",
+    ]);
+    expect(moves(compile(lastAxis, [[long, row]], profile), profile)).toEqual([1, 1, "registers"]);
+    expect(compile(affine, [[64, row], [row], [row]], profile).kernels[0]?.schedule.residency).toBe("reload");
+    expect(compile(lastAxis, [[long, 4 * row]], profile).kernels[0]?.schedule.residency).toBe("reload");
+  }
+});
