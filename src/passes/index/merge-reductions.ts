@@ -1,7 +1,8 @@
 /**
  * Reduction of a reduction: where one reduces what another has reduced by the same operation, and nobody else needs the inner
  * values, one reduction over all of the axes serves. The canonical form of graphs has this for operations whose order cannot be
- * seen; here sums and products follow, whose order is nowhere promised, and reductions that only views kept apart.
+ * seen; here sums and products follow, whose order is nowhere promised, and reductions that only views kept apart. Where the outer
+ * one repeats the inner values along an axis of its own, they stay a value: merged, they would be reduced once for each point there.
  *
  * Requires: aligned axes.
  * Ensures:  the same values; sums and products up to rounding, within the same bound (`sumDepth`).
@@ -32,11 +33,16 @@ export function mergeReductions(program: IndexProgram): IndexProgram {
 const readersOf = (readers: Readers, name: string): number => readers.get(name)?.length ?? 0;
 
 /** The reduction that a statement reduces point for point by the same operation. */
-function innerOf({ reduce, value }: Statement, known: ReadonlyMap<string, Statement>): Statement | undefined {
+function innerOf(
+  { axes, reduce, value }: Statement,
+  known: ReadonlyMap<string, Statement>,
+): Statement | undefined {
   if (reduce === undefined || value.kind !== "value" || MONOIDS[reduce.fn].components.length > 1)
     return undefined;
   const inner = known.get(value.statement);
-  return inner?.reduce?.fn === reduce.fn && isIdentityRead(value.index, inner.axes) ? inner : undefined;
+  if (inner?.reduce?.fn !== reduce.fn || !isIdentityRead(value.index, inner.axes)) return undefined;
+  // Any other axis of the outer one may be one that the inner one reduces.
+  return inner.axes.length === axes.length + reduce.axes.length ? inner : undefined;
 }
 
 function merge(outer: Statement, { reduce, value }: Statement): Statement {

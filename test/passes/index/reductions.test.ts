@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { compileGraph, lowerToIndex, optimizeGraph } from "../../../src/compile.ts";
 import { f32, trace, type TracedTensor } from "../../../src/index.ts";
 import { checkProgram } from "../../support/check-program.ts";
@@ -68,4 +68,27 @@ test("their numbers are the oracle's, nan and infinities included", async () => 
     expect(
       (await checkProgram({ graph, inputs: new Map([["x", x]]) }, { profile: PROFILE })).failures,
     ).toEqual([]);
+});
+
+describe.each(["sum", "max", "prod"] as const)("a %s of what another has left stays apart", (fn) => {
+  const rowsOf = (x: TracedTensor): TracedTensor => x[fn]({ axis: 1, keepdims: true }).broadcastTo([8, 8]);
+  test.each<[string, (x: TracedTensor) => TracedTensor]>([
+    [
+      "if it is repeated along the axis that was reduced",
+      (x) => x.add(rowsOf(x)[fn]({ axis: 0, keepdims: true })),
+    ],
+    ["if it is reduced along that axis again", (x) => x.add(rowsOf(x)[fn]())],
+    [
+      "if it is repeated along an axis of its own",
+      (x) =>
+        rowsOf(x)
+          .broadcastTo([3, 8, 8])
+          [fn]({ axis: [0, 2] }),
+    ],
+  ])("%s", async (_, f) => {
+    const { graph } = trace(f, [f32(8, 8)], { parameterNames: ["x"], locate: false });
+    const x = Float64Array.from({ length: 64 }, (_, i) => Math.fround(1 + Math.sin(i) / 8));
+    for (const profile of [PROFILE, profileNamed("swiftshader")])
+      expect((await checkProgram({ graph, inputs: new Map([["x", x]]) }, { profile })).failures).toEqual([]);
+  });
 });
