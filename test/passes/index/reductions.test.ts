@@ -80,10 +80,10 @@ describe.each(["sum", "max", "prod"] as const)("a %s of what another has left st
     ["if it is reduced along that axis again", (x) => x.add(rowsOf(x)[fn]())],
     [
       "if it is repeated along an axis of its own",
-      (x) =>
-        rowsOf(x)
-          .broadcastTo([3, 8, 8])
-          [fn]({ axis: [0, 2] }),
+      (x) => {
+        const repeated = rowsOf(x).broadcastTo([3, 8, 8]);
+        return repeated[fn]({ axis: [0, 2] });
+      },
     ],
   ])("%s", async (_, f) => {
     const { graph } = trace(f, [f32(8, 8)], { parameterNames: ["x"], locate: false });
