@@ -26,6 +26,7 @@ import {
   valueAndGrad,
   vjp,
   weightNorm,
+  where,
 } from "../../src/index.ts";
 import { interpretGraph } from "../../src/ir/interpret-graph.ts";
 import { defineKernel, openDevice, type Tensor } from "../../src/runtime-entry.ts";
@@ -115,6 +116,22 @@ const TRACED: Readonly<Record<string, () => Graph>> = {
         return [first(x), first(twice), rmsNorm(first(x))];
       },
       [X],
+    ).graph,
+  sameTwice: () =>
+    trace((x: T) => grad((a: T, b: T) => sum(a.mul(b.pow(2))), { argnums: [1, 0] })(x, x), [X]).graph,
+  mixed: () =>
+    trace((x: T, w: T) => grad((a: T) => sum(a.mul(sum(grad((b: T) => sum(a.mul(b).mul(b)))(w)))))(x), [X, W])
+      .graph,
+  again: () =>
+    trace(
+      (x: T, dy: T) => {
+        const [y, pullback] = vjp(
+          grad((a: T) => sum(where(a.gt(0), a.pow(3), a.neg()))),
+          x,
+        );
+        return [pullback(dy)[0], pullback(1)[0], pullback(y)[0]];
+      },
+      [X, X],
     ).graph,
 };
 

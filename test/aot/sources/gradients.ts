@@ -106,6 +106,26 @@ export const powers = kernel((x: Tensor<["N", "M"]>) => {
   return [...parts, rmsNorm(first(x))];
 });
 
+/** One tensor for two arguments, given as a list, and the gradients in another order than the arguments. */
+export const sameTwice = kernel((x: Tensor<["N", "M"]>) => {
+  const pair = [x, x] as const;
+  return grad((a: number, b: number): number => sum(a * b ** 2), { argnums: [1, 0] })(...pair);
+});
+
+/** A derivative by one tensor inside a function of another, which it reads. */
+export const mixed = kernel((x: Tensor<["N", "M"]>, w: Tensor<["M"]>) =>
+  grad((a: number): number => sum(a * sum(grad((b: number): number => sum(a * b * b))(w))))(x),
+);
+
+/** A pullback of a derivative, called more than once: by a tensor, by a number, by the result. */
+export const again = kernel((x: Tensor<["N", "M"]>, dy: Tensor<["N", "M"]>) => {
+  const [y, pullback] = vjp(
+    grad((a: number): number => sum(a > 0 ? a ** 3 : -a)),
+    x,
+  );
+  return [pullback(dy)[0], pullback(1)[0], pullback(y)[0]];
+});
+
 const rows = { N: 4, M: 32 };
 export const shapes = {
   weightNormGrad: [{ O: 8, I: 16, K: 3 }],
@@ -120,4 +140,7 @@ export const shapes = {
   layerNormBackward: { B: "dynamic", D: 24 },
   packedGrad: { O: 6, I: 32, dtype: "f16" },
   powers: rows,
+  sameTwice: rows,
+  mixed: rows,
+  again: rows,
 };
