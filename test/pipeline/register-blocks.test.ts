@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileGraph, type CompileOptions } from "../../src/compile.ts";
 import { explainCompiled } from "../../src/explain.ts";
-import { bf16, f16, f32, i32, softmax, trace, where, type TracedTensor } from "../../src/index.ts";
+import { bf16, bool, f16, f32, i32, softmax, trace, where, type TracedTensor } from "../../src/index.ts";
+import type { TensorType } from "../../src/ir/dtype.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import type { KernelSchedule } from "../../src/ir/schedule.ts";
 import { openDevice } from "../../src/runtime/open-device.ts";
@@ -29,6 +30,11 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   "both ways": (x, y) => [x.mul(x), turn(x.add(1)), turn(y).mul(x)],
   "a choice": (x, y) => where(x.gt(0), turn(y), x.mul(0.5)),
   "values of one axis each": (x, y) => x.mul(last(x).exp()).add(turn(y.mul(last(y).exp()))),
+  coordinates: (x, y) =>
+    x
+      .iotaLike(x.ndim - 1)
+      .mul(turn(y))
+      .add(x.iotaLike(x.ndim - 2)),
   "the same result for all of an axis": (x, y) => [x.add(turn(y)), last(x).exp(), last(y).exp()],
 };
 const WHOLE = [
@@ -117,6 +123,39 @@ test.each([
     const options = { profile: nvidia, interpretStages: false, schedule: takeBlock(share) };
     const { failures } = await checkProgram({ graph, inputs: randomInputs(graph, 3) }, options);
     expect(failures).toEqual([]);
+  }
+});
+
+test.each<[string, readonly TensorType[], (...args: TracedTensor[]) => readonly TracedTensor[]]>([
+  [
+    "masks, turned and not",
+    [bool(8, 12), f32(12, 8), f32(8, 12)],
+    (m, y, x) => [where(m, turn(y), x), where(turn(m), y, turn(x)), turn(m)],
+  ],
+  [
+    "bounds along the points of a block",
+    [f32(8, 8), f32(12, 8)],
+    (x, y) => [turn(x.pad([0, 0], [4, 0])).add(turn(y).mul(2)), x.pad([4, 0], [0, 0]).add(y)],
+  ],
+  [
+    "slices at whole vectors",
+    [f32(16, 12), f32(12, 16)],
+    (x, y) => [
+      x.slice([{ start: 4, stop: 12 }, { start: 4 }]).add(turn(y).slice([{ start: 8 }, { stop: 8 }])),
+    ],
+  ],
+  [
+    "an axis beside those of the block",
+    [f32(4, 8, 12), f32(12, 8, 4)],
+    (x, y) => [x.add(y.transpose([2, 1, 0])), y.transpose([1, 2, 0])],
+  ],
+])("%s", async (_, types, f) => {
+  const { graph } = trace(f, types, { locate: false });
+  expect(blocksOf(graph).length).toBeGreaterThan(0);
+  const given = { graph, inputs: randomInputs(graph, 3) };
+  for (const share of SHARES) {
+    const options = { profile: nvidia, interpretStages: false, schedule: takeBlock(share) };
+    expect((await checkProgram(given, options)).failures).toEqual([]);
   }
 });
 
