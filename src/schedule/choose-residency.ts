@@ -10,8 +10,10 @@ import { countWorkgroupMemory } from "./workgroup-memory.ts";
 
 /** CPUs have 16 vector registers, and caches that make reading again cheap. */
 const SOFTWARE_REGISTERS = 16;
-/** In kernels whose tensors take so long to copy. */
+/** In kernels whose tensors take so long to copy; more where lanes are eight to a vector (lavapipe, softmax of rows of 1024: 0.6). */
 const LONG_KERNEL_REGISTERS = 32;
+const WIDE_KERNEL_REGISTERS = 128;
+const WIDE_SUBGROUP = 8;
 const LONG_KERNEL_US = 10_000;
 
 /** Registers first, then workgroup memory; rows that fit neither are read again. */
@@ -39,12 +41,13 @@ export function chooseResidency(
 function chooseOnCpu(
   view: GroupView,
   schedule: KernelSchedule,
-  { copyGBps }: DeviceProfile,
+  { copyGBps, subgroups }: DeviceProfile,
 ): KernelSchedule["residency"] {
   // One lane per row reads its row again from the caches of a CPU: unrolling it would only make the text long.
   const isShared = schedule.lanes.some(({ axis, lanes }) => lanes > 1 && view.rowAxes.includes(axis));
   const us = tensorBytes(view).reduce((sum, bytes) => sum + bytes, 0) / (copyGBps * 1e3);
-  const most = us >= LONG_KERNEL_US ? LONG_KERNEL_REGISTERS : SOFTWARE_REGISTERS;
+  const long = (subgroups?.[0] ?? 1) >= WIDE_SUBGROUP ? WIDE_KERNEL_REGISTERS : LONG_KERNEL_REGISTERS;
+  const most = us >= LONG_KERNEL_US ? long : SOFTWARE_REGISTERS;
   return isShared && countRegisters(view, schedule).registers <= most ? "registers" : "reload";
 }
 
