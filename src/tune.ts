@@ -28,6 +28,7 @@ import {
 import { loadTuning, saveTuning } from "./runtime/profile-store.ts";
 import { raceCandidates } from "./runtime/race-candidates.ts";
 import { readBuffer } from "./runtime/read-buffer.ts";
+import { ratioTo } from "./runtime/statistics.ts";
 import { createStopwatch, type Stopwatch } from "./runtime/stopwatch.ts";
 import { chooseCandidates, isSameSchedule, MOST_CANDIDATES } from "./schedule/schedule-space.ts";
 
@@ -171,7 +172,7 @@ async function tuneGroup(tuning: GroupTuning): Promise<TunedReport> {
     const schedule = own ?? first;
     const isDefault = isSameSchedule(schedule, first);
     const { defaultUs, us } = entry;
-    return { ...left, status: "known", defaultUs, us, ratio: us / defaultUs, schedule, isDefault };
+    return { ...left, status: "known", defaultUs, us, ratio: ratioTo(defaultUs, us), schedule, isDefault };
   }
   // Schedules that differ in words only make the same kernel.
   const plans = new Map<string, { readonly schedule: KernelSchedule; readonly plan: Plan }>();

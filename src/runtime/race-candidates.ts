@@ -11,7 +11,7 @@
  */
 import type { Plan } from "../ir/plan.ts";
 import { preparePlan, type BufferSet, type PreparedPlan } from "./prepare-plan.ts";
-import { median, spreadOf } from "./statistics.ts";
+import { median, ratioTo, spreadOf } from "./statistics.ts";
 import { countExecutions, LEAST_SAMPLE_US, MOST_EXECUTIONS, type Stopwatch } from "./stopwatch.ts";
 
 /** Rounds in which all take part, and those of the few best. */
@@ -164,7 +164,7 @@ async function runInTurns(
 /** Each round's ratio to the standard, by runner. */
 function ratiosOf(samples: readonly (readonly number[])[]): readonly (readonly number[])[] {
   const [standard = []] = samples;
-  return samples.map((own) => own.map((us, round) => us / (standard[round] ?? Number.NaN)));
+  return samples.map((own) => own.map((us, round) => ratioTo(standard[round] ?? Number.NaN, us)));
 }
 
 /** The least ratio, where it is below 1 by more than the noise of its rounds; else the standard, 0. */

@@ -21,3 +21,6 @@ export const spreadOf = (values: readonly number[]): Spread => ({
   median: median(values),
   iqr: quantile(values, 0.75) - quantile(values, 0.25),
 });
+
+/** How long something takes, over how long the standard does. Times below the clock's resolution are 0: equal ones are equal. */
+export const ratioTo = (standardUs: number, us: number): number => (us === standardUs ? 1 : us / standardUs);

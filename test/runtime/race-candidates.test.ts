@@ -4,9 +4,14 @@ import type { Plan } from "../../src/ir/plan.ts";
 import { createBufferSets, destroyBufferSets, type PreparedPlan } from "../../src/runtime/prepare-plan.ts";
 import { chooseWinner, raceCandidates } from "../../src/runtime/race-candidates.ts";
 import { readBuffer } from "../../src/runtime/read-buffer.ts";
+import { ratioTo } from "../../src/runtime/statistics.ts";
 import type { Stopwatch } from "../../src/runtime/stopwatch.ts";
 import { describeGpu } from "../support/gpu.ts";
 import { openForTest } from "./support.ts";
+
+test("times below the clock's resolution are equal, not nan", () => {
+  expect([ratioTo(0, 0), ratioTo(2, 1), ratioTo(0, 1)]).toEqual([1, 0.5, Infinity]);
+});
 
 test("a winner must be faster by more than the noise", () => {
   const steady = [1, 1, 1, 1, 1];
