@@ -26,6 +26,10 @@ export interface RandomGraphOptions {
   readonly maxElements?: number;
   /** Length of the outermost dimension of the first param. Default: drawn as the others. */
   readonly leading?: number;
+  /** Lengths to draw dimensions from, the simplest first. Default a mix of small, odd and even ones, and rarely 0. */
+  readonly lengths?: readonly number[];
+  /** Ranks to draw from. Default 0 to 8, mostly 2 and 3. */
+  readonly ranks?: readonly number[];
   /** Dtypes of params (repeat one to draw it more often). Casts stay among them. Default mostly f32. */
   readonly dtypes?: readonly DType[];
   /** Kinds of steps to draw from. Default all. */
@@ -56,8 +60,8 @@ interface Recipe {
 export function randomProgram(options: RandomGraphOptions = {}): fc.Arbitrary<RandomProgram> {
   const number = fc.nat({ max: 0xffff });
   const length = fc.oneof(
-    { weight: 60, arbitrary: fc.constantFrom(...LENGTHS) },
-    { weight: 1, arbitrary: fc.constant(0) },
+    { weight: 60, arbitrary: fc.constantFrom(...(options.lengths ?? LENGTHS)) },
+    ...(options.lengths === undefined ? [{ weight: 1, arbitrary: fc.constant(0) }] : []),
   );
   const step: fc.Arbitrary<Step> = fc.record({
     kind: fc.constantFrom(...(options.kinds ?? STEP_KINDS)),
@@ -69,7 +73,7 @@ export function randomProgram(options: RandomGraphOptions = {}): fc.Arbitrary<Ra
   return fc
     .record({
       shape: fc
-        .constantFrom(...RANKS)
+        .constantFrom(...(options.ranks ?? RANKS))
         .chain((rank) => fc.array(length, { minLength: rank, maxLength: rank })),
       params: fc.array(fc.record({ dtype, variant: number }), { minLength: 1, maxLength: 3 }),
       // fast-check's own idea of a small array would leave `maxSteps` without effect.
