@@ -1,6 +1,6 @@
 /**
- * The ceiling that kernels are held to: a vec4 copy, as a plan like any other. Which form is quickest differs (GPUs like
- * one vector per invocation, software devices many), so there are several and the benchmark takes the best.
+ * The ceiling that kernels are held to: a vec4 copy, as a plan like any other. Which form is quickest differs (it depends
+ * on the device how many vectors an invocation should take), so there are several and the benchmark takes the best.
  */
 import type { Plan, PlanKernel } from "../ir/plan.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
@@ -13,9 +13,9 @@ export interface CopyForm {
 export const COPY_FORMS: readonly CopyForm[] = [
   { workgroupSize: 256, vectorsPerInvocation: 1 },
   { workgroupSize: 256, vectorsPerInvocation: 4 },
+  { workgroupSize: 128, vectorsPerInvocation: 1 },
+  { workgroupSize: 128, vectorsPerInvocation: 4 },
   { workgroupSize: 64, vectorsPerInvocation: 1 },
-  { workgroupSize: 64, vectorsPerInvocation: 16 },
-  { workgroupSize: 128, vectorsPerInvocation: 64 },
 ];
 
 const VECTOR_BYTES = 16;
@@ -59,21 +59,26 @@ export function planCopy(
   };
 }
 
-/** An invocation's vectors lie a workgroup apart, so that neighbours always touch neighbours. */
+/**
+ * An invocation's vectors lie a workgroup apart, so that neighbours always touch neighbours. Sizes are literals, there is no
+ * loop, and nothing is guarded where workgroups come out even: a ceiling may not be lower than what generated kernels get.
+ */
 function copyText(vectors: number, columns: number, form: CopyForm): string {
   const { workgroupSize, vectorsPerInvocation } = form;
-  return `@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+  const perWorkgroup = workgroupSize * vectorsPerInvocation;
+  const isEven = columns * perWorkgroup === vectors;
+  const group = isEven ? `min(group.x, ${columns - 1}u)` : `(group.y * ${columns}u + group.x)`;
+  const copies = Array.from({ length: vectorsPerInvocation }, (_, k) => {
+    const i = k === 0 ? "i" : `i + ${k * workgroupSize}u`;
+    return isEven ? `  y[${i}] = x[${i}];` : `  if (${i} < ${vectors}u) { y[${i}] = x[${i}]; }`;
+  });
+  return `@group(0) @binding(0) var<storage, read> x: array<vec4f, ${vectors}>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f, ${vectors}>;
 
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * ${columns}u + group.x) * ${workgroupSize * vectorsPerInvocation}u + lane;
-  for (var k = 0u; k < ${vectorsPerInvocation}u; k++) {
-    let i = first + k * ${workgroupSize}u;
-    if (i < ${vectors}u) {
-      y[i] = x[i];
-    }
-  }
+  let i = ${group} * ${perWorkgroup}u + lane;
+${copies.join("\n")}
 }
 `;
 }
