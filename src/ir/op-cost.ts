@@ -36,6 +36,9 @@ const COSTLY: ReadonlyMap<ScalarOp, number> = new Map([
 
 export const opCost = (op: ScalarOp): number => COSTLY.get(op) ?? SIMPLE_OP;
 
+/** Ops that cost as much as an exponential, or more. */
+export const isCostly = (op: ScalarOp): boolean => opCost(op) >= EXPONENTIAL_OP;
+
 /** What an expression takes to compute; a load is an op, too, wherever the element lies. */
 export function scalarCost(value: ScalarExpr): number {
   let cost = 0;

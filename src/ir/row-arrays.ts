@@ -3,14 +3,16 @@
  * level and stores row values of that level.
  *
  * What waits are reads that several phases make, and row values whose computation has grown long since the last one that
- * waits: without these a chain of dependent norms in one kernel would compute its whole history in every phase. Each is an
- * array with an element for each step of a lane, and is needed from the phase that fills it to the last that reads it. So a
- * chain needs room for a few values, however long it is.
+ * waits: without these a chain of dependent norms in one kernel would compute its whole history in every phase. So does
+ * what costs as much as an exponential, where it takes the place of what it is computed from: softmax keeps its row until
+ * the exponentials are there, and then these. Each is an array with an element for each step of a lane, and is needed from
+ * the phase that fills it to the last that reads it. So a chain needs room for a few values, however long it is.
  */
 import { coefficientOf, indexAxes, readKey } from "./index-expr.ts";
 import { valuesRead, visitScalar, type ScalarExpr, type Statement, type Store } from "./index-notation.ts";
 import { computeType, type ScalarType, type ValueType } from "./kernel.ts";
 import type { DType } from "./dtype.ts";
+import { isCostly } from "./op-cost.ts";
 import type { KernelSchedule } from "./schedule.ts";
 
 export interface Phase {
@@ -47,7 +49,19 @@ const REPEATED_OPS = 16;
 
 export function findRowArrays(row: Row): readonly RowArray[] {
   if (row.phases.length < 2) return [];
-  const long = findLongValues(row);
+  let kept = findLongValues(row);
+  let arrays = arraysFor(row, kept);
+  for (const name of findCostlyValues(row)) {
+    if (kept.has(name)) continue;
+    const more = new Set([...kept, name]);
+    const others = arraysFor(row, more);
+    if (countPlaces(others) <= countPlaces(arrays)) [kept, arrays] = [more, others];
+  }
+  return arrays;
+}
+
+/** The arrays where these values wait, and what several phases read to compute all others. */
+function arraysFor(row: Row, kept: ReadonlySet<string>): readonly RowArray[] {
   const found = new Map<string, RowArray>();
   const need = (
     name: string,
@@ -67,8 +81,8 @@ export function findRowArrays(row: Row): readonly RowArray[] {
         if (row.rowAxes.some((axis) => coefficientOf(index, axis) !== 0))
           need(readKey(tensor, index), position, { kind: "read", axes: indexAxes(index), dtype });
     for (const { name, axes, dtype } of needed)
-      if (long.has(name)) need(name, position, { kind: "value", axes: new Set(axes), dtype });
-    for (const { name } of needed) if (long.has(name)) filled.add(name);
+      if (kept.has(name)) need(name, position, { kind: "value", axes: new Set(axes), dtype });
+    for (const { name } of needed) if (kept.has(name)) filled.add(name);
   });
   return [...found.values()].filter(({ first, last }) => first < last);
 }
@@ -93,9 +107,7 @@ function plainReads(value: ScalarExpr): readonly Read[] {
 function findLongValues({ phases, statements }: Row): ReadonlySet<string> {
   const long = new Set<string>();
   if (phases.length < 3) return long;
-  const phasesOf = new Map<string, number>();
-  for (const phase of phases)
-    for (const s of phase.statements) phasesOf.set(s.name, (phasesOf.get(s.name) ?? 0) + 1);
+  const phasesOf = countPhases(phases);
   const cost = new Map<string, number>();
   for (const statement of statements.values()) {
     const count = phasesOf.get(statement.name);
@@ -107,6 +119,26 @@ function findLongValues({ phases, statements }: Row): ReadonlySet<string> {
     cost.set(statement.name, isLong ? 0 : ops);
   }
   return long;
+}
+
+/** Row values of several phases with an op that costs as much as an exponential. */
+function findCostlyValues({ phases, statements }: Row): readonly string[] {
+  const phasesOf = countPhases(phases);
+  const isFound = ({ name, value }: Statement): boolean => {
+    if ((phasesOf.get(name) ?? 0) < 2) return false;
+    let costly = false;
+    visitScalar(value, (e) => (costly ||= e.kind === "map" && isCostly(e.fn)));
+    return costly;
+  };
+  return [...statements.values()].filter(isFound).map(({ name }) => name);
+}
+
+/** Phases that compute each statement. */
+function countPhases(phases: readonly Phase[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const phase of phases)
+    for (const s of phase.statements) counts.set(s.name, (counts.get(s.name) ?? 0) + 1);
+  return counts;
 }
 
 function countOps(statement: Statement): number {
@@ -138,24 +170,21 @@ export const elementOf = ({ scalar, axes }: RowArray, { vectorAxis, vectorWidth 
   width: vectorAxis !== null && axes.has(vectorAxis) ? vectorWidth : 1,
 });
 
-/** Words of 4 bytes that a lane keeps for each step, in the phase that needs most at once. */
+/**
+ * Words of 4 bytes that a lane keeps for each step, in the phase that needs most at once. What a phase needs last makes room
+ * for what it fills: at each step it takes the one before it leaves the other.
+ */
 export function wordsPerStep(arrays: readonly RowArray[], vectors: Vectors): number {
-  const phases = arrays.reduce((n, array) => Math.max(n, array.last), 0) + 2;
-  const changes = new Int32Array(phases);
-  const change = (phase: number, words: number): void => {
-    changes[phase] = (changes[phase] ?? 0) + words;
-  };
+  const phases = arrays.reduce((n, array) => Math.max(n, array.last), 0) + 1;
+  const words = Array.from({ length: phases }, () => ({ through: 0, ending: 0, starting: 0 }));
   for (const array of arrays) {
     const { width } = elementOf(array, vectors);
-    change(array.first, width);
-    change(array.last + 1, -width);
+    words.forEach((at, phase) => {
+      if (phase < array.first || phase > array.last) return;
+      at[phase === array.first ? "starting" : phase === array.last ? "ending" : "through"] += width;
+    });
   }
-  let [live, most] = [0, 0];
-  for (const words of changes) {
-    live += words;
-    most = Math.max(most, live);
-  }
-  return most;
+  return Math.max(0, ...words.map(({ through, ending, starting }) => through + Math.max(ending, starting)));
 }
 
 /** A place for arrays of one type that are not needed in the same phases. */
@@ -166,18 +195,30 @@ export interface RowSlot {
 
 /** Slots in which all arrays find room: memory, unlike registers, is not taken back and given to others by itself. */
 export function assignSlots(arrays: readonly RowArray[], vectors: Vectors): readonly RowSlot[] {
-  const slots: { type: ValueType; arrays: RowArray[]; until: number }[] = [];
+  const slots = placeInTurn(arrays, (array) => {
+    const { scalar, width } = elementOf(array, vectors);
+    return `${scalar}x${String(width)}`;
+  });
+  return slots.flatMap((taken) =>
+    taken[0] === undefined ? [] : [{ type: elementOf(taken[0], vectors), arrays: taken }],
+  );
+}
+
+/** Places that the arrays need whatever the vectors are. */
+const countPlaces = (arrays: readonly RowArray[]): number =>
+  placeInTurn(arrays, ({ scalar, axes }) => [scalar, ...[...axes].sort()].join(" ")).length;
+
+/** Arrays of one kind that may take turns in one place: each from the phase on that needs the one before it last. */
+function placeInTurn(arrays: readonly RowArray[], kindOf: (array: RowArray) => string): RowArray[][] {
+  const places: { kind: string; taken: RowArray[]; until: number }[] = [];
   for (const array of [...arrays].sort((a, b) => a.first - b.first)) {
-    const type = elementOf(array, vectors);
-    const free = slots.find(
-      (slot) =>
-        slot.until < array.first && slot.type.scalar === type.scalar && slot.type.width === type.width,
-    );
-    if (free === undefined) slots.push({ type, arrays: [array], until: array.last });
+    const kind = kindOf(array);
+    const free = places.find((place) => place.until <= array.first && place.kind === kind);
+    if (free === undefined) places.push({ kind, taken: [array], until: array.last });
     else {
-      free.arrays.push(array);
+      free.taken.push(array);
       free.until = array.last;
     }
   }
-  return slots;
+  return places.map(({ taken }) => taken);
 }

@@ -30,6 +30,8 @@ export interface Scope {
   readonly parent: Scope | undefined;
   /** The step of the row, counted over all its axes, while a walk is written. */
   readonly step: Expr | undefined;
+  /** What follows at the end of a step: what it leaves for later phases takes the place of what it has taken. */
+  readonly late?: Stmt[];
   /** What was moved to the grid scope, where the same expressions are lowered for several points. */
   readonly moved?: Map<ScalarExpr, Expr>;
 }

@@ -56,7 +56,7 @@ export function takeKept(emitter: Emitter, scope: Scope, name: string): Expr | u
   return nameOf(taken, type);
 }
 
-/** Leaves a read or value for later phases, where any needs it. */
+/** Leaves a read or value for later phases, where any needs it; in workgroup memory once the step has taken all it needs. */
 export function keepValue(emitter: Emitter, scope: Scope, name: string, value: Expr): void {
   const slot = emitter.rowSlots.get(name);
   if (slot === undefined || scope.step === undefined) return;
@@ -64,5 +64,6 @@ export function keepValue(emitter: Emitter, scope: Scope, name: string, value: E
   emitter.filling.add(name);
   if (emitter.schedule.residency === "registers")
     scope.out.push({ kind: "setRegister", array, index: scope.step, value });
-  else scope.out.push({ kind: "sharedStore", array, index: slotAt(emitter, scope.step), value });
+  else
+    (scope.late ?? scope.out).push({ kind: "sharedStore", array, index: slotAt(emitter, scope.step), value });
 }

@@ -50,7 +50,7 @@ export function lowerPhase(emitter: Emitter, grid: Scope, whole: Phase, position
       body: (steps, accs) => {
         const scope = rowScope(emitter, grid, steps, position);
         writeStep(emitter, scope, phase, accs, position);
-        return scope.out;
+        return [...scope.out, ...(scope.late ?? [])];
       },
     },
     accumulators,
@@ -80,6 +80,7 @@ function rowScope(emitter: Emitter, grid: Scope, steps: readonly Expr[], positio
     values: new Map(),
     parent: grid,
     step: place,
+    late: [],
   };
   schedule.rowAxes.forEach((axis, i) => {
     const step = steps[i] ?? u32(0);

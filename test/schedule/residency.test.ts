@@ -9,6 +9,7 @@ import {
   explainCompiled,
   f32,
   layerNorm,
+  logSoftmax,
   normalize,
   norm,
   rmsNorm,
@@ -237,8 +238,8 @@ test("registers count what waits at once: reads of several phases, and long valu
     return verifySchedule(view, serial, nvidia).join();
   };
   expect(alone(lastAxis)).toBe("a lane keeps 1024 registers in 256 steps");
-  // In the third phase what was read is needed for the last time, and the first long value is there already.
-  expect(alone(chain)).toBe("a lane keeps 2048 registers in 256 steps");
+  // In the third phase what was read is needed for the last time, and the first long value takes its place.
+  expect(alone(chain)).toBe("a lane keeps 1024 registers in 256 steps");
   const sums: Program = (x, y) => [x.mul(y).sum({ axis: -1 }), x.div(x.sum({ axis: -1, keepdims: true }))];
   const { view } = kernelOf(
     compile(
@@ -253,6 +254,30 @@ test("registers count what waits at once: reads of several phases, and long valu
   expect(view.rowArrays.map(({ name, first, last }) => [name.slice(0, 2), first, last])).toEqual([
     ["x[", 0, 1],
   ]);
+});
+
+test.each<[string, Program, string[]]>([
+  ["softmax: what was read makes room for them", lastAxis, ["read 0 1", "value 1 2"]],
+  [
+    "without a maximum, from the first walk on",
+    (x) => x.exp().div(x.exp().sum({ axis: -1, keepdims: true })),
+    ["value 0 1"],
+  ],
+  ["not where the row itself is needed as long", (x) => softmax(x, { axis: -1 }).add(x), ["read 0 2"]],
+  ["not where each is used once", (x) => logSoftmax(x, { axis: -1 }), ["read 0 2"]],
+  [
+    "nor what a difference costs",
+    (x) => {
+      const centred = x.sub(x.mean({ axis: -1, keepdims: true }));
+      return centred.div(centred.mul(centred).sum({ axis: -1, keepdims: true }));
+    },
+    ["read 0 2"],
+  ],
+])("exponentials wait between phases: %s", (_, fn, arrays) => {
+  const { view } = kernelOf(compile(fn, [[64, 1024]], nvidia));
+  expect(view.rowArrays.map(({ kind, first, last }) => `${kind} ${String(first)} ${String(last)}`)).toEqual(
+    arrays,
+  );
 });
 
 test("on a CPU rows of 128 (where lanes are eight to a vector: of 1024) wait in registers where kernels run long, and are read again where the driver would compile longer than they run", () => {
