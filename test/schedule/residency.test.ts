@@ -92,6 +92,14 @@ describe("rows that fit are read once", () => {
       ).toEqual([1, 1, "registers"]);
   });
 
+  test.each<[string, Program]>([
+    ["softmax", (x) => softmax(x, { axis: [0, 2] })],
+    ["l2-normalise", (x) => normalize(x, { axis: [0, 2] })],
+  ])("columns of short runs are priced as they are taken, four at a time: %s", (_, fn) => {
+    const profile = profileNamed("default");
+    expect(moves(compile(fn, [[256, 80, 5]], profile), profile)).toEqual([1, 1, "registers"]);
+  });
+
   test.each([
     [1024, 3],
     [1024, 7],

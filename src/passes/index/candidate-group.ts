@@ -160,11 +160,12 @@ function priceCandidate(
   const replicated = isReplicated ? product(row, context.sizes) : 0;
   const rowLength = isReplicated ? 1 : product(row, context.sizes);
   const walks = findWalks(context, main);
+  const sweeps = walkAxes.length > 0 ? 1 : sweepsOf(context, main, rowLength, walks);
   const traffic = {
     readBytes: reads.bytes,
-    sweeps: walkAxes.length > 0 ? 1 : sweepsOf(context, main, rowLength, walks),
+    sweeps,
     writtenBytes: written.reduce((a, b) => a + b, 0),
-    workgroups: estimateWorkgroups(context, main, rowLength),
+    workgroups: estimateWorkgroups(context, main, rowLength, walks.size > 1 && sweeps === 1),
     isShortRow: rowLength <= SHORT_ROW && isContiguousRow(context, main),
     replicatedBytes: 4 * replicated,
     work: context.profile.software ? countWork(context, main, walks) : 0,
@@ -184,12 +185,22 @@ function priceCandidate(
   };
 }
 
-/** Workgroups that a grid makes: rows count for their elements, and columns come in runs that fill memory sectors. */
-function estimateWorkgroups(context: FusionContext, members: Members, rowLength: number): number {
+/**
+ * Workgroups that a grid makes: rows count for their elements, and columns come in runs that fill memory sectors, as few as
+ * do where the chip keeps them from one walk to the next.
+ */
+function estimateWorkgroups(
+  context: FusionContext,
+  members: Members,
+  rowLength: number,
+  isKept: boolean,
+): number {
   const { grid } = members;
-  const points = product(grid, context.sizes);
+  const { profile, sizes } = context;
+  const points = product(grid, sizes);
   const largest = largestRead(context, members);
-  const together = largest === undefined ? 1 : pointsPerWorkgroup(largest, grid, context.sizes);
+  const pointsFor = isKept && !profile.software ? pointsHeldTogether : pointsPerWorkgroup;
+  const together = largest === undefined ? 1 : pointsFor(largest, grid, sizes);
   const elements = (points * Math.min(rowLength, ELEMENTS_PER_WORKGROUP)) / ELEMENTS_PER_WORKGROUP;
   return Math.max(1, rowLength === 1 ? elements : Math.min(elements, points / together));
 }
