@@ -5,7 +5,8 @@
  * What waits are reads that several phases make, and row values whose computation has grown long since the last one that
  * waits: without these a chain of dependent norms in one kernel would compute its whole history in every phase. So does
  * what costs as much as an exponential, where it takes the place of what it is computed from: softmax keeps its row until
- * the exponentials are there, and then these. Each is an array with an element for each step of a lane, and is needed from
+ * the exponentials are there, and then these. And so does a value that needs less room than what it is computed from, such
+ * as the sum of two tensors. Each is an array with an element for each step of a lane, and is needed from
  * the phase that fills it to the last that reads it. So a chain needs room for a few values, however long it is.
  */
 import { coefficientOf, indexAxes, readKey } from "./index-expr.ts";
@@ -51,11 +52,12 @@ export function findRowArrays(row: Row): readonly RowArray[] {
   if (row.phases.length < 2) return [];
   let kept = findLongValues(row);
   let arrays = arraysFor(row, kept);
-  for (const name of findCostlyValues(row)) {
-    if (kept.has(name)) continue;
-    const more = new Set([...kept, name]);
+  for (const statement of findRepeatedValues(row)) {
+    if (kept.has(statement.name)) continue;
+    const more = new Set([...kept, statement.name]);
     const others = arraysFor(row, more);
-    if (countPlaces(others) <= countPlaces(arrays)) [kept, arrays] = [more, others];
+    const saved = countPlaces(arrays) - countPlaces(others);
+    if (saved > 0 || (saved === 0 && hasCostlyOp(statement))) [kept, arrays] = [more, others];
   }
   return arrays;
 }
@@ -121,16 +123,17 @@ function findLongValues({ phases, statements }: Row): ReadonlySet<string> {
   return long;
 }
 
-/** Row values of several phases with an op that costs as much as an exponential. */
-function findCostlyValues({ phases, statements }: Row): readonly string[] {
+/** Row values of several phases. */
+function findRepeatedValues({ phases, statements }: Row): readonly Statement[] {
   const phasesOf = countPhases(phases);
-  const isFound = ({ name, value }: Statement): boolean => {
-    if ((phasesOf.get(name) ?? 0) < 2) return false;
-    let costly = false;
-    visitScalar(value, (e) => (costly ||= e.kind === "map" && isCostly(e.fn)));
-    return costly;
-  };
-  return [...statements.values()].filter(isFound).map(({ name }) => name);
+  return [...statements.values()].filter(({ name }) => (phasesOf.get(name) ?? 0) > 1);
+}
+
+/** Whether an op of the value costs as much as an exponential. */
+function hasCostlyOp({ value }: Statement): boolean {
+  let costly = false;
+  visitScalar(value, (e) => (costly ||= e.kind === "map" && isCostly(e.fn)));
+  return costly;
 }
 
 /** Phases that compute each statement. */

@@ -92,6 +92,17 @@ describe("rows that fit are read once", () => {
       ).toEqual([1, 1, "registers"]);
   });
 
+  test.each<[string, Program, number]>([
+    ["a residual", (x, y, w) => rmsNorm(x.add(y), { weight: w }), 2],
+    ["a residual that leaves, too", (x, y, w) => [rmsNorm(x.add(y), { weight: w }), x.add(y)], 2],
+    ["a gate and two residuals", (x, y, z, w) => rmsNorm(x.mul(y).add(z).add(1), { weight: w }), 3],
+  ])("values that need less room than what they are computed from: %s of 12,289", (_, fn, inputs) => {
+    const shapes = [...Array.from({ length: inputs }, () => [128, 12_289]), [12_289]];
+    const compiled = compile(fn, shapes, nvidia);
+    expect(moves(compiled, nvidia)).toEqual([1, 1, "registers"]);
+    expect(kernelOf(compiled).view.rowArrays.map(({ kind }) => kind)).toEqual(["value"]);
+  });
+
   test.each<[string, Program]>([
     ["softmax", (x) => softmax(x, { axis: [0, 2] })],
     ["l2-normalise", (x) => normalize(x, { axis: [0, 2] })],

@@ -10,10 +10,11 @@ import { storageBytes } from "../../ir/dtype.ts";
 import { isRefusal, refusal, refusalOf, type Refusal } from "../../ir/fusion-reason.ts";
 import { visitScalar } from "../../ir/index-notation.ts";
 import { fitsOnChip } from "../../ir/on-chip.ts";
-import { indexAxes, readKey, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
+import { indexAxes, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import { chooseWalk, findProblem } from "./find-problem.ts";
 import { product, type FusionContext, type Members, type StatementFacts } from "./fusion-context.ts";
 import { countWork } from "./fusion-work.ts";
+import { countKept } from "./count-kept.ts";
 import { chooseStaging, type Staging } from "./stage-reductions.ts";
 import {
   ELEMENTS_PER_WORKGROUP,
@@ -270,7 +271,7 @@ function sweepsOf(
   // On a CPU caches hold rows, whatever is read of them; schedules keep whole runs of points that fill sectors together.
   const together =
     profile.software || largest === undefined ? 1 : pointsHeldTogether(largest, members.grid, sizes);
-  const kept = profile.software ? 1 : Math.max(1, countKeptReads(context, members, walks));
+  const kept = profile.software ? 1 : Math.max(1, countKept(context, members, walks));
   return fitsOnChip(4 * rowLength * together * kept, profile) ? 1 : new Set(walks.values()).size;
 }
 
@@ -289,40 +290,4 @@ function findWalks(context: FusionContext, { facts, leaving, grid }: Members): R
     level.set(statement.name, statement.reduce === undefined ? at : at + 1);
   }
   return walks;
-}
-
-/** What is stored elsewhere and read along the row in more than one walk. */
-function countKeptReads(
-  context: FusionContext,
-  { facts, inside, grid }: Members,
-  walks: ReadonlyMap<string, number>,
-): number {
-  // The first and the last walk that computes a row value, from the last statement to the first.
-  const computed = new Map<string, WalkRange>();
-  const reads = new Map<string, WalkRange>();
-  const isRow = (axes: readonly string[]): boolean => axes.some((axis) => !grid.includes(axis));
-  for (const { statement, identity } of [...facts].reverse()) {
-    const own = walks.get(statement.name);
-    if (own !== undefined) widen(computed, statement.name, [own, own]);
-    const range =
-      statement.reduce === undefined ? computed.get(statement.name) : ([own ?? 0, own ?? 0] as const);
-    if (range === undefined || (statement.reduce === undefined && !isRow(statement.axes))) continue;
-    for (const name of identity) {
-      const isKept = isRow(context.facts.get(name)?.statement.axes ?? []);
-      if (inside.has(name)) widen(computed, name, range);
-      else if (isKept) widen(reads, name, range);
-    }
-    visitScalar(statement.value, (e) => {
-      if (e.kind === "tensor" && isRow([...indexAxes(e.index)]))
-        widen(reads, readKey(e.tensor, e.index), range);
-    });
-  }
-  return [...reads.values()].filter(([first, last]) => first < last).length;
-}
-
-type WalkRange = readonly [first: number, last: number];
-
-function widen(ranges: Map<string, WalkRange>, name: string, [low, high]: WalkRange): void {
-  const [first, last] = ranges.get(name) ?? [low, high];
-  ranges.set(name, [Math.min(first, low), Math.max(last, high)]);
 }
