@@ -68,6 +68,8 @@ export const acosh = /* @__PURE__ */ sourceOnly<Unary>("acosh");
 export const atanh = /* @__PURE__ */ sourceOnly<Unary>("atanh");
 /** The error function. */
 export const erf = /* @__PURE__ */ sourceOnly<Unary>("erf");
+/** The distribution function of the standard normal distribution: `(1 + erf(x / sqrt(2))) / 2`, with all digits of the tail. */
+export const ndtr = /* @__PURE__ */ sourceOnly<Unary>("ndtr");
 /** Whether an element is nan. */
 export const isnan = /* @__PURE__ */ sourceOnly<Test>("isnan");
 /** Whether an element is an infinity. */

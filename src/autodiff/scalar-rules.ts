@@ -69,6 +69,7 @@ export const SCALAR_RULES: ScalarRules = {
   acosh: [(t, { c, x }) => t.mul(c, t.rsqrt(t.sub(square(t, x), 1)))],
   atanh: [(t, { c, x }) => t.div(c, t.sub(1, square(t, x)))],
   erf: [(t, { c, x }) => t.mul(c, t.mul(t.exp(t.neg(square(t, x))), 2 / Math.sqrt(Math.PI)))],
+  ndtr: [(t, { c, x }) => t.mul(c, t.mul(t.exp(t.mul(square(t, x), -0.5)), 1 / Math.sqrt(2 * Math.PI)))],
 
   isnan: FLAT,
   isinf: FLAT,

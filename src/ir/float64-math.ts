@@ -46,8 +46,27 @@ function erfSeries(x: number): number {
 }
 
 /** Laplace's continued fraction for 1 - erf(x), x well above 0, evaluated from the far end. */
-function erfcFraction(x: number): number {
+const erfcFraction = (x: number): number =>
+  Math.exp(-x * x) / (Math.sqrt(Math.PI) * laplaceFraction(x, FRACTION_DEPTH));
+
+/** x + (1/2) / (x + (2/2) / (x + (3/2) / ...)). */
+function laplaceFraction(x: number, depth: number): number {
   let tail = x;
-  for (let n = FRACTION_DEPTH; n >= 1; n--) tail = x + n / 2 / tail;
-  return Math.exp(-x * x) / (Math.sqrt(Math.PI) * tail);
+  for (let n = depth; n >= 1; n--) tail = x + n / 2 / tail;
+  return tail;
+}
+
+const TAIL_START = 1; // 1 - erf(1) is 0.16: up to there no digit is lost
+const TAIL_END = 28; // 1 - erf(28) is 1e-342, less than any float64
+
+/** The distribution function of the standard normal distribution, (1 + erf(x / sqrt(2))) / 2; the tail keeps all digits. */
+export function ndtr(x: number): number {
+  const t = -x * Math.SQRT1_2;
+  if (t >= TAIL_END) return 0;
+  if (!(t > TAIL_START)) return 0.5 * (1 - erf(t));
+  const depth = Math.ceil(200 / (t * t)) + 10; // full accuracy takes as many levels, by experiment
+  // x^2 in two parts, the first exact: what it is off by, and not a share of that, is what the exponential is off by.
+  const high = Math.fround(x);
+  const gaussian = Math.exp(-0.5 * high * high) * Math.exp(-0.5 * (x - high) * (x + high));
+  return gaussian / (2 * Math.sqrt(Math.PI) * laplaceFraction(t, depth));
 }

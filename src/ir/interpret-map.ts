@@ -139,6 +139,7 @@ const NEVER_NEGATIVE: ReadonlySet<ScalarOp> = new Set<ScalarOp>([
   "exp",
   "exp2",
   "cosh",
+  "ndtr",
 ]);
 
 function isNonnegativeResult(fn: ScalarOp, args: readonly Elements[], dtype: DType): boolean {

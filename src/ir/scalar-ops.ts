@@ -3,8 +3,8 @@
  * wraps the result to 32 bits, see `evaluateScalar`), `error` and `propagate` are what tests take their tolerance from.
  * Names and NaN behaviour are PyTorch's: `max` and `min` propagate nan, `sign(nan)` is nan, `round` goes to even.
  *
- * Promises are WGSL's own where WGSL has the builtin. sin, cos, tan, asin, acos, expm1, log1p, the hyperbolic functions and their inverses, erf and
- * pow are lowered to formulas of ours, which have to keep what stands here; it is meant to be within reach of careful f32
+ * Promises are WGSL's own where WGSL has the builtin. sin, cos, tan, asin, acos, expm1, log1p, the hyperbolic functions and their inverses, erf, ndtr
+ * and pow are lowered to formulas of ours, which have to keep what stands here; it is meant to be within reach of careful f32
  * code (a polynomial near 0, an exponential or logarithm elsewhere).
  */
 import * as division from "./division-models.ts";
@@ -14,7 +14,7 @@ import * as model from "./error-models.ts";
 import type { ErrorModel } from "./error-models.ts";
 import * as by from "./error-propagation.ts";
 import type { BinaryPropagation, BoxPredicate, UnaryPropagation } from "./error-propagation.ts";
-import { erf, pow, remainder, roundHalfEven } from "./float64-math.ts";
+import { erf, ndtr, pow, remainder, roundHalfEven } from "./float64-math.ts";
 
 /** "float": integers and bools are promoted to f32 first. "numeric": floats and integers. "any": bool too. */
 export type OperandClass = "float" | "numeric" | "bool" | "any";
@@ -126,6 +126,7 @@ export const SCALAR_OPS = {
   acosh: { ...float, error: model.ulps(32), evaluate: Math.acosh },
   atanh: { ...float, error: model.ulps(32), evaluate: Math.atanh },
   erf: { ...float, error: model.ulps(8), evaluate: erf },
+  ndtr: { ...float, error: model.ulps(8), evaluate: ndtr }, // relative, in the tail, too
 
   isnan: { ...classTest, evaluate: (x: number) => truth(Number.isNaN(x)) },
   isinf: { ...classTest, evaluate: (x: number) => truth(Math.abs(x) === Number.POSITIVE_INFINITY) },

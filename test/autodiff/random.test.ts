@@ -74,7 +74,7 @@ const withUpstream = ({ inputs: types }: Program, inputs: Inputs, seed: number):
   );
 
 test("gradients of random programs agree with central differences", () => {
-  const { programs, ops } = checkRandomPrograms(1, 1000, 8);
+  const { programs, ops } = checkRandomPrograms(1, 1200, 8);
   expect(programs).toBeGreaterThan(100);
   if (SEED === 1) expect(SMOOTH_OPS.filter((op) => !ops.has(op))).toEqual([]);
 });

@@ -39,6 +39,7 @@ const POINTS: Readonly<Record<ScalarOp, readonly (readonly number[])[]>> = {
   acosh: [[2, 1.3169578969248166], [1, 0], [0, nan]],
   atanh: [[0.5, 0.5493061443340548], [1, inf], [2, nan]],
   erf: [[0.5, 0.5204998778130465], [1, 0.8427007929497149], [2, 0.9953222650189527], [3, 0.9999779095030014], [-inf, -1], [nan, nan]],
+  ndtr: [[0, 0.5], [1, 0.841344746068543], [-1, 0.15865525393145705], [-2, 0.0227501319481792], [-5, 2.866515718791939e-7], [-12.9, 2.250485893415063e-38], [-37, 5.725571222524577e-300], [-inf, 0], [inf, 1], [nan, nan]],
   isnan: [[nan, 1], [inf, 0], [0, 0]],
   isinf: [[-inf, 1], [nan, 0], [3e38, 0]],
   isfinite: [[nan, 0], [inf, 0], [1, 1]],
@@ -88,6 +89,14 @@ describe("meaning", () => {
     expect(above - below).toBeLessThan(1e-14);
   });
 
+  test("so does ndtr, and it grows from one to the other", () => {
+    const border = -Math.SQRT2;
+    const below = evaluateScalar("ndtr", "f32", [border - 1e-12]);
+    const above = evaluateScalar("ndtr", "f32", [border + 1e-12]);
+    expect(above - below).toBeGreaterThan(0);
+    expect(above - below).toBeLessThan(1e-12);
+  });
+
   test.each([
     ["add", "i32", [2147483647, 1], -2147483648],
     ["add", "u32", [4294967295, 2], 1],
@@ -109,7 +118,7 @@ describe("meaning", () => {
   });
 
   test("names", () => {
-    expect(SCALAR_OP_NAMES.length).toBe(53);
+    expect(SCALAR_OP_NAMES.length).toBe(54);
     expect(isScalarOp("rsqrt")).toBe(true);
     expect(isScalarOp("toString")).toBe(false);
     expect(isScalarOp("Add")).toBe(false);

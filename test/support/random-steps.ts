@@ -81,6 +81,7 @@ const FLOAT_OPS: readonly ScalarOp[] = [
   "acosh",
   "atanh",
   "erf",
+  "ndtr",
   "isnan",
   "isinf",
   "isfinite",

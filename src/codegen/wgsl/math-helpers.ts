@@ -3,21 +3,9 @@
  * that all helpers keep. Builtins used have the errors of https://www.w3.org/TR/WGSL/#concrete-float-accuracy, so each
  * formula is chosen to keep their *absolute* errors (log near 1) away from results near 0.
  */
+import { erf, ndtr, tanh } from "./fitted-helpers.ts";
+import { polynomial, unary } from "./helper-formulas.ts";
 import type { Helper, HelperDialect } from "./helper-types.ts";
-
-type Body = (d: HelperDialect) => readonly string[];
-
-const unary = (uses: readonly string[], body: Body) =>
-  ({
-    uses,
-    parameters: (d: HelperDialect) => `x: ${d.f}`,
-    result: (d: HelperDialect) => d.f,
-    body,
-  }) as const satisfies Helper;
-
-/** Horner's scheme: c0 + v * (c1 + v * (c2 + ...)). */
-const polynomial = (d: HelperDialect, v: string, coefficients: readonly number[]): string =>
-  coefficients.reduceRight((inner, c) => (inner === "" ? d.c(c) : `(${d.c(c)} + ${v} * ${inner})`), "");
 
 const factorial = (n: number): number => (n <= 1 ? 1 : n * factorial(n - 1));
 const range = (count: number): readonly number[] => Array.from({ length: count }, (_, n) => n);
@@ -28,31 +16,6 @@ const EXPM1_SERIES = range(9).map((n) => 1 / factorial(n + 1));
 const ATANH_SERIES = range(8).map((n) => 1 / (2 * n + 1));
 /** sinh(x) / x = sum x^2n / (2n + 1)!, for |x| < 1. */
 const SINH_SERIES = range(6).map((n) => 1 / factorial(2 * n + 1));
-/**
- * erf(x) / x on [0, 3.85] and tanh(x) / x on [0, 9] as P / Q in x^2: rational least squares (Sanathanan and Koerner, 1963), weighted
- * after Lawson until the largest relative error was least, 1.4e-8 and 2.1e-8. With f32's rounding it is 4e-7 at most. One
- * quotient of short polynomials, right to the last digits near 0, too, takes half the time of a formula with an exponential for
- * large x and a series for small ones (SwiftShader, processor time an element: erf 7 instead of 14 ns, tanh 6 instead of 11).
- */
-const ERF = {
-  end: 3.85,
-  above: [1.12837915, 0.187899499, 0.0524799337, 0.00367400428, 2.85675907e-4, 2.10825985e-6],
-  below: [1, 0.499854469, 0.113129694, 0.0147850414, 0.00114551774, 3.87317665e-5],
-};
-const TANH = {
-  end: 9,
-  above: [0.999999979, 0.133810204, 0.00349558193, 2.06089822e-5, 1.33545282e-8],
-  below: [1, 0.46714336, 0.0258769586, 3.28562475e-4, 7.77650249e-7],
-};
-
-/** An odd function that is 1 from `end` on: x times what the quotient is there is more, and cut off. The cut may lose a nan. */
-const oddQuotient = ({ end, above, below }: typeof ERF) =>
-  unary(["is_nan"], (d) => [
-    `let x2 = min(x * x, ${d.c(end * end)});`,
-    `let result = x * (${polynomial(d, "x2", above)} / ${polynomial(d, "x2", below)});`,
-    `return select(clamp(result, ${d.c(-1)}, ${d.c(1)}), x, ${d.call("is_nan", "x")});`,
-  ]);
-
 /** (sin(r) / r - 1) / r^2 and (cos(r) - 1) / r^2 in r^2 for |r| <= pi/4: Taylor, off by 2e-9. */
 const SINE_SERIES = [-1 / 6, 1 / 120, -1 / 5040, 1 / 362880];
 const COSINE_SERIES = [-1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800];
@@ -145,7 +108,7 @@ export const MATH_HELPERS = {
     `let half = ${d.call("exp", `${d.c(0.5)} * abs(x)`)};`,
     `return (${d.c(0.5)} * half) * half + (${d.c(0.5)} / half) / half;`,
   ]),
-  tanh: oddQuotient(TANH),
+  tanh,
   // log1p(a + a^2 / (1 + sqrt(1 + a^2))) loses nothing near 0; past 2^32 a^2 would overflow in time, and log(2a) is exact enough.
   asinh: unary(["is_nan", "log", "log1p"], (d) => [
     `let magnitude = abs(x);`,
@@ -201,7 +164,8 @@ export const MATH_HELPERS = {
   ]),
   // lavapipe's atan(nan) is 0.
   atan: unary(["is_nan"], (d) => [`return select(atan(x), x, ${d.call("is_nan", "x")});`]),
-  erf: oddQuotient(ERF),
+  erf,
+  ndtr,
   // IEEE 754 pow, which PyTorch follows; WGSL's own knows no negative base, and 0 and infinity are left open.
   pow: {
     uses: ["is_nan", "is_inf", "nan", "inf"],

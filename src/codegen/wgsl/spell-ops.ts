@@ -84,6 +84,7 @@ const SPELLINGS: Record<ScalarOp, Spelling> = {
   acosh: helper("acosh"),
   atanh: helper("atanh"),
   erf: helper("erf"),
+  ndtr: helper("ndtr"),
   isnan: helper("is_nan"),
   isinf: helper("is_inf"),
   isfinite: helper("is_finite"),

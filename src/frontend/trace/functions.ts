@@ -76,6 +76,7 @@ export const asinh: Unary = (x) => traceMap("asinh", [x]);
 export const acosh: Unary = (x) => traceMap("acosh", [x]);
 export const atanh: Unary = (x) => traceMap("atanh", [x]);
 export const erf: Unary = (x) => traceMap("erf", [x]);
+export const ndtr: Unary = (x) => traceMap("ndtr", [x]);
 export const isnan: Unary = (x) => traceMap("isnan", [x]);
 export const isinf: Unary = (x) => traceMap("isinf", [x]);
 export const isfinite: Unary = (x) => traceMap("isfinite", [x]);

@@ -137,6 +137,9 @@ export class TracedTensor<S extends Shape = Shape> extends TracedValue implement
   erf(): TracedTensor<S> {
     return traceMap("erf", [this]);
   }
+  ndtr(): TracedTensor<S> {
+    return traceMap("ndtr", [this]);
+  }
   isnan(): TracedTensor<S> {
     return traceMap("isnan", [this]);
   }

@@ -113,6 +113,7 @@ function mapFacts(node: MapNode, known: Known): ValueFacts {
       return { nonNegative, rounded, whole: true }; // a format that holds x holds the whole numbers beside it
     case "exp":
     case "exp2":
+    case "ndtr":
       return { ...NOTHING, nonNegative: true };
     case "sqrt":
     case "rsqrt":
