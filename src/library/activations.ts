@@ -102,22 +102,20 @@ export function glu(b: GraphBuilder, x: Value, options: GluOptions = {}, span?: 
 }
 
 export interface GeluOptions {
-  /** "none" (default) uses erf; "tanh" is the approximation of the paper, as in GPT-2. */
+  /** "none" (default) uses the normal distribution, ndtr; "tanh" is the approximation of the paper, as in GPT-2. */
   readonly approximate?: "none" | "tanh" | undefined;
 }
 
 /**
- * `x * (1 + erf(x / sqrt(2))) / 2`, or `x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2`. Hendrycks and Gimpel,
- * "Gaussian Error Linear Units" (2016), section 2.
+ * `x * ndtr(x)`, or `x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2`. Hendrycks and Gimpel, "Gaussian Error Linear
+ * Units" (2016), section 2, who write the first as `x * (1 + erf(x / sqrt(2))) / 2`: that sum loses its digits below 0.
  */
 export function gelu(b: GraphBuilder, x: Value, options: GeluOptions = {}, span?: Span): Value {
   const ops = bindOps(b, span);
+  if (options.approximate !== "tanh") return ops.mul(x, ops.map("ndtr", x));
   const half = ops.mul(x, 0.5);
-  if (options.approximate === "tanh") {
-    const cubic = ops.add(x, ops.mul(0.044715, ops.mul(ops.square(x), x)));
-    return ops.mul(half, ops.add(1, ops.map("tanh", ops.mul(Math.sqrt(2 / Math.PI), cubic))));
-  }
-  return ops.mul(half, ops.add(1, ops.map("erf", ops.mul(x, Math.SQRT1_2))));
+  const cubic = ops.add(x, ops.mul(0.044715, ops.mul(ops.square(x), x)));
+  return ops.mul(half, ops.add(1, ops.map("tanh", ops.mul(Math.sqrt(2 / Math.PI), cubic))));
 }
 
 export interface SoftplusOptions<T = Value> {

@@ -77,7 +77,7 @@ function matchOperands(
   bound: Match,
 ): Match | undefined {
   if (patternKey(node) !== pattern.key) return undefined;
-  const ids = node.op === "map" ? node.args : "arg" in node ? [node.arg] : [];
+  const ids = "args" in node ? node.args : "arg" in node ? [node.arg] : [];
   const inOrder = matchAll(pattern.operands, ids, at, bound);
   if (inOrder !== undefined || !pattern.commutative) return inOrder;
   return matchAll(pattern.operands, [...ids].reverse(), at, bound);

@@ -8,11 +8,17 @@
  * in test/golden/passes/simplify/, and a test says so.
  */
 import { ARITHMETIC_RULES } from "./arithmetic-rules.ts";
+import { ERROR_FUNCTION_RULES } from "./error-function-rules.ts";
 import { POWER_AND_ROOT_RULES } from "./power-rules.ts";
 import type { Relaxation, Rule } from "./rule.ts";
 import { SELECTION_RULES } from "./selection-rules.ts";
 
-export const RULES: readonly Rule[] = [...ARITHMETIC_RULES, ...POWER_AND_ROOT_RULES, ...SELECTION_RULES];
+export const RULES: readonly Rule[] = [
+  ...ARITHMETIC_RULES,
+  ...POWER_AND_ROOT_RULES,
+  ...ERROR_FUNCTION_RULES,
+  ...SELECTION_RULES,
+];
 
 /** Whether a rule may run under the relaxations that the caller accepts. */
 export const isAllowed = ({ sound }: Rule, allow: readonly Relaxation[]): boolean =>
