@@ -6,8 +6,7 @@
  *           - no reshape of a reshape, transpose of a transpose, broadcast of a broadcast, slice of a slice, pad of a pad
  *             with the same value;
  *           - no view, pad or concat that changes nothing; a transpose that moves only dimensions of length 1 is a reshape;
- *           - reduce has no axis of length 1 (a position in such a row is 0); a reduce of a reduce by the same op is one reduce, where nobody else reads
- *             the inner one and the order of evaluation cannot be seen (integers, max, min, any, all).
+ *           - reduce has no axis of length 1 (a position in such a row is 0).
  *           Values are bit-identical, but for the sign of a sum that consists of a single -0 (a sum that starts from 0
  *           gives +0, one that does not -0; neither is promised). Linear time.
  *
@@ -15,8 +14,7 @@
  *     %1 = reshape %0 : f32[24]       =>
  *     %2 = mul %y, %1                        with %x, %y: f32[24]
  */
-import { elementCount, isInteger, sameShape } from "../../ir/dtype.ts";
-import { operandsOf } from "../../ir/graph.ts";
+import { elementCount, sameShape } from "../../ir/dtype.ts";
 import type {
   BroadcastNode,
   ConcatNode,
@@ -30,22 +28,17 @@ import type {
   SliceNode,
   TransposeNode,
 } from "../../ir/graph.ts";
-import { givesPosition, REDUCE_OPS } from "../../ir/reduce-ops.ts";
-import { isInput, rewriteNodes } from "../../ir/rewrite-graph.ts";
+import { givesPosition } from "../../ir/reduce-ops.ts";
+import { rewriteNodes } from "../../ir/rewrite-graph.ts";
 import { SCALAR_OPS } from "../../ir/scalar-ops.ts";
 import type { ScalarOp, ScalarOpInfo } from "../../ir/scalar-ops.ts";
 
 export function canonicalize(graph: Graph): Graph {
-  const uses = countUses(graph);
-  // The rewrite sees new ids only, but visits every node except the inputs, in order.
-  const visited = graph.nodes.flatMap((node) => (isInput(node) ? [] : [node])).values();
   return rewriteNodes(graph, (node, _id, { at, emit }) => {
-    const old = visited.next().value;
-    const isOnlyUse = old !== undefined && operandsOf(old).every((operand) => uses[operand] === 1);
     let current = node;
     // Operands are canonical, so a step or two suffices: each drops a node from the chain below or ends it.
     for (;;) {
-      const next = canonicalizeNode(current, at, isOnlyUse);
+      const next = canonicalizeNode(current, at);
       if (typeof next === "number") return next;
       if (next === undefined) return current === node ? undefined : emit(current);
       current = next;
@@ -53,21 +46,11 @@ export function canonicalize(graph: Graph): Graph {
   });
 }
 
-function countUses(graph: Graph): readonly number[] {
-  const uses = graph.nodes.map(() => 0);
-  const use = (id: NodeId): void => {
-    uses[id] = (uses[id] ?? 0) + 1;
-  };
-  for (const node of graph.nodes) operandsOf(node).forEach(use);
-  for (const { node } of graph.results) use(node);
-  return uses;
-}
-
 type At = (id: NodeId) => Node;
 /** An equal value: an id that is there already, or a node that is simpler. Undefined: canonical as it is. */
 type Step = NodeId | Node | undefined;
 
-function canonicalizeNode(node: Node, at: At, isOnlyUse: boolean): Step {
+function canonicalizeNode(node: Node, at: At): Step {
   switch (node.op) {
     case "param":
     case "scalar":
@@ -78,7 +61,7 @@ function canonicalizeNode(node: Node, at: At, isOnlyUse: boolean): Step {
     case "map":
       return orderOperands(node, at);
     case "reduce":
-      return dropUnitAxes(node, at(node.arg)) ?? mergeReductions(node, at(node.arg), isOnlyUse);
+      return dropUnitAxes(node, at(node.arg));
     case "reshape":
       return mergeReshapes(node, at(node.arg));
     case "transpose":
@@ -119,14 +102,6 @@ function dropUnitAxes(node: ReduceNode, operand: Node): Step {
     return { op: "const", type: node.type, value: 0, span: node.span };
   if (axes.length === 0) return node.arg; // reduced dimensions keep length 1, so not even the shape changes
   return axes.length === node.axes.length ? undefined : { ...node, axes };
-}
-
-function mergeReductions(node: ReduceNode, operand: Node, isOnlyUse: boolean): Step {
-  if (operand.op !== "reduce" || operand.fn !== node.fn || !isOnlyUse || givesPosition(node.fn))
-    return undefined;
-  if (!REDUCE_OPS[node.fn].exact && !isInteger(node.type.dtype)) return undefined;
-  const axes = [...operand.axes, ...node.axes].sort((a, b) => a - b); // disjoint: reduced axes have length 1
-  return { ...node, arg: operand.arg, axes };
 }
 
 function mergeReshapes(node: ReshapeNode, operand: Node): Step {

@@ -1,7 +1,6 @@
 /**
  * Reduction of a reduction: where one reduces what another has reduced by the same operation, and nobody else needs the inner
- * values, one reduction over all of the axes serves. The canonical form of graphs has this for operations whose order cannot be
- * seen; here sums and products follow, whose order is nowhere promised, and reductions that only views kept apart. Where the outer
+ * values, one reduction over all of the axes serves. The order of sums and products is nowhere promised. Where the outer
  * one repeats the inner values along an axis of its own, they stay a value: merged, they would be reduced once for each point there.
  *
  * Requires: aligned axes.
