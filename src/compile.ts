@@ -15,7 +15,7 @@ import { printIndexProgram } from "./ir/print-index.ts";
 import type { DeviceProfile } from "./ir/profile.ts";
 import { runPasses, runToFixpoint, type GraphPass } from "./ir/run-pass.ts";
 import type { KernelSchedule } from "./ir/schedule.ts";
-import { verifyIndexProgram } from "./ir/verify-index.ts";
+import { verifyIndexProgram, type VerifyIndexOptions } from "./ir/verify-index.ts";
 import { verifyKernel } from "./ir/verify-kernel.ts";
 import { lowerGroup } from "./lower/lower-group.ts";
 import { splitKernel } from "./lower/split-kernel.ts";
@@ -30,6 +30,8 @@ import { alignAxes } from "./passes/index/align-axes.ts";
 import { buildIndexNotation } from "./passes/index/build-index-notation.ts";
 import { collapseAxes } from "./passes/index/collapse-axes.ts";
 import { cutCrossings } from "./passes/index/cut-crossings.ts";
+import { dropUnitAxes } from "./passes/index/drop-unit-axes.ts";
+import { foldEmptyReductions } from "./passes/index/fold-empty-reductions.ts";
 import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
@@ -103,7 +105,15 @@ const FINAL_PASSES: readonly GraphPass[] = [
 interface IndexPass {
   readonly name: string;
   readonly run: (program: IndexProgram) => IndexProgram;
+  /** Axes that it leaves are at least so long: 2, unless it says otherwise. */
+  readonly leastSize?: VerifyIndexOptions["leastSize"];
 }
+/** What every program goes through, also where nothing is fused. */
+const START_PASSES: readonly IndexPass[] = [
+  { name: "fold-empty-reductions", run: foldEmptyReductions, leastSize: 1 }, // first: no index of them has to make sense
+  { name: "drop-unit-axes", run: dropUnitAxes }, // before all that count points, or ask whether a read is by name
+  { name: "widen-values", run: widenValues }, // before all that ask for the dtype of a value
+];
 const INDEX_PASSES: readonly IndexPass[] = [
   { name: "align-axes", run: alignAxes }, // first: every later pass asks which axes are the same
   { name: "inline-reads", run: inlineReads }, // needs aligned axes to tell which reads are not by name
@@ -117,32 +127,41 @@ export function optimizeGraph(graph: Graph, options: Pick<CompileOptions, "check
   return runPasses(FINAL_PASSES, runToFixpoint(SIMPLIFY_PASSES, graph, options), options);
 }
 
-function checkIndex(program: IndexProgram, name: string, options: CompileOptions): IndexProgram {
-  const problems = options.check === true ? verifyIndexProgram(program) : [];
+function checkIndex(
+  program: IndexProgram,
+  name: string,
+  options: CompileOptions,
+  leastSize?: IndexPass["leastSize"],
+): IndexProgram {
+  const problems = options.check === true ? verifyIndexProgram(program, { leastSize }) : [];
   if (problems.length > 0)
     throw new CompilerBug(`pass "${name}" broke index notation`, problems, printIndexProgram(program));
   options.dump?.(name, printIndexProgram(program));
   return program;
 }
 
-/** The statements, before all passes that ask for the dtype of a value. */
+/** Runs the passes in order. */
+const runIndexPasses = (
+  passes: readonly IndexPass[],
+  start: IndexProgram,
+  options: CompileOptions,
+): IndexProgram =>
+  passes.reduce((program, pass) => {
+    const next = pass.run(program);
+    return next === program ? program : checkIndex(next, pass.name, options, pass.leastSize);
+  }, start);
+
 function startIndex(
   graph: Graph,
   options: CompileOptions,
   how?: { readonly everyOp: boolean },
 ): IndexProgram {
-  const built = checkIndex(buildIndexNotation(graph, how), "build-index-notation", options);
-  const wide = widenValues(built);
-  return wide === built ? built : checkIndex(wide, "widen-values", options);
+  const built = checkIndex(buildIndexNotation(graph, how), "build-index-notation", options, 0);
+  return runIndexPasses(START_PASSES, built, options);
 }
 
-export function lowerToIndex(graph: Graph, options: CompileOptions): IndexProgram {
-  const built = startIndex(graph, options);
-  return INDEX_PASSES.reduce((program, pass) => {
-    const next = pass.run(program);
-    return next === program ? program : checkIndex(next, pass.name, options);
-  }, built);
-}
+export const lowerToIndex = (graph: Graph, options: CompileOptions): IndexProgram =>
+  runIndexPasses(INDEX_PASSES, startIndex(graph, options), options);
 
 interface Fused {
   readonly index: IndexProgram;

@@ -1,7 +1,7 @@
 /**
  * Index notation (the term is TACO's): statements over scalars and named axes. A dimension that means the same thing in
  * several places is one axis; reshapes, transposes, broadcasts and kept dimensions are gone. Axes have size 2 or more:
- * a dimension of length 1 is no axis.
+ * a dimension of length 1 is no axis, once the first passes are done.
  *
  *     axes i=64 j=9
  *     n[i]   = sum(j) v[9*i + j] * v[9*i + j]

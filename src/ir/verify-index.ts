@@ -1,12 +1,12 @@
 /**
  * Verifies index notation; returns all problems.
  *
- * Invariants: names are unique; axes have size 2 or more; a statement names each of its axes once and reduces others than
- * it keeps; every axis used in an expression is one of its statement's; values are read after their definition, with one
- * index per axis; reads and stores stay inside their tensors (guarded reads excepted); dtypes of operands agree, 16-bit
- * floats being f32 as values; only reductions take tuples; every output with elements is stored once, by an index that covers it,
- * and every temporary by one that covers it or by several that cover ranges of it, which do not overlap; gaps of less than a
- * memory sector may stand between the rows of a temporary.
+ * Invariants: names are unique; axes have size 2 or more (where `leastSize` says so, in what was just built, also 1 or 0); a
+ * statement names each of its axes once and reduces others than it keeps; every axis used in an expression is one of its
+ * statement's; values are read after their definition, with one index per axis; reads and stores stay inside their tensors
+ * (guarded reads excepted); dtypes of operands agree, 16-bit floats being f32 as values; only reductions take tuples; every
+ * output with elements is stored once, by an index that covers it, and every temporary by one that covers it or by several
+ * that cover ranges of it, which do not overlap; gaps of less than a memory sector may stand between the rows of a temporary.
  * Missing: that the index of a store is one-to-one.
  */
 import { elementCount, isFloat, type DType } from "./dtype.ts";
@@ -37,7 +37,15 @@ interface Check {
   readonly report: (problem: string) => void;
 }
 
-export function verifyIndexProgram(program: IndexProgram): readonly string[] {
+export interface VerifyIndexOptions {
+  /** Axes are at least so long. Default 2. */
+  readonly leastSize?: 0 | 1 | 2 | undefined;
+}
+
+export function verifyIndexProgram(
+  program: IndexProgram,
+  { leastSize = 2 }: VerifyIndexOptions = {},
+): readonly string[] {
   const problems: string[] = [];
   const report = (problem: string): void => {
     problems.push(problem);
@@ -47,7 +55,7 @@ export function verifyIndexProgram(program: IndexProgram): readonly string[] {
   );
   for (const name of repeated(names).slice(0, 8)) report(`two things are named ${name}`);
   for (const axis of program.axes) {
-    if (!Number.isSafeInteger(axis.size) || axis.size < 2)
+    if (!Number.isSafeInteger(axis.size) || axis.size < leastSize)
       report(`axis ${axis.name} has size ${String(axis.size)}`);
   }
   const check: Check = {
@@ -149,16 +157,18 @@ function verifyStatement(check: Check, statement: Statement): void {
   if (reduce !== undefined)
     verifyOperands(check, where, reduce.fn, value.kind === "tuple" ? value.args : [value]);
   const allowed = new Set(own);
+  // A statement without points reads nothing.
+  const isNowhere = own.some((axis) => check.sizes.get(axis) === 0);
   const guarded = new Set<ScalarExpr>();
   visitScalar(statement.value, (e) => {
     if (e.kind === "tuple" && (e !== value || reduce === undefined))
       check.report(`${where} has a tuple that is not what it reduces`);
     if (e.kind !== "guard") {
-      verifyExpr(check, where, e, allowed, guarded.has(e));
+      verifyExpr(check, where, e, allowed, isNowhere || guarded.has(e));
       return;
     }
     for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
-    verifyExpr(check, where, e, allowed, guarded.has(e));
+    verifyExpr(check, where, e, allowed, isNowhere || guarded.has(e));
   });
 }
 

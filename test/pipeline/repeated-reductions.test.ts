@@ -72,6 +72,31 @@ const PROGRAMS_BY_NAME: Readonly<Record<string, Program>> = {
     const y = b.broadcastTo(x, [5, 0, 3]);
     return [drop(b, "sum", y, 1), drop(b, "prod", y, 0, 1)];
   }),
+  "what follows from no elements": program("f32", [5, 1, 3], (b, x) => {
+    const [zero, one] = [
+      keep(b, "sum", b.broadcastTo(x, [5, 0, 3]), 1),
+      keep(b, "prod", b.broadcastTo(x, [5, 0, 3]), 1),
+    ];
+    const constants = [b.map("log", [zero]), b.map("div", [zero, zero]), drop(b, "prod", one, 0, 1)];
+    return [
+      ...constants,
+      b.map("add", [b.map("exp", [zero]), x]),
+      drop(b, "sum", b.map("add", [x, one]), 0, 1),
+    ];
+  }),
+  "axes of one element": program("f32", [5, 1, 3], (b, x) => {
+    const top = keep(b, "max", x, 1);
+    return [drop(b, "argmax_last", x, 1), b.map("sub", [x, top]), drop(b, "sum", b.map("exp", [top]), 0, 1)];
+  }),
+  "axes of one element, joined and padded": program("f32", [5, 1, 3], (b, x) => {
+    const y = b.concat([b.map("exp", [x]), b.map("mul", [x, 2]), x], 1);
+    return [
+      y,
+      b.pad(b.map("exp", [x]), [0, 1, 0], [0, 1, 0], 2),
+      drop(b, "sum", y, 0, 1),
+      keep(b, "max", y, 1),
+    ];
+  }),
   coordinates: program("f32", [6, 1], (b, x) => {
     const [whole, scaled] = [b.iota([6, 7, 3], 1, "i32"), b.map("mul", [b.iota([6, 7], 1, "f32"), x])];
     const sums = [drop(b, "sum", whole, 0, 2), drop(b, "sum", b.broadcastTo(scaled, [11, 6, 7]), 0, 2)];

@@ -6,9 +6,8 @@
  *           - no reshape of a reshape, transpose of a transpose, broadcast of a broadcast, slice of a slice, pad of a pad
  *             with the same value;
  *           - no view, pad or concat that changes nothing; a transpose that moves only dimensions of length 1 is a reshape;
- *           - reduce has no axis of length 1 (a position in such a row is 0).
- *           Values are bit-identical, but for the sign of a sum that consists of a single -0 (a sum that starts from 0
- *           gives +0, one that does not -0; neither is promised). Linear time.
+ *           - reduce names no axis of length 1 beside longer ones.
+ *           Values are bit-identical. Linear time.
  *
  *     %0 = reshape %x : f32[4,6]             %0 = mul %x, %y
  *     %1 = reshape %0 : f32[24]       =>
@@ -28,7 +27,6 @@ import type {
   SliceNode,
   TransposeNode,
 } from "../../ir/graph.ts";
-import { givesPosition } from "../../ir/reduce-ops.ts";
 import { rewriteNodes } from "../../ir/rewrite-graph.ts";
 import { SCALAR_OPS } from "../../ir/scalar-ops.ts";
 import type { ScalarOp, ScalarOpInfo } from "../../ir/scalar-ops.ts";
@@ -61,7 +59,7 @@ function canonicalizeNode(node: Node, at: At): Step {
     case "map":
       return orderOperands(node, at);
     case "reduce":
-      return dropUnitAxes(node, at(node.arg));
+      return leaveOutUnitAxes(node, at(node.arg));
     case "reshape":
       return mergeReshapes(node, at(node.arg));
     case "transpose":
@@ -96,12 +94,10 @@ function orderOperands(node: MapNode, at: At): Step {
     : undefined;
 }
 
-function dropUnitAxes(node: ReduceNode, operand: Node): Step {
+/** Sums over [1,2] and over [1] are one node for `cse`, where axis 2 has length 1. */
+function leaveOutUnitAxes(node: ReduceNode, operand: Node): Step {
   const axes = node.axes.filter((axis) => operand.type.shape[axis] !== 1);
-  if (axes.length === 0 && givesPosition(node.fn))
-    return { op: "const", type: node.type, value: 0, span: node.span };
-  if (axes.length === 0) return node.arg; // reduced dimensions keep length 1, so not even the shape changes
-  return axes.length === node.axes.length ? undefined : { ...node, axes };
+  return axes.length === 0 || axes.length === node.axes.length ? undefined : { ...node, axes };
 }
 
 function mergeReshapes(node: ReshapeNode, operand: Node): Step {

@@ -1,5 +1,6 @@
 /**
- * Constant folding: what depends on consts alone becomes a const, and so does every value without elements.
+ * Constant folding: what depends on consts alone becomes a const, and so does every value without elements. What a reduction
+ * makes of no elements is left to index notation (`foldEmptyReductions`).
  *
  * Requires: a verified graph.
  * Ensures:  no map or cast has only consts as operands, no view reads a const, and no node but an input is empty. Float
@@ -16,7 +17,7 @@
 import { elementCount, isFloat, isInteger } from "../../ir/dtype.ts";
 import type { DType } from "../../ir/dtype.ts";
 import type { ConstNode, Graph, MapNode, Node, NodeId, ReduceNode } from "../../ir/graph.ts";
-import { givesPosition, REDUCE_OPS } from "../../ir/reduce-ops.ts";
+import { givesPosition } from "../../ir/reduce-ops.ts";
 import { isInput, rewriteNodes } from "../../ir/rewrite-graph.ts";
 import { castValue } from "../../ir/round.ts";
 import { evaluateScalar, wrapInteger } from "../../ir/scalar-ops.ts";
@@ -94,8 +95,7 @@ function constValues(ids: readonly NodeId[], at: (id: NodeId) => Node): readonly
 function foldReduce(node: ReduceNode, operand: Node): number | undefined {
   const { dtype, shape } = operand.type;
   const count = elementCount(node.axes.map((axis) => shape[axis] ?? 1));
-  if (count === 0) return REDUCE_OPS[node.fn].identity ?? undefined;
-  if (operand.op !== "const") return undefined;
+  if (operand.op !== "const" || count === 0) return undefined;
   if (givesPosition(node.fn)) return node.fn.endsWith("_last") ? count - 1 : 0; // all are equal
   switch (node.fn) {
     case "sum":

@@ -1,9 +1,12 @@
 /**
  * Graph to index notation: every statement gets axes of its own, views turn into index expressions.
  *
- * Requires: a verified graph without values of zero elements other than parameters and results, concat of at most 4 operands.
+ * Requires: a verified graph without values of zero elements other than parameters, constants and results, concat of at most 4
+ *           operands.
  * Ensures:  statements in definition order; no statement shares an axis with another (`alignAxes` finds out which are
- *           the same); every read of a tensor is one linear index. Results without elements have no store.
+ *           the same); every read of a tensor is one linear index. Results without elements have no store. Dimensions become
+ *           axes whatever their length: those of length 1 go in `dropUnitAxes`, those of length 0, which only reductions
+ *           have, in `foldEmptyReductions`.
  *
  *     %0 = mul %v, %v : f32[64,9]                     axes a0=64 a1=9 a2=64 ...
  *     %1 = reduce.sum %0 axes=[1] : f32[64,1]    =>   t1[a0] = sum(a1) v[9*a0 + a1] * v[9*a0 + a1]
@@ -41,7 +44,7 @@ interface Draft extends ViewContext {
   readonly axes: Axis[];
   readonly sizes: Map<string, number>;
   readonly statements: Statement[];
-  /** Axes of each statement's dimensions: for every dimension its parts, outermost first, without those of size 1. */
+  /** Axes of each statement's dimensions: for every dimension its parts, outermost first. */
   readonly parts: Map<NodeId, readonly (readonly DimPart[])[]>;
   /** Statements that have a store. */
   readonly stored: Set<NodeId>;
@@ -127,18 +130,16 @@ function freshAxes(
 ): { parts: DimPart[][]; dims: IndexExpr[] } {
   const parts: DimPart[][] = [];
   const dims = factors.map((sizes) => {
-    let stride = sizes.reduce((n, f) => n * f, 1);
+    const strides = rowMajorStrides(sizes);
     let dim = indexConst(0);
-    const own: DimPart[] = [];
-    for (const size of sizes) {
-      stride /= size;
-      if (size === 1) continue;
+    const own = sizes.map((size, i): DimPart => {
+      const stride = strides[i] ?? 1;
       const axis = `a${String(draft.axes.length)}`;
       draft.axes.push({ name: axis, size });
       draft.sizes.set(axis, size);
-      own.push({ axis, stride, size });
       dim = indexAdd(dim, indexAxis(axis, stride));
-    }
+      return { axis, stride, size };
+    });
     parts.push(own);
     return dim;
   });

@@ -173,6 +173,18 @@ export function partialOf(
   };
 }
 
+/** The state of one element, component by component; of a state itself. */
+export function liftElement(fn: MonoidName, value: ScalarExpr): readonly ScalarExpr[] {
+  const { components, lift } = monoidOf(fn);
+  const given = value.kind === "tuple" ? value.args : [value];
+  if (given.length === components.length) return given;
+  return instantiate(
+    lift,
+    { x: given },
+    { constant: constantOf, apply: (op, args) => mapOf(op, "f32", ...args) },
+  );
+}
+
 /** Elements of a piece: all alike, or the last one shorter. `others`: those along the other axes of the row. */
 export function countOf(piece: Piece, others: number): ScalarExpr {
   const last = piece.size - (piece.pieces - 1) * piece.length;
@@ -193,17 +205,8 @@ export function countOf(piece: Piece, others: number): ScalarExpr {
 function guardPiece(piece: Piece, value: ScalarExpr, fn: MonoidName): ScalarExpr {
   if (piece.pieces * piece.length === piece.size) return value;
   const bounds = [{ index: positionIn(piece), low: 0, high: piece.size }];
-  const { operands, components, lift } = monoidOf(fn);
-  const given = value.kind === "tuple" ? value.args : [value];
-  const state =
-    components.length > operands
-      ? instantiate(
-          lift,
-          { x: given },
-          { constant: constantOf, apply: (op, args) => mapOf(op, "f32", ...args) },
-        )
-      : given;
-  const start = startOf(fn, given[0]?.dtype ?? "f32");
+  const state = liftElement(fn, value);
+  const start = startOf(fn, value.kind === "tuple" ? (value.args[0]?.dtype ?? "f32") : value.dtype);
   const args = state.map((part, i): ScalarExpr => {
     const otherwise: ScalarExpr = { kind: "const", dtype: part.dtype, value: start[i] ?? 0 };
     const isPadding = part.kind === "const" && part.value === otherwise.value;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compileGraph, lowerToIndex, optimizeGraph } from "../../../src/compile.ts";
-import { f32, trace, type TracedTensor } from "../../../src/index.ts";
+import { argmax, f32, trace, type TracedTensor } from "../../../src/index.ts";
 import { checkProgram } from "../../support/check-program.ts";
 import { profileNamed } from "../../support/pipeline-golden.ts";
 
@@ -39,6 +39,39 @@ test("a sum of a broadcast reduces nothing, and one of something that is broadca
         .sum({ axis: [0, 2] }),
     ).terms,
   ).toBe(40);
+});
+
+test("a reduction of one element is that element, wherever it stands", () => {
+  const single = (x: TracedTensor): TracedTensor => x.reshape([1, 48, 1, 40]);
+  expect(statementsOf((x) => single(x).max({ axis: [0, 2] }))).toEqual({
+    reductions: 0,
+    terms: 0,
+    kernels: 1,
+  });
+  expect(statementsOf((x) => argmax(single(x), { axis: 2 }).add(1)).reductions).toBe(0);
+  expect(statementsOf((x) => single(x).sub(single(x).mean({ axis: [0, 1, 2], keepdims: true })))).toEqual({
+    reductions: 1,
+    terms: 48,
+    kernels: 1,
+  });
+});
+
+test("reductions over axes of length 1 and without them are one", () => {
+  const both = (x: TracedTensor): TracedTensor => {
+    const single = x.exp().reshape([48, 1, 40]);
+    return single.sum({ axis: 2 }).mul(single.sum({ axis: [1, 2], keepdims: true }).reshape([48, 1]));
+  };
+  expect(statementsOf(both).reductions).toBe(1);
+});
+
+test("a reduction over no elements is a constant, and what has no elements is not read", () => {
+  const { graph } = trace(
+    (x: TracedTensor, y: TracedTensor) => y.add(x.exp().sum({ axis: 1 })).mul(x.prod()),
+    [f32(6, 0), f32(6)],
+    { parameterNames: ["x", "y"], locate: false },
+  );
+  const { kernels } = compileGraph(graph, { profile: PROFILE, check: true });
+  expect(kernels.map(({ kernel }) => kernel.bindings.map((b) => b.name))).toEqual([["y", "out0"]]);
 });
 
 test("sums of sums are one reduction", () => {
