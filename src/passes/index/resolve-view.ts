@@ -126,6 +126,10 @@ const invertPermutation = (perm: readonly number[], dims: readonly IndexExpr[]):
   return out;
 };
 
+/** The position from the lower end, where the bound holds: 0 where only one does. */
+const indexWithin = ({ index, low, high }: Bound): IndexExpr =>
+  high - low === 1 ? indexConst(0) : indexAdd(index, indexConst(-low));
+
 function resolvePad(context: ViewContext, node: PadNode, dims: readonly IndexExpr[]): ScalarExpr {
   const inner = nodeAt(context.graph, node.arg).type.shape;
   const { dtype } = node.type;
@@ -135,8 +139,9 @@ function resolvePad(context: ViewContext, node: PadNode, dims: readonly IndexExp
   const shifted = dims.map((index, d) => {
     const low = node.low[d] ?? 0;
     if (low === 0 && (node.high[d] ?? 0) === 0) return index;
-    bounds.push({ index, low, high: low + (inner[d] ?? 0) });
-    return indexAdd(index, indexConst(-low));
+    const bound = { index, low, high: low + (inner[d] ?? 0) };
+    bounds.push(bound);
+    return indexWithin(bound);
   });
   const value = resolveView(context, node.arg, shifted);
   return bounds.length === 0 ? value : { kind: "guard", dtype, bounds, value, otherwise };
@@ -154,12 +159,10 @@ function resolveConcat(context: ViewContext, node: ConcatNode, dims: readonly In
   });
   let out: ScalarExpr | undefined;
   for (const { arg, low, high } of pieces.reverse()) {
-    const moved = dims.map((index, d) => (d === node.axis ? indexAdd(index, indexConst(-low)) : index));
+    const bound = { index: along, low, high };
+    const moved = dims.map((index, d) => (d === node.axis ? indexWithin(bound) : index));
     const value = resolveView(context, arg, moved);
-    out =
-      out === undefined
-        ? value
-        : { kind: "guard", dtype, bounds: [{ index: along, low, high }], value, otherwise: out };
+    out = out === undefined ? value : { kind: "guard", dtype, bounds: [bound], value, otherwise: out };
   }
   if (out === undefined) throw new CompilerBug("index notation", ["concat without elements"]);
   return out;
