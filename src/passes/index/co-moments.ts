@@ -21,7 +21,7 @@ import {
   partialOf,
   type Piece,
   type PieceContext,
-} from "./piece-statements.ts";
+} from "./rfactor.ts";
 
 /** Partial sums by the text of their operand at the positions of pieces. */
 export type PartialSums = Map<string, Statement>;

@@ -23,7 +23,7 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import { startOf, type MonoidName } from "../../ir/monoids.ts";
-import { mapOf } from "./piece-statements.ts";
+import { mapOf } from "./rfactor.ts";
 
 /** Axis of the rows -> axes of pieces and of the rows of a piece. */
 export interface RowCut {

@@ -21,7 +21,7 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import { monoidOf } from "../../ir/monoids.ts";
-import { liftElement } from "./piece-statements.ts";
+import { liftElement } from "./rfactor.ts";
 
 export function dropUnitAxes(program: IndexProgram): IndexProgram {
   const units = new Set(program.axes.filter(({ size }) => size === 1).map(({ name }) => name));

@@ -28,7 +28,7 @@ import type { DeviceProfile } from "../../ir/profile.ts";
 import { factorsOf, isMeanOf, keyOfProduct, productOf, type PartialSums } from "./co-moments.ts";
 import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
-import { constantOf, mapOf, splitStatement, type Piece } from "./piece-statements.ts";
+import { constantOf, mapOf, rfactor, type Piece } from "./rfactor.ts";
 
 /** Terms of a shared sum at least: it has to be a small thing beside what it is made of. */
 const FEWEST_TERMS = 32;
@@ -170,7 +170,7 @@ function rewrite(
   for (const { statement } of family.first) {
     const pair = pairs.find((p) => p.first === statement.name);
     if (pair?.monoid !== "moments") continue;
-    const parts = splitStatement({ sizes, statements }, statement, pair, piece);
+    const parts = rfactor({ sizes, statements }, statement, pair, piece);
     for (const [name, list] of parts ?? []) replaced.set(name, list);
     for (const list of parts?.values() ?? []) for (const s of list) taken.add(s.name);
     const part = parts?.get(statement.name)?.[0];

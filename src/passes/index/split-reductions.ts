@@ -37,7 +37,7 @@ import { dropDead } from "./inline-reads.ts";
 import { expandRow, pairReductions } from "./pair-reductions.ts";
 import { factorsOf, keyOfProduct, splitCoMoment, type PartialSums } from "./co-moments.ts";
 import { MANY_PIECES, pieceLength, type Cutting } from "./piece-length.ts";
-import { operandAt, splitStatement, type Piece } from "./piece-statements.ts";
+import { operandAt, rfactor, type Piece } from "./rfactor.ts";
 
 /** Pieces shorter than this cost more in partial results, 2 % of what is read, than they gain in parallelism. */
 const SHORTEST_PIECE = 104;
@@ -121,7 +121,7 @@ function rememberParts(
   sums: PartialSums,
   replaced: Map<string, readonly Statement[]>,
 ): void {
-  const parts = splitStatement(splitter, first, pair, piece);
+  const parts = rfactor(splitter, first, pair, piece);
   for (const [name, list] of parts ?? []) replaced.set(name, list);
   const operand = first.reduce?.fn === "sum" ? operandAt(splitter, first, piece) : undefined;
   const [part] = parts?.get(first.name) ?? [];

@@ -6,11 +6,18 @@ import { foldEmptyReductions } from "../../../src/passes/index/fold-empty-reduct
 import { collapseAxes } from "../../../src/passes/index/collapse-axes.ts";
 import { inlineReads } from "../../../src/passes/index/inline-reads.ts";
 import { mergeReductions } from "../../../src/passes/index/merge-reductions.ts";
+import { pairReductions } from "../../../src/passes/index/pair-reductions.ts";
 import { reduceBroadcasts } from "../../../src/passes/index/reduce-broadcasts.ts";
+import { rfactor, type Piece } from "../../../src/passes/index/rfactor.ts";
 import { shareSums } from "../../../src/passes/index/share-sums.ts";
 import { splitColumns } from "../../../src/passes/index/split-columns.ts";
 import { splitReductions } from "../../../src/passes/index/split-reductions.ts";
-import type { GroupedProgram, IndexProgram } from "../../../src/ir/index-notation.ts";
+import {
+  axisSizes,
+  type GroupedProgram,
+  type IndexProgram,
+  type Statement,
+} from "../../../src/ir/index-notation.ts";
 import { parseIndexProgram } from "../../../src/ir/parse-index.ts";
 import { printGroups, printIndexProgram } from "../../../src/ir/print-index.ts";
 import { widenValues } from "../../../src/passes/index/widen-values.ts";
@@ -81,6 +88,29 @@ for (const pass of [
   "widen-values",
 ])
   testGoldens(`passes/index/${pass}`, (golden) => printIndexProgram(runPasses(golden)));
+
+/** `; cut: k 3`: every reduction along axis k is cut into so many pieces. */
+testGoldens("passes/index/rfactor", (golden) => {
+  const program = verified(parseIndexProgram(golden.input, golden.path));
+  const [axis = "", count = "1"] = (golden.header.get("cut")?.[0] ?? "").split(" ");
+  const sizes = axisSizes(program);
+  const size = sizes.get(axis) ?? 1;
+  const length = Math.ceil(size / Number(count));
+  const [outer, inner] = [`${axis}a`, `${axis}b`];
+  const piece: Piece = { axis, outer, inner, pieces: Number(count), length, size };
+  const statements = new Map(program.statements.map((s) => [s.name, s]));
+  const axes = [...program.axes, { name: outer, size: piece.pieces }, { name: inner, size: length }];
+  const context = { sizes: new Map([...sizes, [outer, piece.pieces], [inner, length]]), statements };
+  const pairs = pairReductions(program);
+  const replaced = new Map<string, readonly Statement[]>();
+  for (const statement of program.statements) {
+    if (statement.reduce?.axes.includes(axis) !== true || replaced.has(statement.name)) continue;
+    const pair = pairs.find((p) => p.first === statement.name);
+    for (const [name, made] of rfactor(context, statement, pair, piece) ?? []) replaced.set(name, made);
+  }
+  const made = program.statements.flatMap((s) => replaced.get(s.name) ?? [s]);
+  return printIndexProgram(verified({ ...program, axes, statements: made }));
+});
 
 testGoldens("passes/index/fuse", async (golden) => printFused((await compileGolden(golden)).grouped));
 

@@ -1,7 +1,14 @@
 /**
- * The statements that take the place of a reduction whose rows are cut into pieces: one that reduces every piece, and one that
- * combines the states of the pieces under the old name. A maximum with its sum of exponentials, and a sum with its squared
- * deviations, are split together.
+ * Rfactor: a reduction along an axis becomes one along the places in a piece and one along the pieces. The first leaves the
+ * state of every piece, whatever components it has; the second combines them under the old name. A maximum with its sum of
+ * exponentials, and a sum with its squared deviations, are taken apart together. What is worth it is for others to say
+ * (`splitReductions`, `shareSums`).
+ *
+ * Requires: a piece whose axes have names of their own.
+ * Ensures:  the same values up to the order of additions; past the end of a shorter last piece stands the state of no elements.
+ *
+ *     n[i] = sum(k) x[6*i + k]      =>      n_part[ka,i] = sum(kb) x[6*i + 3*ka + kb]
+ *                                           n[i] = sum(ka) n_part[ka, i]
  */
 import {
   indexAdd,
@@ -66,7 +73,7 @@ interface Cut {
 }
 
 /** The statements that take the places of `first` and, where it is paired, of the second. */
-export function splitStatement(
+export function rfactor(
   context: PieceContext,
   first: Statement,
   pair: ReductionPair | undefined,
