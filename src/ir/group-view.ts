@@ -5,7 +5,7 @@
 import type { KernelSchedule } from "./schedule.ts";
 import { viewStages, type StageView } from "./stage-view.ts";
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
-import { indexAxes, type IndexExpr } from "./index-expr.ts";
+import { coefficientOf, indexAxes, isAxisTerm, type IndexExpr } from "./index-expr.ts";
 import {
   axisSizes,
   valuesRead,
@@ -229,6 +229,12 @@ function findAccesses(
   }
   return accesses;
 }
+
+/** Whether each `width` elements along the axis are a whole, aligned vector of the tensor. */
+export const isAligned = (access: Access, axis: string, width: number): boolean =>
+  coefficientOf(access.index, axis) === 1 &&
+  access.index.offset % width === 0 &&
+  access.index.terms.every((t) => (isAxisTerm(t) && t.axis === axis) || t.coefficient % width === 0);
 
 /** Axes that irregular indices, bounds and iotas of the group depend on: no vector may run along them. */
 export function irregularAxes(view: GroupView): ReadonlySet<string> {

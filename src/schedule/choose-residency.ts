@@ -4,7 +4,7 @@ import { registersPerLane, workgroupBytes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { wordsPerStep } from "../ir/row-arrays.ts";
 import { workgroupSizeOf, type KernelSchedule } from "../ir/schedule.ts";
-import { tensorBytes } from "./memory-order.ts";
+import { tensorBytes } from "./access-size.ts";
 import { stepsPerLane } from "./row-steps.ts";
 import { countWorkgroupMemory } from "./workgroup-memory.ts";
 

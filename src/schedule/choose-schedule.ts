@@ -19,7 +19,9 @@ import { dealAcross } from "./deal-across.ts";
 import { dealHardware, dealNeighbours, narrowForGrid } from "./deal-hardware.ts";
 import { dealSoftware } from "./deal-software.ts";
 import { holdRows } from "./hold-rows.ts";
-import { chooseWidth, findMemoryOrder, tensorBytes, type MemoryOrder } from "./memory-order.ts";
+import { tensorBytes } from "./access-size.ts";
+import { orderAxes, type MemoryOrder } from "./order-axes.ts";
+import { chooseWidth } from "./vector-width.ts";
 import { unitsAlong } from "./row-steps.ts";
 import { countScheduleTurns } from "./schedule-turns.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
@@ -62,7 +64,7 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
 }
 
 function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number): KernelSchedule {
-  const order = findMemoryOrder(view);
+  const order = orderAxes(view);
   const { contiguous } = order;
   // Stages share the lanes and the workgroup memory that a tile would take.
   const tiled = view.stages.length > 0 ? undefined : chooseTile(view, profile, order);

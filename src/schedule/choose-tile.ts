@@ -11,7 +11,8 @@ import type { DeviceProfile } from "../ir/profile.ts";
 import type { Width } from "../ir/kernel.ts";
 import type { LaneAxis, Tile } from "../ir/schedule.ts";
 import { fitLanes } from "./deal-software.ts";
-import { elementsOf, type MemoryOrder } from "./memory-order.ts";
+import { elementsOf } from "./access-size.ts";
+import type { MemoryOrder } from "./order-axes.ts";
 import { BLOCK_WIDTHS, registerBlock } from "./register-blocks.ts";
 
 /** Lanes along the fastest axis, and points along the other: whole cache lines of 128 bytes on either side. */

@@ -24,7 +24,8 @@ import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
 import { chooseResidency, countRegisters } from "./choose-residency.ts";
 import { fitLanes } from "./deal-software.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
-import { elementsOf, widthAcross } from "./memory-order.ts";
+import { elementsOf } from "./access-size.ts";
+import { widthAcross } from "./vector-width.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 
 /** f32 elements of a memory sector. */

@@ -9,7 +9,8 @@ import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
 import { fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
-import { elementsOf, startsAtSectors, type MemoryOrder } from "./memory-order.ts";
+import { elementsOf } from "./access-size.ts";
+import { startsAtSectors, type MemoryOrder } from "./order-axes.ts";
 
 /** Accesses per lane and sweep that the choice of lanes aims at. */
 const ACCESSES_PER_LANE = 4;

@@ -12,7 +12,7 @@
 import type { GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
-import type { MemoryOrder } from "./memory-order.ts";
+import type { MemoryOrder } from "./order-axes.ts";
 import { subgroupLanes } from "../ir/subgroup-blocks.ts";
 
 /** Lanes of a workgroup of columns. */

@@ -7,7 +7,7 @@ import { coefficientOf, readKey } from "../ir/index-expr.ts";
 import type { GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { pointsAlong, type KernelSchedule, type LaneAxis } from "../ir/schedule.ts";
-import { elementsOf } from "./memory-order.ts";
+import { elementsOf } from "./access-size.ts";
 import { stepsPerLane, unitsAlong } from "./row-steps.ts";
 import { blockLanes, subgroupLanes } from "../ir/subgroup-blocks.ts";
 

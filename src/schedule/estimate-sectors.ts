@@ -7,7 +7,7 @@ import { axisTerms } from "../ir/index-expr.ts";
 import type { Access, GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
-import { elementsOf } from "./memory-order.ts";
+import { elementsOf } from "./access-size.ts";
 
 const SECTOR = 8;
 /** Lanes that access memory together where the device does not say. */

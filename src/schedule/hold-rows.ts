@@ -11,7 +11,7 @@ import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule } from "../ir/schedule.ts";
 import { GOOD_SECTORS, OTHER_NEIGHBOURS, shareOfDevice, WORTH, type DealOptions } from "./deal-hardware.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
-import { elementsOf } from "./memory-order.ts";
+import { elementsOf } from "./access-size.ts";
 import { unitsAlong } from "./row-steps.ts";
 
 /** What a row in workgroup memory costs over one in registers: its words go there and back. */

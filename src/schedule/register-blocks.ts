@@ -12,9 +12,8 @@
  *          multiples of the width, or where nothing has to be turned.
  */
 import { coefficientOf, isAffine, readKey } from "../ir/index-expr.ts";
-import { irregularAxes, type Access, type GroupView } from "../ir/group-view.ts";
+import { irregularAxes, isAligned, type Access, type GroupView } from "../ir/group-view.ts";
 import type { Tile } from "../ir/schedule.ts";
-import { isAligned } from "./memory-order.ts";
 
 /** Elements of a side, the best first. */
 export const BLOCK_WIDTHS = [4, 2] as const;

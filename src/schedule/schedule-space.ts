@@ -15,7 +15,8 @@ import { chooseSchedule } from "./choose-schedule.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { fitLanes } from "./deal-software.ts";
 import { estimateCost } from "./estimate-cost.ts";
-import { chooseWidth, findMemoryOrder, type MemoryOrder } from "./memory-order.ts";
+import { orderAxes, type MemoryOrder } from "./order-axes.ts";
+import { chooseWidth } from "./vector-width.ts";
 import { BLOCK_WIDTHS, registerBlock } from "./register-blocks.ts";
 import { verifySchedule } from "./verify-schedule.ts";
 
@@ -115,7 +116,7 @@ function finish(view: GroupView, schedule: KernelSchedule): readonly KernelSched
 
 /** All arrangements of vectors, lanes and blocks in registers. */
 function dealAll(view: GroupView, shape: KernelSchedule, profile: DeviceProfile): readonly KernelSchedule[] {
-  const order = findMemoryOrder(view);
+  const order = orderAxes(view);
   const most = mostLanes(profile);
   const counts = powersUpTo(most);
   const blocks = BLOCK_WIDTHS.flatMap((width) => dealBlocks(view, shape, order, width, counts));

@@ -24,7 +24,7 @@ import { readKey } from "../ir/index-expr.ts";
 import { mostLanes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { lanesAlong, NO_AXIS, type KernelSchedule, type Tile } from "../ir/schedule.ts";
-import { chooseWidth, widthAcross } from "./memory-order.ts";
+import { chooseWidth, widthAcross } from "./vector-width.ts";
 import { countRegisters } from "./choose-residency.ts";
 import { registerBlock } from "./register-blocks.ts";
 import { stepsPerLane, unitsAlong } from "./row-steps.ts";

@@ -1,0 +1,17 @@
+/** How much the accesses of a group touch. */
+import { elementCount, storageBytes } from "../ir/dtype.ts";
+import { isAxisTerm, isClampTerm } from "../ir/index-expr.ts";
+import type { Access, GroupView } from "../ir/group-view.ts";
+
+/** Elements that an access touches in all. */
+export const elementsOf = (view: GroupView, access: Access): number =>
+  access.index.terms.reduce((n, t) => {
+    if (isClampTerm(t)) return n * (t.atMost + 1);
+    return n * (isAxisTerm(t) ? (view.sizes.get(t.axis) ?? 1) : 1);
+  }, 1);
+
+/** Bytes of each tensor that the main part of a group touches. */
+export const tensorBytes = (view: GroupView): readonly number[] =>
+  [...new Set(view.accesses.map(({ tensor }) => tensor))].map(
+    ({ shape, dtype }) => elementCount(shape) * storageBytes(dtype),
+  );
