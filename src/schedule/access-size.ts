@@ -11,7 +11,7 @@ export const elementsOf = (view: GroupView, access: Access): number =>
   }, 1);
 
 /** Bytes of each tensor that the main part of a group touches. */
-export const tensorBytes = (view: GroupView): readonly number[] =>
+export const bytesTouched = (view: GroupView): readonly number[] =>
   [...new Set(view.accesses.map(({ tensor }) => tensor))].map(
     ({ shape, dtype }) => elementCount(shape) * storageBytes(dtype),
   );

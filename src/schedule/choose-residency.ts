@@ -4,7 +4,7 @@ import { registersPerLane, workgroupBytes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { wordsPerStep } from "../ir/row-arrays.ts";
 import { workgroupSizeOf, type KernelSchedule } from "../ir/schedule.ts";
-import { tensorBytes } from "./access-size.ts";
+import { bytesTouched } from "./access-size.ts";
 import { stepsPerLane } from "./row-steps.ts";
 import { countWorkgroupMemory } from "./workgroup-memory.ts";
 
@@ -45,7 +45,7 @@ function chooseOnCpu(
 ): KernelSchedule["residency"] {
   // One lane per row reads its row again from the caches of a CPU: unrolling it would only make the text long.
   const isShared = schedule.lanes.some(({ axis, lanes }) => lanes > 1 && view.rowAxes.includes(axis));
-  const us = tensorBytes(view).reduce((sum, bytes) => sum + bytes, 0) / (copyGBps * 1e3);
+  const us = bytesTouched(view).reduce((sum, bytes) => sum + bytes, 0) / (copyGBps * 1e3);
   const long = (subgroups?.[0] ?? 1) >= WIDE_SUBGROUP ? WIDE_KERNEL_REGISTERS : LONG_KERNEL_REGISTERS;
   const most = us >= LONG_KERNEL_US ? long : SOFTWARE_REGISTERS;
   return isShared && countRegisters(view, schedule).registers <= most ? "registers" : "reload";

@@ -19,7 +19,7 @@ import { dealAcross } from "./deal-across.ts";
 import { dealHardware, dealNeighbours, narrowForGrid } from "./deal-hardware.ts";
 import { dealSoftware } from "./deal-software.ts";
 import { holdRows } from "./hold-rows.ts";
-import { tensorBytes } from "./access-size.ts";
+import { bytesTouched } from "./access-size.ts";
 import { orderAxes, type MemoryOrder } from "./order-axes.ts";
 import { chooseWidth } from "./vector-width.ts";
 import { unitsAlong } from "./row-steps.ts";
@@ -43,7 +43,7 @@ export function chooseSchedule(viewWith: ViewGroup, device: DeviceProfile): Kern
 
 /** About how many dispatches the group will take (split-dispatch.ts decides): for its largest tensor, or for its bytes. */
 function foreseeParts(view: GroupView, { limits, software, copyGBps }: DeviceProfile): number {
-  const bytes = tensorBytes(view);
+  const bytes = bytesTouched(view);
   const largest = Math.max(0, ...bytes);
   const bySize = largest > limits.maxBufferSize ? 1 : largest / limits.maxStorageBufferBindingSize;
   const us = bytes.reduce((sum, one) => sum + one, 0) / (copyGBps * 1e3);
