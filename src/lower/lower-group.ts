@@ -6,8 +6,8 @@
  * Ensures:  a kernel that passes `verifyKernel`. Nothing is chosen here: what the schedule leaves open is a fault.
  */
 import { elementCount } from "../ir/dtype.ts";
-import { coefficientOf, readKey } from "../ir/index-expr.ts";
-import { viewGroup, type GroupView } from "../ir/group-view.ts";
+import { readKey } from "../ir/index-expr.ts";
+import { isAligned, viewGroup, type GroupView } from "../ir/group-view.ts";
 import type { FusionGroup, GroupedProgram } from "../ir/index-notation.ts";
 import type { Binding, Expr, Kernel, Stmt, Width } from "../ir/kernel.ts";
 import type { DeviceLimits } from "../ir/profile.ts";
@@ -168,13 +168,7 @@ function chooseBindings(view: GroupView, schedule: KernelSchedule): Binding[] {
       ofStages.length === 0 &&
       elements % vectorWidth === 0 &&
       own.every(
-        (a) =>
-          (!a.irregular && turned.has(readKey(name, a.index))) ||
-          (coefficientOf(a.index, vectorAxis) === 1 &&
-            a.index.offset % vectorWidth === 0 &&
-            a.index.terms.every(
-              (t) => t.coefficient % vectorWidth === 0 || ("axis" in t && t.axis === vectorAxis),
-            )),
+        (a) => (!a.irregular && turned.has(readKey(name, a.index))) || isAligned(a, vectorAxis, vectorWidth),
       );
     const width: Width = isWide ? vectorWidth : 1;
     const access = [...own, ...ofStages].some((a) => a.write) ? "read_write" : "read";
