@@ -5,8 +5,8 @@
  * Requires: plans that fit the device.
  */
 import { CompilerBug } from "../diagnostics/diagnostic.ts";
-import { elementCount, storageBytes } from "../ir/dtype.ts";
-import { bufferBytes, type Plan, type PlanTensor } from "../ir/plan.ts";
+import type { Plan, PlanTensor } from "../ir/plan.ts";
+import { tensorBytes } from "../ir/verify-plan.ts";
 import { newCounters } from "./counters.ts";
 import { BUFFER_USAGE } from "./gpu-flags.ts";
 import { type CompiledKernel, PipelineCache } from "./pipeline-cache.ts";
@@ -34,9 +34,6 @@ export interface PreparedPlan {
   ) => void;
   readonly destroy: () => void;
 }
-
-const tensorBytes = ({ shape, dtype }: PlanTensor): number =>
-  bufferBytes(elementCount(shape), storageBytes(dtype));
 
 /** Bytes of all tensors that a caller sees. */
 export const interfaceBytes = ({ inputs, outputs }: Plan): number =>
