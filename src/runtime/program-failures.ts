@@ -1,6 +1,6 @@
 /** Errors of WebGPU as errors of a program: which kernel, and which lines of the user it computes. */
 import { type Note, TensorweftError } from "../diagnostics/diagnostic.ts";
-import type { Plan, StepSource } from "../ir/plan.ts";
+import type { Plan, PlanStep, StepSource } from "../ir/plan.ts";
 import { firstLine } from "./device-health.ts";
 import { gpuError } from "./runtime-errors.ts";
 
@@ -26,13 +26,30 @@ export function describeCallFailure(
 /** The error of one step, which had a scope of its own; step -1 stands for the copies of inputs that are made before. */
 export function describeStepFailure(plan: Plan, position: number, error: GPUError): TensorweftError {
   const step = plan.steps[position];
-  const kernel = step?.kind === "dispatch" ? plan.kernels[step.kernel] : undefined;
-  const what = kernel === undefined ? "a copy of an input" : `kernel "${kernel.name}"`;
+  const what = step?.kind === "dispatch" ? nameDispatch(plan, step) : "a copy of an input";
   const [first = "", ...rest] = error.message.trim().split("\n");
   const where = position < 0 ? "" : `, step ${position + 1} of ${plan.steps.length}`;
   const notes = rest.map((line): Note => ({ message: line.replace(/^[\s-]+/, "") }));
   const failure = gpuError(`running @${plan.name} failed in ${what}${where}: ${first}`, notes, error);
   return locate(failure, step?.kind === "dispatch" ? step.sources : undefined);
+}
+
+/**
+ * The kernel of a step. Where equal layers share one it is called after the first of them, so that the results that this step
+ * computes are named as well.
+ */
+function nameDispatch(plan: Plan, step: PlanStep & { readonly kind: "dispatch" }): string {
+  const kernel = plan.kernels[step.kernel];
+  const sharers = plan.steps.filter((other) => other.kind === "dispatch" && other.kernel === step.kernel);
+  const name = `kernel "${kernel?.name ?? ""}"`;
+  if (sharers.length === 1) return name;
+  const results = step.buffers.flatMap((position, i) => {
+    const buffer = plan.buffers[position];
+    const isResult = buffer?.kind === "output" && kernel?.bindings[i]?.access === "read_write";
+    return isResult ? [`"${plan.outputs[buffer.index]?.name ?? ""}"`] : [];
+  });
+  const what = results.length === 0 ? "" : ` for ${results.join(", ")}`;
+  return `${name}${what}, which ${String(sharers.length)} steps share`;
 }
 
 /** The error of a kernel that does not compile, at the lines of all steps that run it. */

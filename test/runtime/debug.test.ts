@@ -151,6 +151,33 @@ describeGpu("steps that WebGPU refuses", () => {
     expect(notes.map((note) => note.message).join("\n")).toContain("CreateBindGroup");
   });
 
+  test("equal layers that share a kernel: the result that the failing step computes is named", async () => {
+    const device = await openForTest();
+    const { kernels, outputs, steps, ...rest } = scalePlan({ count: 4 });
+    const plan: Plan = {
+      ...rest,
+      kernels,
+      outputs: ["first", "second"].flatMap((name) => outputs.map((tensor) => ({ ...tensor, name }))),
+      buffers: [...rest.buffers, { kind: "output", index: 1 }],
+      steps: [1, 2].flatMap((output) => steps.map((step) => ({ ...step, buffers: [0, output] }))),
+    };
+    expect(verifyPlan(plan)).toEqual([]);
+    const program = device.load({ plan, debug: true });
+    await program.ready;
+    const gpuDevice = gpuDeviceOf(device);
+    const create = gpuDevice.createBindGroup.bind(gpuDevice);
+    let made = 0;
+    const value = (descriptor: GPUBindGroupDescriptor): GPUBindGroup =>
+      create(made++ === 1 ? { ...descriptor, entries: [] } : descriptor);
+    Object.defineProperty(gpuDevice, "createBindGroup", { value });
+    const { message } = await diagnosticOf(() =>
+      program.run([device.tensor([1, 2, 3, 4])], { factor: 2 })[1]?.read(),
+    );
+    expect(message).toMatch(
+      /^running @scale failed in kernel "scale" for "second", which 2 steps share, step 2 of 2: Number of entries/,
+    );
+  });
+
   test("calls that are sound give what they give without debug, in a submit for each step", async () => {
     const device = await openForTest();
     const f = jit(sums, { debug: true });
