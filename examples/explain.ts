@@ -23,23 +23,23 @@ const { graph } = trace(centreAndNormalize, [f32(4096, 1024)]);
 const compiled = compileGraph(graph, { profile });
 console.log(`${renderStage(compiled, "index")}\n${renderStage(compiled, "groups")}`);
 
-const MB = 1e6;
+const MIB = 2 ** 20;
 const report = explainCompiled(compiled, profile);
 const labels = new Map(report.statements.map(({ name, label }) => [name, label]));
 for (const { name, gridAxes, bytesRead, bytesWritten, statements, reasons } of report.kernels) {
   console.log(
-    `${name} over ${gridAxes.join(",")}: reads ${(bytesRead / MB).toFixed(1)} MB, writes ${(bytesWritten / MB).toFixed(1)} MB`,
+    `${name} over ${gridAxes.join(",")}: reads ${(bytesRead / MIB).toFixed(1)} MiB, writes ${(bytesWritten / MIB).toFixed(1)} MiB`,
   );
   console.log(`  computes ${statements.map((statement) => labels.get(statement)).join(", ")}`);
   for (const reason of reasons) console.log(`  ${reason}`);
 }
 const apart = explainCompiled(compileGraph(graph, { profile, fuse: false }), profile);
-console.log(`fused: ${report.dispatches} dispatches, ${(report.bytes.moved / MB).toFixed(1)} MB moved`);
+console.log(`fused: ${report.dispatches} dispatches, ${(report.bytes.moved / MIB).toFixed(1)} MiB moved`);
 console.log(
-  `one kernel per op: ${apart.dispatches} dispatches, ${(apart.bytes.moved / MB).toFixed(1)} MB moved`,
+  `one kernel per op: ${apart.dispatches} dispatches, ${(apart.bytes.moved / MIB).toFixed(1)} MiB moved`,
 );
 console.log(
-  `floor: ${(report.bytes.floor / MB).toFixed(1)} MB, each input read once and each output written once\n`,
+  `floor: ${(report.bytes.floor / MIB).toFixed(1)} MiB, each input read once and each output written once\n`,
 );
 
 // It computes what it says.

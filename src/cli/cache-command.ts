@@ -15,7 +15,8 @@ import { DEFAULT_MAX_BYTES } from "../cache/open-cache.ts";
 import { CompilerBug, fail } from "../diagnostics/diagnostic.ts";
 import { createAtomicFile } from "./atomic-file.ts";
 import { describeFileError } from "./file-errors.ts";
-import { type Column, printBytes, printTable } from "./print-table.ts";
+import { printBytes } from "../ir/print-bytes.ts";
+import { type Column, printTable } from "./print-table.ts";
 import type { Session } from "./terminal.ts";
 
 export interface CacheCommandOptions {

@@ -1,7 +1,7 @@
 /** `weft devices`: the adapters that WebGPU offers here, with the profile that each is compiled for. */
 import { type AdapterSummary, calibrateAdapter, listAdapters } from "../adapters.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import { printBytes } from "./print-table.ts";
+import { printBytes } from "../ir/print-bytes.ts";
 import type { Terminal } from "./terminal.ts";
 
 const orUnknown = (text: string): string => (text === "" ? "?" : text);

@@ -31,7 +31,7 @@ import {
   rulesOf,
   unfoldChoice,
 } from "./fold-plan.ts";
-import { printBytes } from "./print-table.ts";
+import { printBytes } from "../ir/print-bytes.ts";
 import { openTensorFile } from "./tensor-files.ts";
 import type { Session } from "./terminal.ts";
 

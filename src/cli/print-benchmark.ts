@@ -2,7 +2,8 @@
 import type { ExplainedWorkload } from "../bench/explain-workload.ts";
 import type { BenchmarkRun, WorkloadMeasurement } from "../bench/measurement.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import { type Column, printBytes, printTable } from "./print-table.ts";
+import { printBytes } from "../ir/print-bytes.ts";
+import { type Column, printTable } from "./print-table.ts";
 
 const columnsOf = (numbers: readonly string[]): readonly Column[] => [
   { title: "workload" },

@@ -4,7 +4,8 @@ import { printType } from "../ir/dtype.ts";
 import { printPlace, type NamedStatement } from "../ir/name-statements.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { printSchedule } from "./print-schedule.ts";
-import { type Column, printBytes, printTable } from "./print-table.ts";
+import { printBytes } from "../ir/print-bytes.ts";
+import { type Column, printTable } from "./print-table.ts";
 
 const COLUMNS: readonly Column[] = [
   { title: "kernel" },

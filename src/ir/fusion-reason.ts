@@ -2,6 +2,7 @@
  * What fusion decided, as data: which statements, what it saved, what stood in the way. `printReason` makes a sentence of it,
  * with the names that the reader knows.
  */
+import { printBytes } from "./print-bytes.ts";
 
 /** Why statements are no kernel: words, and between them the names of statements that they speak of. */
 export interface Refusal {
@@ -61,10 +62,3 @@ export function printReason(
     }
   }
 }
-
-const printBytes = (bytes: number): string =>
-  bytes < 1e4
-    ? `${String(bytes)} B`
-    : bytes < 1e7
-      ? `${(bytes / 1e3).toFixed(1)} kB`
-      : `${(bytes / 1e6).toFixed(1)} MB`;

@@ -36,7 +36,7 @@ test("--json gives the contract, and every figure in it", async () => {
         ],
         reasons: [
           "fused: add (norms.weft:4) with sum over j (norms.weft:3), saves 512 B",
-          "fused: div (norms.weft:4) with add (norms.weft:4), saves 2816 B",
+          "fused: div (norms.weft:4) with add (norms.weft:4), saves 2.75 KiB",
         ],
       },
     ],

@@ -1,6 +1,7 @@
 /** Tables, sizes and norms as the commands print them. */
 import { expect, test } from "vitest";
-import { printBytes, printTable } from "../../src/cli/print-table.ts";
+import { printBytes } from "../../src/ir/print-bytes.ts";
+import { printTable } from "../../src/cli/print-table.ts";
 import { normOf } from "../../src/cli/tensor-values.ts";
 
 test("columns are as wide as their widest cell, numbers stand right, lines end in text", () => {

@@ -91,7 +91,7 @@ test("what several kernels make is called as the value that it stands for", () =
 test("reasons call statements as they are told to, within refusals, too", () => {
   const nameOf = (name: string): string => `<${name}>`;
   const fused = { kind: "fused", statement: "a", with: "b" } as const;
-  expect(printReason({ ...fused, savedBytes: 20_000 })).toBe("fused: a with b, saves 20.0 kB");
+  expect(printReason({ ...fused, savedBytes: 20_000 })).toBe("fused: a with b, saves 19.5 KiB");
   expect(printReason({ ...fused, savedBytes: 0 }, nameOf)).toBe("fused: <a> with <b>");
   const refused = { kind: "not-fused", statement: "a", with: "b" } as const;
   expect(printReason({ ...refused, why: refusal`${"c"} reads ${"d"} elsewhere` }, nameOf)).toBe(
@@ -102,6 +102,6 @@ test("reasons call statements as they are told to, within refusals, too", () => 
   );
   expect(
     printReason({ kind: "computed-again", statements: ["a", "b"], savedBytes: 12_000_000 }, nameOf),
-  ).toBe("computed again: <a>, <b>, rather than stored by another kernel, saves 12.0 MB");
+  ).toBe("computed again: <a>, <b>, rather than stored by another kernel, saves 11.4 MiB");
   expect([isRefusal(refusalOf("too slow")), isRefusal({ statements: [] })]).toEqual([true, false]);
 });
