@@ -81,15 +81,15 @@ function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number):
   const unitsOf = (vectorWidth: Width) => (axis: string) =>
     unitsAlong(view, { vectorAxis: vectorWidth === 1 ? null : contiguous, vectorWidth }, axis);
   const units = unitsOf(width);
-  const usual = layOut(view, profile, order, {
-    width,
-    tile: tiled?.tile ?? null,
-    dealt:
-      tiled?.lanes ??
-      (profile.software
-        ? dealSoftware(view, profile, free, units, leastPerRow)
-        : dealHardware(view, profile, free, units, width)),
-  });
+  const lay = (dealt: readonly LaneAxis[]): KernelSchedule =>
+    layOut(view, profile, order, { width, tile: tiled?.tile ?? null, dealt });
+  if (profile.software && tiled === undefined) {
+    const onCpu = lay(dealSoftware(view, profile, free, units, { leastPerRow }));
+    return onCpu.turns === null || view.stages.length > 0
+      ? onCpu
+      : lay(dealSoftware(view, profile, free, units, { leastPerRow, inTurns: true }));
+  }
+  const usual = lay(tiled?.lanes ?? dealHardware(view, profile, free, units, width));
   if (profile.software || usual.residency !== "reload" || view.rowArrays.length === 0) return usual;
   return holdRows(view, profile, usual, (vectorWidth, options) =>
     layOut(view, profile, order, {
