@@ -84,10 +84,10 @@ function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number):
   const lay = (dealt: readonly LaneAxis[]): KernelSchedule =>
     layOut(view, profile, order, { width, tile: tiled?.tile ?? null, dealt });
   if (profile.software && tiled === undefined) {
-    const onCpu = lay(dealSoftware(view, profile, free, units, { leastPerRow }));
+    const onCpu = lay(dealSoftware(view, profile, free, units, { leastPerRow, width }));
     return onCpu.turns === null || view.stages.length > 0
       ? onCpu
-      : lay(dealSoftware(view, profile, free, units, { leastPerRow, inTurns: true }));
+      : lay(dealSoftware(view, profile, free, units, { leastPerRow, width, inTurns: true }));
   }
   const usual = lay(tiled?.lanes ?? dealHardware(view, profile, free, units, width));
   if (profile.software || usual.residency !== "reload" || view.rowArrays.length === 0) return usual;
