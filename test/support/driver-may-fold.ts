@@ -8,7 +8,7 @@
  */
 import { isFloat } from "../../src/ir/dtype.ts";
 import { nodeAt } from "../../src/ir/graph.ts";
-import type { Graph, MapNode, NodeId } from "../../src/ir/graph.ts";
+import type { Graph, MapNode, NodeId, ReduceNode } from "../../src/ir/graph.ts";
 
 /** Operands of one tree of sums or products at most; a tree with more is taken to be changed. */
 const MAX_LEAVES = 64;
@@ -29,7 +29,10 @@ const hasZeroFactor = (graph: Graph, node: MapNode): boolean =>
   (node.fn === "mul" || node.fn === "div" || node.fn === "quotient") &&
   node.args.some((arg) => isZero(graph, arg));
 
-/** The node that a chain of views shows, or of sums with zero: the same numbers, maybe fewer, more often or elsewhere. */
+/**
+ * The node that a chain of views shows, of sums with zero, or of reductions of one element: the same numbers, maybe fewer,
+ * more often or elsewhere.
+ */
 function source(graph: Graph, id: NodeId): NodeId {
   for (let at = id; ;) {
     const node = nodeAt(graph, at);
@@ -51,10 +54,28 @@ function source(graph: Graph, id: NodeId): NodeId {
         at = left;
         break;
       }
+      case "reduce": {
+        if (!isOneElement(graph, node)) return at;
+        at = node.arg;
+        break;
+      }
       default:
         return at;
     }
   }
+}
+
+const hasUnitAxes = (graph: Graph, { arg, axes }: Pick<ReduceNode, "arg" | "axes">): boolean =>
+  axes.every((axis) => nodeAt(graph, arg).type.shape[axis] === 1);
+
+/** Whether the compiler takes the element for its reduction: there is one, or an extreme of copies. */
+function isOneElement(graph: Graph, { fn, arg, axes }: ReduceNode): boolean {
+  const operand = nodeAt(graph, arg);
+  if (fn !== "sum" && fn !== "prod" && fn !== "max" && fn !== "min") return false;
+  if (hasUnitAxes(graph, { arg, axes })) return true;
+  if (operand.op !== "broadcast" || fn === "sum" || fn === "prod") return false;
+  const { shape } = nodeAt(graph, operand.arg).type;
+  return axes.every((axis) => shape[axis] === 1);
 }
 
 const isConst = (graph: Graph, id: NodeId, value: number): boolean => {
@@ -66,6 +87,8 @@ const isConst = (graph: Graph, id: NodeId, value: number): boolean => {
 function isZero(graph: Graph, id: NodeId): boolean {
   const node = nodeAt(graph, source(graph, id));
   if (node.op === "const") return node.value === 0;
+  if (node.op === "cast") return isZero(graph, node.arg);
+  if (node.op === "reduce") return node.fn.startsWith("arg") && hasUnitAxes(graph, node); // the position of an only element
   if (node.op === "pad") return node.value === 0 || isZero(graph, node.arg);
   return node.op === "concat" && node.args.some((arg) => isZero(graph, arg));
 }
