@@ -19,6 +19,7 @@ import {
   type StoredTensor,
 } from "./index-notation.ts";
 import { runInOneWalk } from "./one-walk.ts";
+import { findLevels } from "./find-levels.ts";
 import { findRowArrays, type Phase, type RowArray } from "./row-arrays.ts";
 
 export interface Access {
@@ -69,11 +70,11 @@ export interface ViewOptions {
 export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: ViewOptions = {}): GroupView {
   const { program } = grouped;
   const members = new Set(group.statements);
-  const pairs = options.pairing === "one-walk" ? group.pairs : [];
+  const wanted = options.pairing === "one-walk" ? group.pairs : [];
   const all = program.statements.filter((s) => members.has(s.name));
   const allStores = program.stores.filter((s) => members.has(s.statement));
   const { stages, main, staged } = viewStages(group, all, allStores);
-  const list = runInOneWalk(main, pairs);
+  const { statements: list, pairs } = runInOneWalk(main, wanted);
   const statements = new Map([...staged, ...list].map((s) => [s.name, s]));
   const grid = new Set([...group.gridAxes, ...group.walkAxes]);
   const rowAxes = [...new Set(list.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]))].filter(
@@ -123,19 +124,6 @@ function findHelperAxes(
   if (reductions.length === 0) return [];
   const used = new Set([...reductions, ...list.filter(isRow)].flatMap((s) => s.axes));
   return gridAxes.filter((axis) => !used.has(axis));
-}
-
-/** level(reduction) counts the walks that must end before its value exists; pointwise values inherit the largest. */
-function findLevels(statements: readonly Statement[]): Map<string, number> {
-  const levels = new Map<string, number>();
-  for (const statement of statements) {
-    let level = 0;
-    visitScalar(statement.value, (e) => {
-      if (e.kind === "value") level = Math.max(level, levels.get(e.statement) ?? 0);
-    });
-    levels.set(statement.name, statement.reduce === undefined ? level : level + 1);
-  }
-  return levels;
 }
 
 function findPhases(

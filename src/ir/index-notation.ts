@@ -108,13 +108,15 @@ export interface IndexProgram {
 
 /** Two reductions of which the second needs the first, and which one walk over the row can feed (`pairReductions`). */
 export interface ReductionPair {
-  /** What the second becomes in that walk: the sum of exp(f - max f), or of squared deviations of f from its mean. */
+  /** What the second becomes in that walk: the sum of w exp(f - max f), or of squared deviations of f from its mean. */
   readonly monoid: "exp_sum" | "moments";
   /** The maximum, or the sum, of f. */
   readonly first: string;
   readonly second: string;
   /** Of exp_sum, what the second is where the maximum m is infinite: nan, as inf - inf is, or exp(m) where 0 is subtracted then. */
   readonly infinite?: "nan" | "exp" | undefined;
+  /** Of exponentials with weights (weigh-exponential.ts): the values that these read. Absent where the operand is exp(f - m) itself. */
+  readonly needs?: readonly string[] | undefined;
 }
 
 /** A fusion group: statements that run as one kernel, independent at each point of its grid axes. */
@@ -201,14 +203,17 @@ export function mapIndices(expr: ScalarExpr, edit: (index: IndexExpr) => IndexEx
   });
 }
 
-/** Computed values that a statement reads. */
-export const valuesRead = (statement: Statement): string[] => {
+/** Computed values that an expression reads. */
+export const valuesIn = (expr: ScalarExpr): string[] => {
   const names: string[] = [];
-  visitScalar(statement.value, (e) => {
+  visitScalar(expr, (e) => {
     if (e.kind === "value") names.push(e.statement);
   });
   return names;
 };
+
+/** Computed values that a statement reads. */
+export const valuesRead = (statement: Statement): string[] => valuesIn(statement.value);
 
 export const axisSizes = (program: IndexProgram): ReadonlyMap<string, number> =>
   new Map(program.axes.map((a) => [a.name, a.size]));

@@ -29,7 +29,8 @@ export function reduceStates(
   const values = reduceValues(fn, operands, rows, length);
   const formula = fn === "exp_sum" ? boundExpSum : boundMoments;
   const bounds = formula(takesStates(fn, operands.length) ? operands : lift(fn, first), rows, length);
-  return { dtype: "f32", values, bounds, isNonnegative: true };
+  const weights = fn === "exp_sum" ? operands[1] : undefined;
+  return { dtype: "f32", values, bounds, isNonnegative: weights?.isNonnegative ?? true };
 }
 
 function reduceValues(

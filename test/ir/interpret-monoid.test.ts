@@ -6,6 +6,23 @@ import { reduceStates } from "../../src/ir/interpret-monoid.ts";
 import { MONOIDS, monoidOf, type MonoidName } from "../../src/ir/monoids.ts";
 import { instantiate, numbersOf } from "../../src/ir/state-expr.ts";
 
+test("exponentials with weights may be negative, and their bounds go by the size of the terms", () => {
+  const [values, weights] = [
+    [1e3, 1e3 + 1, 1e3 - 2, 1e3 + 1],
+    [1, -5, 3, 4],
+  ].map((data) => storedElements("f32", Float64Array.from(data), true));
+  if (values === undefined || weights === undefined) throw new Error("no operands");
+  const { values: sums, bounds, isNonnegative } = reduceStates("exp_sum", [values, weights], 1, 4);
+  const terms = [Math.exp(-1), -5, 3 * Math.exp(-3), 4];
+  expect(sums[0]).toBeCloseTo(
+    terms.reduce((a, b) => a + b, 0),
+    12,
+  );
+  expect(isNonnegative).toBe(false);
+  expect(bounds?.[0]).toBeGreaterThan(10 * 2 ** -24);
+  expect(bounds?.[0]).toBeLessThan(1e-3);
+});
+
 const NAMES = (Object.keys(MONOIDS) as MonoidName[]).filter((name) => monoidOf(name).operands === 1);
 const [ROWS, LENGTH] = [3, 7];
 

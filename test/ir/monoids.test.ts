@@ -70,6 +70,24 @@ test("positions are exact for the least integers, too", () => {
   }
 });
 
+test("exponentials with weights: each is a state, and states combine in any order", () => {
+  const elements = fc.array(
+    fc.tuple(fc.double({ min: -8, max: 8, noNaN: true }), fc.double({ min: -8, max: 8, noNaN: true })),
+    { minLength: 1, maxLength: 24 },
+  );
+  fc.assert(
+    fc.property(elements, fc.nat(24), (row, at) => {
+      const merge = (states: readonly (readonly number[])[]): readonly number[] =>
+        states.reduce((a, b) => combineNumbers("exp_sum", "f32", a, b), startOf("exp_sum", "f32"));
+      const [m = 0, s = 0] = merge([merge(row.slice(at)), merge(row.slice(0, at))]);
+      expect(m).toBe(Math.max(...row.map(([value]) => value)));
+      const terms = row.map(([value, weight]) => weight * Math.exp(value - m));
+      const tolerance = 24 * 8 * 48 * 8 * 2 ** -52;
+      expect(Math.abs(s - terms.reduce((a, b) => a + b, 0))).toBeLessThanOrEqual(tolerance);
+    }),
+  );
+});
+
 test("a walk over nan and infinities settles to the state of its elements combined", () => {
   const { add = [], settle = [], lift: lifted } = monoidOf("exp_sum");
   const special = fc.constantFrom(-Infinity, -1, 0, 2, Infinity, Number.NaN);

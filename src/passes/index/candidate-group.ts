@@ -283,8 +283,9 @@ function findWalks(context: FusionContext, { facts, leaving, grid }: Members): R
     const { statement, identity } = fact;
     let at = 0;
     for (const name of identity) at = Math.max(at, level.get(name) ?? 0);
-    const first = context.pairs.get(statement.name)?.first;
-    if (first !== undefined && level.has(first)) at = (level.get(first) ?? 1) - 1;
+    const { first, needs = [] } = context.pairs.get(statement.name) ?? {};
+    if (first !== undefined && level.has(first))
+      at = Math.max((level.get(first) ?? 1) - 1, ...needs.map((name) => level.get(name) ?? 0));
     const isRow = statement.axes.length > grid.length;
     if (statement.reduce !== undefined || (isRow && leaving.includes(fact))) walks.set(statement.name, at);
     level.set(statement.name, statement.reduce === undefined ? at : at + 1);

@@ -159,6 +159,3 @@ function collapse(program: IndexProgram, pairs: ReadonlyMap<string, string>): In
     stores: program.stores.map((s) => ({ ...s, index: edit(s.index) })),
   };
 }
-
-export const isIdentityRead = (index: readonly IndexExpr[], axes: readonly string[]): boolean =>
-  index.length === axes.length && index.every((at, position) => plainAxis(at) === axes[position]);

@@ -21,10 +21,10 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { isIdentityRead } from "../../ir/expand-row.ts";
 import { minVertexCut, type CutVertex } from "../min-cut.ts";
 import { formCandidate } from "./candidate-group.ts";
 import { fusionContext, type FusionContext } from "./fusion-context.ts";
-import { isIdentityRead } from "./collapse-axes.ts";
 import { tensorBytes } from "./fusion-cost.ts";
 import { groupOfCandidate } from "./fuse-statements.ts";
 import { dropDead } from "./inline-reads.ts";

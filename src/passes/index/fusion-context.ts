@@ -9,7 +9,7 @@ import {
 import { isNarrowFloat, storageBytes, type DType } from "../../ir/dtype.ts";
 import { scalarCost } from "../../ir/op-cost.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import { isIdentityRead } from "./collapse-axes.ts";
+import { isIdentityRead } from "../../ir/expand-row.ts";
 import { pairReductions } from "./pair-reductions.ts";
 
 /** Per statement, computed once: what it reads, and who reads it. */

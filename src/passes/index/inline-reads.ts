@@ -20,8 +20,8 @@ import {
   type ScalarExpr,
   type Statement,
 } from "../../ir/index-notation.ts";
+import { isIdentityRead } from "../../ir/expand-row.ts";
 import { MAX_READS } from "./choose-statements.ts";
-import { isIdentityRead } from "./collapse-axes.ts";
 
 /** Largest expression, in nodes, that cloning may make: bounds both the work and how deep expressions nest. */
 const MAX_NODES = 64;

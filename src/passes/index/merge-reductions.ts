@@ -11,7 +11,7 @@
  */
 import type { IndexProgram, Statement } from "../../ir/index-notation.ts";
 import { MONOIDS } from "../../ir/monoids.ts";
-import { isIdentityRead } from "./collapse-axes.ts";
+import { isIdentityRead } from "../../ir/expand-row.ts";
 import { findReaders, type Readers } from "./find-readers.ts";
 
 export function mergeReductions(program: IndexProgram): IndexProgram {

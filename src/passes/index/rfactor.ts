@@ -1,6 +1,6 @@
 /**
  * Rfactor: a reduction along an axis becomes one along the places in a piece and one along the pieces. The first leaves the
- * state of every piece, whatever components it has; the second combines them under the old name. A maximum with its sum of
+ * state of every piece, whatever components it has; the second combines them under the old name. A maximum with its sums of
  * exponentials, and a sum with its squared deviations, are taken apart together. What is worth it is for others to say
  * (`splitReductions`, `shareSums`).
  *
@@ -27,9 +27,10 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import { monoidOf, startOf, type MonoidName } from "../../ir/monoids.ts";
-import { expSumOf, readOf } from "../../ir/one-walk.ts";
+import { expSumOf, readOf, weighedOperand } from "../../ir/one-walk.ts";
 import { instantiate } from "../../ir/state-expr.ts";
-import { expandRow } from "./pair-reductions.ts";
+import { weighExponential } from "../../ir/weigh-exponential.ts";
+import { expandRow } from "../../ir/expand-row.ts";
 
 export interface Piece {
   readonly axis: string;
@@ -72,11 +73,11 @@ interface Cut {
   readonly operand: ScalarExpr;
 }
 
-/** The statements that take the places of `first` and, where it is paired, of the second. */
+/** The statements that take the places of `first` and of what it is paired with. */
 export function rfactor(
   context: PieceContext,
   first: Statement,
-  pair: ReductionPair | undefined,
+  pairs: readonly ReductionPair[],
   piece: Piece,
 ): ReadonlyMap<string, readonly Statement[]> | undefined {
   const { reduce } = first;
@@ -111,29 +112,45 @@ export function rfactor(
   const done = new Map<string, readonly Statement[]>([
     [first.name, [part, cut.total(first, reduce.fn, readOf(part))]],
   ]);
-  const second = context.statements.get(pair?.second ?? "");
-  if (pair !== undefined && second !== undefined) {
-    done.set(
-      second.name,
-      pair.monoid === "exp_sum"
-        ? splitExpSum(cut, pair, first, part, second)
-        : splitMoments(cut, part, second, count),
-    );
+  for (const pair of pairs) {
+    const second = context.statements.get(pair.second);
+    const statements =
+      second === undefined
+        ? undefined
+        : pair.monoid === "moments"
+          ? splitMoments(cut, part, second, count)
+          : splitExpSum({ context, cut, piece, pairs }, pair, first, part, second);
+    if (statements !== undefined) done.set(pair.second, statements);
   }
   return done;
 }
 
-/** (maximum, sum of exponentials) of each piece; only the total becomes nan where the maximum is infinite. */
+interface ExpSumCut {
+  readonly context: PieceContext;
+  readonly cut: Cut;
+  readonly piece: Piece;
+  readonly pairs: readonly ReductionPair[];
+}
+
+/**
+ * (maximum, sum of exponentials) of each piece; only the total becomes nan where the maximum is infinite. Undefined where weights
+ * cannot be written out.
+ */
 function splitExpSum(
-  cut: Cut,
+  { context, cut, piece, pairs }: ExpSumCut,
   pair: ReductionPair,
   first: Statement,
   top: Statement,
   second: Statement,
-): readonly Statement[] {
-  const sum = cut.partial(`${second.name}_part`, "exp_sum", cut.operand);
+): readonly Statement[] | undefined {
+  const weighed = pair.needs === undefined ? undefined : weighExponential(context.statements, second, pairs);
+  const { weight } = weighed ?? {};
+  const inPiece = weight === undefined ? undefined : operandAt(context, { ...second, value: weight }, piece);
+  if (weight !== undefined && inPiece === undefined) return undefined;
+  const operand = weighedOperand(cut.operand, inPiece);
+  const sum = cut.partial(`${second.name}_part`, "exp_sum", operand);
   const raw = cut.total({ ...second, name: `${second.name}_raw` }, "exp_sum", readOf(top), readOf(sum));
-  return [sum, raw, { ...second, reduce: undefined, value: expSumOf(pair, first, raw) }];
+  return [sum, raw, { ...second, reduce: undefined, value: expSumOf(pair, first, raw, weighed) }];
 }
 
 /** (count, 0, squared deviations, mean) of each piece: its mean is the pivot that the others are put beside. */
@@ -153,7 +170,7 @@ export function operandAt(
   piece: Piece,
 ): ScalarExpr | undefined {
   const row = new Set(reduce?.axes ?? []);
-  const expanded = expandRow(context, value, row);
+  const expanded = expandRow(context.statements, value, row);
   if (expanded === undefined || readsRowValues(expanded, row)) return undefined;
   const at = new Map([[piece.axis, positionIn(piece)]]);
   return mapIndices(expanded, (index) => indexSubstitute(index, at, context.sizes));

@@ -25,9 +25,10 @@ import {
 import { fitsOnChip } from "../../ir/on-chip.ts";
 import { readOf } from "../../ir/one-walk.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { axesRead, expandRow } from "../../ir/expand-row.ts";
 import { factorsOf, isMeanOf, keyOfProduct, productOf, type PartialSums } from "./co-moments.ts";
 import { dropDead } from "./inline-reads.ts";
-import { expandRow, pairReductions } from "./pair-reductions.ts";
+import { pairReductions } from "./pair-reductions.ts";
 import { constantOf, mapOf, rfactor, type Piece } from "./rfactor.ts";
 
 /** Terms of a shared sum at least: it has to be a small thing beside what it is made of. */
@@ -68,19 +69,9 @@ function readSum(statements: ReadonlyMap<string, Statement>, statement: Statemen
   const { reduce, axes } = statement;
   if (reduce?.fn !== "sum" || statement.dtype !== "f32" || reduce.axes.length < 2) return undefined;
   // Values over the grid are written out as well: two sums may know the same mean under different names.
-  const operand = expandRow({ statements }, statement.value, new Set([...axes, ...reduce.axes]));
+  const operand = expandRow(statements, statement.value, new Set([...axes, ...reduce.axes]));
   if (operand === undefined) return undefined;
   return { statement, reduced: reduce.axes, factors: factorsOf(operand) };
-}
-
-function axesOf(expr: ScalarExpr): ReadonlySet<string> {
-  const axes = new Set<string>();
-  visitScalar(expr, (e) => {
-    if (e.kind === "tensor" || e.kind === "index") indexAxes(e.index, axes);
-    if (e.kind === "value") for (const index of e.index) indexAxes(index, axes);
-    if (e.kind === "guard") for (const bound of e.bounds) indexAxes(bound.index, axes);
-  });
-  return axes;
 }
 
 /** Factors that depend on an axis of `inner`, and the others. */
@@ -88,7 +79,7 @@ function partition(
   factors: readonly ScalarExpr[],
   inner: readonly string[],
 ): { readonly core: readonly ScalarExpr[]; readonly outside: readonly ScalarExpr[] } {
-  const isCore = (factor: ScalarExpr): boolean => inner.some((axis) => axesOf(factor).has(axis));
+  const isCore = (factor: ScalarExpr): boolean => inner.some((axis) => axesRead(factor).has(axis));
   return { core: factors.filter(isCore), outside: factors.filter((f) => !isCore(f)) };
 }
 
@@ -101,7 +92,7 @@ function findFamily(sums: readonly Sum[], sizes: ReadonlyMap<string, number>): F
       const { core } = partition(sum.factors, inner);
       const free = sorted([...sum.statement.axes, cut]);
       const isWhole = core.some(
-        (factor) => axesOf(factor).size === sum.statement.axes.length + sum.reduced.length,
+        (factor) => axesRead(factor).size === sum.statement.axes.length + sum.reduced.length,
       );
       if (!isWhole || product(inner, sizes) < FEWEST_TERMS) continue;
       const key = `${sorted(inner)} ; ${free} ; ${keyOfProduct(core)}`;
@@ -170,7 +161,7 @@ function rewrite(
   for (const { statement } of family.first) {
     const pair = pairs.find((p) => p.first === statement.name);
     if (pair?.monoid !== "moments") continue;
-    const parts = rfactor({ sizes, statements }, statement, pair, piece);
+    const parts = rfactor({ sizes, statements }, statement, [pair], piece);
     for (const [name, list] of parts ?? []) replaced.set(name, list);
     for (const list of parts?.values() ?? []) for (const s of list) taken.add(s.name);
     const part = parts?.get(statement.name)?.[0];

@@ -22,9 +22,9 @@ import {
   type StoredTensor,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { expandRow } from "../../ir/expand-row.ts";
 import { chooseColumnCut } from "./choose-column-cut.ts";
 import { cutRows, type RowCut } from "./cut-rows.ts";
-import { expandRow } from "./pair-reductions.ts";
 
 /** Longest row whose columns a workgroup carries in registers. */
 export const MAX_CARRIED_ROW = 8192;
@@ -144,7 +144,7 @@ function fullReads(
   const statements = new Map(program.statements.map((other) => [other.name, other]));
   const points = product([...s.axes, ...(s.reduce?.axes ?? [])], sizes);
   const tensors = new Set<string>();
-  visitScalar(expandRow({ statements }, s.value, new Set(s.reduce?.axes ?? [])) ?? s.value, (e) => {
+  visitScalar(expandRow(statements, s.value, new Set(s.reduce?.axes ?? [])) ?? s.value, (e) => {
     if (e.kind === "tensor" && product(indexAxes(e.index), sizes) === points) tensors.add(e.tensor);
   });
   return tensors;

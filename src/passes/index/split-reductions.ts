@@ -6,7 +6,7 @@
  *                                           n[] = sum(j) n_part[j]
  *
  * Where a state has several components (the position of a maximum, the sum of exponentials below it, squared deviations from
- * a mean), pieces hand on all of them, and the second reduction combines states. A maximum with its sum of exponentials,
+ * a mean), pieces hand on all of them, and the second reduction combines states. A maximum with its sums of exponentials,
  * and a sum with its squared deviations, are split together.
  *
  * Requires: aligned, collapsed axes.
@@ -24,6 +24,7 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { expandRow } from "../../ir/expand-row.ts";
 import { findForcedCut, type LargestRead } from "./find-forced-cut.ts";
 import { findReaders, isAppliedAcross, type Readers } from "./find-readers.ts";
 import {
@@ -34,7 +35,7 @@ import {
   usualPoints,
 } from "./fusion-cost.ts";
 import { dropDead } from "./inline-reads.ts";
-import { expandRow, pairReductions } from "./pair-reductions.ts";
+import { pairReductions } from "./pair-reductions.ts";
 import { factorsOf, keyOfProduct, splitCoMoment, type PartialSums } from "./co-moments.ts";
 import { MANY_PIECES, pieceLength, type Cutting } from "./piece-length.ts";
 import { operandAt, rfactor, type Piece } from "./rfactor.ts";
@@ -92,17 +93,22 @@ export function splitReductions(
   };
   const pairs = pairReductions(program);
   const seconds = new Map(pairs.map((p) => [p.second, p]));
-  const firsts = new Map(pairs.map((p) => [p.first, p]));
+  const firsts = new Map<string, ReductionPair[]>();
+  for (const pair of pairs) firsts.set(pair.first, [...(firsts.get(pair.first) ?? []), pair]);
   const replaced = new Map<string, readonly Statement[]>();
   const sums: PartialSums = new Map();
   for (const statement of program.statements) {
-    if (statement.reduce === undefined || seconds.has(statement.name)) continue;
+    const { name } = statement;
+    // A second is split with its first, if at all; but for weights that cannot be written out.
+    const first = seconds.get(name)?.first;
+    if (statement.reduce === undefined || replaced.has(name)) continue;
+    if (first !== undefined && !replaced.has(first)) continue;
     const split = choosePiece(splitter, statement);
     if (split === undefined) continue;
-    const pair = firsts.get(statement.name);
-    const moments = pair === undefined ? splitCoMoment(splitter, statement, split, sums) : undefined;
-    if (moments !== undefined) replaced.set(statement.name, moments);
-    else rememberParts(splitter, statement, pair, split, sums, replaced);
+    const own = firsts.get(name) ?? [];
+    const moments = own.length === 0 ? splitCoMoment(splitter, statement, split, sums) : undefined;
+    if (moments !== undefined) replaced.set(name, moments);
+    else rememberParts(splitter, statement, own, split, sums, replaced);
   }
   if (replaced.size === 0) return program;
   const statements = program.statements.flatMap((s) => replaced.get(s.name) ?? [s]);
@@ -116,12 +122,12 @@ export function splitReductions(
 function rememberParts(
   splitter: Splitter,
   first: Statement,
-  pair: ReductionPair | undefined,
+  pairs: readonly ReductionPair[],
   piece: Piece,
   sums: PartialSums,
   replaced: Map<string, readonly Statement[]>,
 ): void {
-  const parts = rfactor(splitter, first, pair, piece);
+  const parts = rfactor(splitter, first, pairs, piece);
   for (const [name, list] of parts ?? []) replaced.set(name, list);
   const operand = first.reduce?.fn === "sum" ? operandAt(splitter, first, piece) : undefined;
   const [part] = parts?.get(first.name) ?? [];
@@ -147,7 +153,7 @@ function largestRead(splitter: Splitter, value: ScalarExpr): LargestRead | undef
 function choosePiece(splitter: Splitter, statement: Statement): Piece | undefined {
   const { sizes } = splitter;
   const reduced = statement.reduce?.axes ?? [];
-  const value = expandRow(splitter, statement.value, new Set(reduced));
+  const value = expandRow(splitter.statements, statement.value, new Set(reduced));
   const read = value === undefined ? undefined : largestRead(splitter, value);
   if (read === undefined) return undefined;
   const forced = findForcedCut(splitter, reduced, read);

@@ -105,8 +105,8 @@ testGoldens("passes/index/rfactor", (golden) => {
   const replaced = new Map<string, readonly Statement[]>();
   for (const statement of program.statements) {
     if (statement.reduce?.axes.includes(axis) !== true || replaced.has(statement.name)) continue;
-    const pair = pairs.find((p) => p.first === statement.name);
-    for (const [name, made] of rfactor(context, statement, pair, piece) ?? []) replaced.set(name, made);
+    const own = pairs.filter((p) => p.first === statement.name);
+    for (const [name, made] of rfactor(context, statement, own, piece) ?? []) replaced.set(name, made);
   }
   const made = program.statements.flatMap((s) => replaced.get(s.name) ?? [s]);
   return printIndexProgram(verified({ ...program, axes, statements: made }));

@@ -1,0 +1,175 @@
+/**
+ * Sums of exponentials with weights, in the walk that finds the maximum: gradients of softmax, expectations, entropy. They agree
+ * with the oracle under every plan, whatever stands in the rows and in the weights, and move no more than they have to.
+ */
+import { describe, expect, test } from "vitest";
+import { compileGraph } from "../../src/compile.ts";
+import { explainCompiled } from "../../src/explain.ts";
+import { f32, logsumexp, softmax, trace, vjp, type TracedTensor } from "../../src/index.ts";
+import type { Graph } from "../../src/ir/graph.ts";
+import { findProfile, type DeviceProfile } from "../../src/ir/profile.ts";
+import { openDevice } from "../../src/runtime/open-device.ts";
+import { checkProgram } from "../support/check-program.ts";
+import { forcePlans } from "../support/force-plans.ts";
+import { forceSchedules } from "../support/force-schedules.ts";
+import { describeGpu } from "../support/gpu.ts";
+import { createRandom } from "../support/random-values.ts";
+import type { RandomProgram } from "../support/random-graph.ts";
+
+type Binary = (x: TracedTensor, w: TracedTensor) => TracedTensor | readonly TracedTensor[];
+const row = { axis: -1, keepdims: true };
+
+const PROGRAMS: Readonly<Record<string, Binary>> = {
+  "gradient of a softmax": (x, w) => vjp((a) => softmax(a, { axis: -1 }), x)[1](w),
+  "softmax and its gradient": (x, w) => {
+    const [y, pullback] = vjp((a) => softmax(a, { axis: -1 }), x);
+    return [y, ...pullback(w)];
+  },
+  "an expectation": (x, w) => softmax(x, { axis: -1 }).mul(w).sum({ axis: -1 }),
+  "the sum alone": (x, w) => {
+    const e = x.sub(x.max(row)).exp();
+    return [w.mul(e).neg().sum({ axis: -1 }), x.max({ axis: -1 })];
+  },
+  "divided by a statistic of the weights": (x, w) => {
+    const e = x.sub(x.max(row)).exp();
+    const largest = w.abs().max(row).add(1);
+    return e.div(largest).mul(w).div(e.sum(row)).sum({ axis: -1 });
+  },
+  "an entropy": (x, w) => {
+    const p = softmax(x, { axis: -1 });
+    return logsumexp(x, { axis: -1 })
+      .sub(p.mul(x).sum({ axis: -1 }))
+      .add(w.sum({ axis: -1 }));
+  },
+  columns: (x, w) => softmax(x, { axis: 0 }).mul(w).sum({ axis: 0 }),
+};
+
+type Fill = (i: number, random: () => number) => number;
+const plain: Fill = (_, random) => 2 * random() - 1;
+const ROWS: Readonly<Record<string, Fill>> = {
+  plain,
+  "an offset of 1e4": (i, random) => 1e4 + plain(i, random),
+  rising: (i) => i / 8,
+  "minus infinity": (i, random) => (i % 3 === 0 || i < 40 ? -Infinity : plain(i, random)),
+  infinity: (i, random) => (i === 7 ? Infinity : plain(i, random)),
+  nan: (i, random) => (i === 3 ? Number.NaN : plain(i, random)),
+};
+const WEIGHTS: Readonly<Record<string, Fill>> = {
+  plain,
+  zeros: () => 0,
+  "few that are not 0": (i, random) => (i % 5 === 0 ? plain(i, random) : 0),
+  "an offset of 1e4": (i, random) => 1e4 + plain(i, random),
+  infinity: (i, random) => (i === 5 ? Infinity : plain(i, random)),
+  "both infinities": (i, random) => (i === 5 ? Infinity : i === 6 ? -Infinity : plain(i, random)),
+  nan: (i, random) => (i === 11 ? Number.NaN : plain(i, random)),
+};
+const SHAPES = [
+  [5, 37],
+  [3, 64],
+  [4, 1],
+];
+
+const graphOf = (fn: Binary, shape: readonly number[]): Graph =>
+  trace(fn, [f32(...shape), f32(...shape)], { parameterNames: ["x", "w"], locate: false }).graph;
+
+function programOf(fn: Binary, shape: readonly number[], rows = "plain", weights = "plain"): RandomProgram {
+  const random = createRandom(shape.length * 7 + rows.length + 31 * weights.length);
+  const fill = (of: Fill = plain): Float64Array =>
+    Float64Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => Math.fround(of(i, random)));
+  const inputs = new Map([
+    ["x", fill(ROWS[rows])],
+    ["w", fill(WEIGHTS[weights])],
+  ]);
+  return { graph: graphOf(fn, shape), inputs };
+}
+
+const profileOf = (name: string): DeviceProfile => {
+  const profile = findProfile(name);
+  if (profile === undefined) throw new Error(`there is no profile ${name}`);
+  return profile;
+};
+const { "rows in workgroup memory": _, ...PLANS } = forcePlans(profileOf("default"));
+/** Each kind of row with plain weights, each kind of weights with plain rows, and what is worst together. */
+const KINDS = [
+  ...Object.keys(ROWS).map((rows) => [rows, "plain"] as const),
+  ...Object.keys(WEIGHTS).map((weights) => ["plain", weights] as const),
+  ...(["minus infinity", "infinity", "nan"] as const).flatMap((rows) =>
+    ["zeros", "infinity"].map((weights) => [rows, weights] as const),
+  ),
+];
+
+describe.each(Object.entries(PROGRAMS))("%s", (_, fn) => {
+  test.each(Object.entries(PLANS))("%s", async (_plan, options) => {
+    for (const shape of SHAPES)
+      for (const [rows, weights] of KINDS) {
+        const program = programOf(fn, shape, rows, weights);
+        const { failures, excluded, compared } = await checkProgram(program, options);
+        expect(failures, `${shape.join("x")}: ${rows}; ${weights}`).toEqual([]);
+        if (rows === "plain" && weights === "plain") expect(excluded).toBeLessThan(compared / 2);
+      }
+  });
+
+  test("any schedule", async () => {
+    for (let draw = 0; draw < 12; draw++) {
+      const program = programOf(fn, [4, 24]);
+      const profile = profileOf(draw % 2 === 0 ? "nvidia" : "swiftshader");
+      const { failures } = await checkProgram(program, {
+        profile,
+        schedule: forceSchedules(program.graph, draw),
+        interpretStages: false,
+      });
+      expect(failures, `draw ${String(draw)}`).toEqual([]);
+    }
+  });
+});
+
+/** Dispatches, and bytes over the least that any plan moves. */
+const LOGITS = [64, 50257];
+test.each([
+  ["gradient of a softmax", "default", 1, 5 / 3],
+  ["gradient of a softmax", "nvidia", 2, 5 / 3],
+  ["softmax and its gradient", "default", 1, 6 / 4],
+  ["softmax and its gradient", "nvidia", 2, 6 / 4],
+  ["an expectation", "default", 1, 1],
+  ["an expectation", "nvidia", 2, 1],
+])("%s for %s: %i dispatches", (name, device, dispatches, bytes) => {
+  const profile = profileOf(device);
+  const fn = PROGRAMS[name];
+  if (fn === undefined) throw new Error(`no program ${name}`);
+  const explained = explainCompiled(compileGraph(graphOf(fn, LOGITS), { profile, check: true }), profile);
+  expect(explained.dispatches).toBe(dispatches);
+  expect(explained.bytes.moved / explained.bytes.floor).toBeLessThan(bytes + 5e-3);
+});
+
+test("weights that wait for the walk keep a walk of their own", () => {
+  const profile = { ...profileOf("default"), onChipBytes: 16 };
+  const walks = (fn: Binary): number => {
+    const [kernel] = compileGraph(graphOf(fn, [100, 37]), { profile, check: true }).kernels;
+    return kernel?.schedule.pairing === "one-walk" ? 1 : 2;
+  };
+  const weighted = (x: TracedTensor, of: (m: TracedTensor) => TracedTensor): TracedTensor => {
+    const m = x.max(row);
+    return of(m).mul(x.sub(m).exp()).sum({ axis: -1 });
+  };
+  expect(walks((x, w) => weighted(x, () => w))).toBe(1);
+  expect(walks((x, w) => weighted(x, (m) => w.sub(m)))).toBe(2);
+  expect(walks((x, w) => weighted(x, () => w.sub(w.sum(row))))).toBe(2);
+});
+
+describeGpu("on a device", () => {
+  test.each(Object.entries(PROGRAMS))("%s", async (_, fn) => {
+    using device = await openDevice({ backend: "webgpu" });
+    for (const software of [true, false])
+      for (const plan of ["rows read again", "pieces"]) {
+        const options = forcePlans({ ...device.profile, software })[plan];
+        if (options === undefined) throw new Error(`no plan ${plan}`);
+        for (const rows of ["plain", "an offset of 1e4", "rising"])
+          for (const weights of ["plain", "few that are not 0"]) {
+            const program = programOf(fn, [5, 37], rows, weights);
+            const check = { ...options, device, interpretKernels: false, interpretStages: false };
+            const { failures } = await checkProgram(program, check);
+            expect(failures, `${plan}: ${rows}; ${weights}`).toEqual([]);
+          }
+      }
+  });
+});
