@@ -74,7 +74,7 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
   const all = program.statements.filter((s) => members.has(s.name));
   const allStores = program.stores.filter((s) => members.has(s.statement));
   const { stages, main, staged } = viewStages(group, all, allStores);
-  const { statements: list, pairs } = runInOneWalk(main, wanted);
+  const { statements: list, pairs } = runInOneWalk(main, wanted, axisSizes(program));
   const statements = new Map([...staged, ...list].map((s) => [s.name, s]));
   const grid = new Set([...group.gridAxes, ...group.walkAxes]);
   const rowAxes = [...new Set(list.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]))].filter(

@@ -108,14 +108,14 @@ export interface IndexProgram {
 
 /** Two reductions of which the second needs the first, and which one walk over the row can feed (`pairReductions`). */
 export interface ReductionPair {
-  /** What the second becomes in that walk: the sum of w exp(f - max f), or of squared deviations of f from its mean. */
-  readonly monoid: "exp_sum" | "moments";
+  /** What the second becomes in that walk: the sum of w exp(f - max f), of squares of f less its mean u, or of w (f - u). */
+  readonly monoid: "exp_sum" | "moments" | "co_moment";
   /** The maximum, or the sum, of f. */
   readonly first: string;
   readonly second: string;
   /** Of exp_sum, what the second is where the maximum m is infinite: nan, as inf - inf is, or exp(m) where 0 is subtracted then. */
   readonly infinite?: "nan" | "exp" | undefined;
-  /** Of exponentials with weights (weigh-exponential.ts): the values that these read. Absent where the operand is exp(f - m) itself. */
+  /** Where there are weights (read-weights.ts): the values that these read. */
   readonly needs?: readonly string[] | undefined;
 }
 

@@ -20,17 +20,18 @@ export function reduceStates(
   length: number,
 ): Elements {
   const [first] = operands;
-  if (first === undefined) throw new CompilerBug("interpreter", [`${fn} has no operand`]);
-  if (fn !== "exp_sum" && fn !== "moments") {
+  if (first === undefined) return missing(fn);
+  if (fn !== "exp_sum" && fn !== "moments" && fn !== "co_moment") {
     const reduced = reduceRows(fn, first, rows, length);
     if (operands.length === 1) return reduced;
     return { ...reduced, values: reduceValues(fn, operands, rows, length) };
   }
   const values = reduceValues(fn, operands, rows, length);
-  const formula = fn === "exp_sum" ? boundExpSum : boundMoments;
-  const bounds = formula(takesStates(fn, operands.length) ? operands : lift(fn, first), rows, length);
+  const states = takesStates(fn, operands.length) ? operands : lift(fn, operands);
+  const bounds = BOUNDS[fn](states, rows, length);
   const weights = fn === "exp_sum" ? operands[1] : undefined;
-  return { dtype: "f32", values, bounds, isNonnegative: weights?.isNonnegative ?? true };
+  const isNonnegative = fn !== "co_moment" && (weights?.isNonnegative ?? true);
+  return { dtype: "f32", values, bounds, isNonnegative };
 }
 
 function reduceValues(
@@ -56,12 +57,19 @@ const constantLike = (x: Elements, value: number): Elements => ({
 const map = (fn: ScalarOp, ...args: readonly Elements[]): Elements => mapElements(fn, args, "f32");
 
 /** Elements as states. */
-const lift = (fn: MonoidName, x: Elements): readonly Elements[] =>
+const lift = (fn: MonoidName, x: readonly Elements[]): readonly Elements[] =>
   instantiate(
     monoidOf(fn).lift,
-    { x: [x] },
-    { constant: (value) => constantLike(x, value), apply: (op, args) => map(op, ...args) },
+    { x },
+    {
+      constant: (value) => constantLike(x[0] ?? missing(fn), value),
+      apply: (op, args) => map(op, ...args),
+    },
   );
+
+function missing(fn: MonoidName): never {
+  throw new CompilerBug("interpreter", [`${fn} has no operand`]);
+}
 
 /** The result of each row, at each element of it. */
 function spread(fn: ReduceOp, x: Elements, rows: number, length: number): Elements {
@@ -87,12 +95,27 @@ function boundExpSum(states: readonly Elements[], rows: number, length: number):
 function boundMoments(states: readonly Elements[], rows: number, length: number): Float64Array | undefined {
   const [n, offset, q, pivot] = complete("moments", states);
   if (n === undefined || offset === undefined || q === undefined || pivot === undefined) return undefined;
-  const mean = map("add", pivot, offset);
-  const total = map("div", spread("sum", map("mul", n, mean), rows, length), spread("sum", n, rows, length));
-  const apart = map("sub", mean, total);
+  const apart = distanceFromMean(n, map("add", pivot, offset), rows, length);
   const terms = map("add", q, map("mul", n, map("mul", apart, apart)));
   return reduceRows("sum", terms, rows, length).bounds;
 }
+
+/** sum of c + w (pivot + mean - M) over states (n, mean, c, pivot, w). */
+function boundCoMoment(states: readonly Elements[], rows: number, length: number): Float64Array | undefined {
+  const [n, offset, c, pivot, w] = complete("co_moment", states);
+  if (n === undefined || offset === undefined || c === undefined) return undefined;
+  if (pivot === undefined || w === undefined) return undefined;
+  const apart = distanceFromMean(n, map("add", pivot, offset), rows, length);
+  return reduceRows("sum", map("add", c, map("mul", w, apart)), rows, length).bounds;
+}
+
+/** Means of n elements each less the mean of all. */
+function distanceFromMean(n: Elements, mean: Elements, rows: number, length: number): Elements {
+  const total = map("div", spread("sum", map("mul", n, mean), rows, length), spread("sum", n, rows, length));
+  return map("sub", mean, total);
+}
+
+const BOUNDS = { exp_sum: boundExpSum, moments: boundMoments, co_moment: boundCoMoment };
 
 function complete(fn: MonoidName, states: readonly Elements[]): readonly Elements[] {
   const wanted = monoidOf(fn).components.length;

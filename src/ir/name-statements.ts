@@ -22,6 +22,7 @@ const REDUCTIONS: Partial<Readonly<Record<MonoidName, string>>> = {
   argmin_last: "argmin",
   exp_sum: "sum of exponentials",
   moments: "sum of squared deviations",
+  co_moment: "sum of deviations",
 };
 
 /** `exp`, `sum over j`: a reduction with its axes, or the outermost op. */

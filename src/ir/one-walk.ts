@@ -11,6 +11,8 @@
  *     r[i] = sum(j) w[j] * exp(x - m[i]) / s[i]       r_raw[i] = exp_sum(j) tuple(x, w[j])
  *                                               =>    r[i] = where(isinf(m[i]), nan, r_raw[i]) / s[i]
  *
+ * Deviations from a mean with weights take the tuple of both as well: sum(j) w[j] * (x - u[i]) is co_moment(j) tuple(x, w[j]).
+ *
  * Requires: pairs that `pairReductions` has found, both of which are members.
  * Ensures:  the same values up to rounding; names stay, and none is taken twice. Pairs that nothing came of, because what is
  *           between the two is not in the group or weights come late, are left as they were.
@@ -18,7 +20,7 @@
 import { findLevels } from "./find-levels.ts";
 import { valuesIn, type ReductionPair, type ScalarExpr, type Statement } from "./index-notation.ts";
 import { indexAxis } from "./index-expr.ts";
-import { weighExponential, type WeighedExponential } from "./weigh-exponential.ts";
+import { readWeights, type WeightedSum } from "./read-weights.ts";
 
 export interface OneWalk {
   readonly statements: readonly Statement[];
@@ -26,7 +28,11 @@ export interface OneWalk {
   readonly pairs: readonly ReductionPair[];
 }
 
-export function runInOneWalk(statements: readonly Statement[], pairs: readonly ReductionPair[]): OneWalk {
+export function runInOneWalk(
+  statements: readonly Statement[],
+  pairs: readonly ReductionPair[],
+  sizes: ReadonlyMap<string, number>,
+): OneWalk {
   const bySecond = new Map(pairs.map((pair) => [pair.second, pair]));
   const byName = new Map(statements.map((s) => [s.name, s]));
   const levels = findLevels(statements);
@@ -36,7 +42,8 @@ export function runInOneWalk(statements: readonly Statement[], pairs: readonly R
     const first = pair === undefined ? undefined : byName.get(pair.first);
     if (pair === undefined || first?.reduce === undefined) return [second];
     const reduce = { fn: pair.monoid, axes: first.reduce.axes };
-    const weighed = pair.needs === undefined ? undefined : weighExponential(byName, second, done);
+    const weighed =
+      pair.needs === undefined ? undefined : readWeights({ statements: byName, sizes }, second, done);
     if (pair.needs !== undefined && (weighed?.first !== first || isLate(levels, first, weighed.weight)))
       return [second];
     done.push(pair);
@@ -44,7 +51,11 @@ export function runInOneWalk(statements: readonly Statement[], pairs: readonly R
     let name = `${second.name}_raw`;
     while (byName.has(name)) name += "_";
     const raw: Statement = { ...second, name, reduce, value: weighedOperand(first.value, weighed?.weight) };
-    return [raw, { ...second, reduce: undefined, value: expSumOf(pair, first, raw, weighed) }];
+    const value =
+      pair.monoid === "exp_sum"
+        ? expSumOf(pair, first, raw, weighed)
+        : (weighed?.applied(readOf(raw)) ?? readOf(raw));
+    return [raw, { ...second, reduce: undefined, value }];
   });
   return { statements: rewritten, pairs: done };
 }
@@ -58,7 +69,7 @@ const isLate = (
   weight !== undefined &&
   valuesIn(weight).some((name) => (levels.get(name) ?? 0) >= (levels.get(first.name) ?? 1));
 
-/** An element of exp_sum: with a weight the state that it makes. */
+/** An element with its weight: of exp_sum, that is the state which it makes. */
 export const weighedOperand = (value: ScalarExpr, weight: ScalarExpr | undefined): ScalarExpr =>
   weight === undefined ? value : { kind: "tuple", dtype: "f32", args: [value, weight] };
 
@@ -67,7 +78,7 @@ export function expSumOf(
   { infinite }: ReductionPair,
   top: Statement,
   raw: Statement,
-  weighed?: WeighedExponential,
+  weighed?: WeightedSum,
 ): ScalarExpr {
   const m = readOf(top);
   const isInfinite: ScalarExpr = { kind: "map", fn: "isinf", dtype: "bool", args: [m] };

@@ -100,3 +100,13 @@ export const deviationsOf: RowMeaning = (row) => {
     .map((value) => (value - mean) ** 2);
   return sumCompensated({ dtype: row.dtype, operands: [terms], start: 0, end: terms.length });
 };
+
+/** The sum of deviations from the mean times what comes with each element. */
+export const coDeviationsOf: RowMeaning = (row) => {
+  const mean = sumCompensated(row) / (row.end - row.start);
+  const weights = row.operands[1];
+  const terms = valuesOf(row)
+    .slice(row.start, row.end)
+    .map((value, i) => (weights?.[row.start + i] ?? 0) * (value - mean));
+  return sumCompensated({ dtype: row.dtype, operands: [terms], start: 0, end: terms.length });
+};

@@ -23,6 +23,27 @@ test("exponentials with weights may be negative, and their bounds go by the size
   expect(bounds?.[0]).toBeLessThan(1e-3);
 });
 
+test("deviations with weights: bounds of elements and of states", () => {
+  const values = [1e3, 1e3 + 1, 1e3 - 2, 1e3 + 1];
+  const weights = [1, -5, 3, 4];
+  const elements = (data: readonly number[]): Elements =>
+    storedElements("f32", Float64Array.from(data), true);
+  const ofElements = reduceStates("co_moment", [values, weights].map(elements), 1, 4);
+  const states = monoidOf("co_moment").lift.map((_, at) =>
+    values.map(
+      (x, i) =>
+        instantiate(monoidOf("co_moment").lift, { x: [x, weights[i] ?? 0] }, numbersOf("f32"))[at] ?? 0,
+    ),
+  );
+  const ofStates = reduceStates("co_moment", states.map(elements), 1, 4);
+  for (const { values: sums, bounds, isNonnegative } of [ofElements, ofStates]) {
+    expect(sums[0]).toBeCloseTo(-7, 9);
+    expect(isNonnegative).toBe(false);
+    expect(bounds?.[0]).toBeGreaterThan(1e3 * 2 ** -24);
+    expect(bounds?.[0]).toBeLessThan(0.1);
+  }
+});
+
 const NAMES = (Object.keys(MONOIDS) as MonoidName[]).filter((name) => monoidOf(name).operands === 1);
 const [ROWS, LENGTH] = [3, 7];
 

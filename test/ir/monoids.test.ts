@@ -88,6 +88,44 @@ test("exponentials with weights: each is a state, and states combine in any orde
   );
 });
 
+test("deviations with weights: elements one by one, and pieces merged, give what the row means", () => {
+  const { add = [], lift: lifted, means, result } = monoidOf("co_moment");
+  const value = fc.double({ min: -8, max: 8, noNaN: true });
+  const elements = fc.array(fc.tuple(value, value), { minLength: 1, maxLength: 24 });
+  const start = startOf("co_moment", "f32");
+  /** Terms stay below 8 * 16; the weights move by as much with each of at most 24 steps. */
+  const tolerance = 24 * 24 * 128 * 16 * 2 ** -52;
+  fc.assert(
+    fc.property(elements, fc.nat(24), (row, at) => {
+      const operands = [0, 1].map((i) => Float64Array.from(row, (element) => element[i] ?? 0));
+      const meant = means({ dtype: "f32", operands, start: 0, end: row.length });
+      const walked = row.reduce<readonly number[]>(
+        (a, x) => instantiate(add, { a, x }, numbersOf("f32")),
+        start,
+      );
+      const pieces = [row.slice(at), row.slice(0, at)].map((piece) =>
+        piece
+          .map((x) => instantiate(lifted, { x }, numbersOf("f32")))
+          .reduce((a, b) => combineNumbers("co_moment", "f32", a, b), start),
+      );
+      const merged = pieces.reduce((a, b) => combineNumbers("co_moment", "f32", a, b), start);
+      for (const state of [walked, merged])
+        expect(Math.abs((state[result] ?? Number.NaN) - meant)).toBeLessThanOrEqual(tolerance);
+    }),
+  );
+  expect(meansOf("co_moment", [1, 2, -Infinity], [1, 1, 0])).toBeNaN();
+});
+
+function meansOf(name: MonoidName, ...operands: readonly (readonly number[])[]): number {
+  const [{ length } = []] = operands;
+  return monoidOf(name).means({
+    dtype: "f32",
+    operands: operands.map((data) => Float64Array.from(data)),
+    start: 0,
+    end: length,
+  });
+}
+
 test("a walk over nan and infinities settles to the state of its elements combined", () => {
   const { add = [], settle = [], lift: lifted } = monoidOf("exp_sum");
   const special = fc.constantFrom(-Infinity, -1, 0, 2, Infinity, Number.NaN);

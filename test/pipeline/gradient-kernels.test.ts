@@ -87,7 +87,7 @@ const CASES: Readonly<Record<string, Case>> = {
       [1, 64, 1, 1],
     ],
     kernels: 3,
-    bytes: 2.4,
+    bytes: 1.7,
   },
 };
 

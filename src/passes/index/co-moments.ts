@@ -5,14 +5,16 @@
  *
  *     sum h (f - u) = sum over pieces of  sum h (f - m) + (m - u) sum h
  *
- * The gradient of a batch norm is made of such sums: all its statistics then come from one sweep.
+ * The gradient of a batch norm is made of such sums: all its statistics then come from one sweep. Factors that wait for those, as
+ * the deviation that an output is divided by, are taken out of the sum.
  *
  * Requires: sums that are cut into the same pieces, in an order in which means come first.
  * Ensures:  same values up to the order of additions.
  */
-import type { ScalarExpr, Statement } from "../../ir/index-notation.ts";
+import type { ReductionPair, ScalarExpr, Statement } from "../../ir/index-notation.ts";
 import { readOf } from "../../ir/one-walk.ts";
 import { printScalarExpr } from "../../ir/print-index.ts";
+import { readWeights } from "../../ir/read-weights.ts";
 import {
   constantOf,
   countOf,
@@ -66,8 +68,32 @@ function hasSameRow(sum: Statement, part: Statement, piece: Piece): boolean {
   return row.length === own.size && row.every((axis) => own.has(axis));
 }
 
-/** The statements in place of such a sum, or undefined where it is none. New partial sums are added to `known`. */
+/**
+ * The statements in place of such a sum, or undefined where it is none. New partial sums are added to `known`; `pairs`: of sums
+ * that stand before this one.
+ */
 export function splitCoMoment(
+  context: PieceContext,
+  sum: Statement,
+  piece: Piece,
+  known: PartialSums,
+  pairs: readonly ReductionPair[],
+): readonly Statement[] | undefined {
+  const { monoid, weight, factor, applied } = readWeights(context, sum, pairs) ?? {};
+  if (monoid !== "co_moment" || weight === undefined || factor === undefined || applied === undefined)
+    return splitProduct(context, sum, piece, known);
+  const inner: Statement = { ...sum, value: productOf([weight, factor]) };
+  const parts = splitProduct(context, inner, piece, known);
+  const total = parts?.[parts.length - 1];
+  if (parts === undefined || total === undefined) return undefined;
+  const own = applied(readOf(total));
+  if (own.kind === "value") return parts;
+  const raw = { ...total, name: `${sum.name}_raw` };
+  return [...parts.slice(0, -1), raw, { ...sum, reduce: undefined, value: applied(readOf(raw)) }];
+}
+
+/** The same where none of the factors waits. */
+function splitProduct(
   context: PieceContext,
   sum: Statement,
   piece: Piece,

@@ -29,7 +29,7 @@ import {
 import { monoidOf, startOf, type MonoidName } from "../../ir/monoids.ts";
 import { expSumOf, readOf, weighedOperand } from "../../ir/one-walk.ts";
 import { instantiate } from "../../ir/state-expr.ts";
-import { weighExponential } from "../../ir/weigh-exponential.ts";
+import { readWeights } from "../../ir/read-weights.ts";
 import { expandRow } from "../../ir/expand-row.ts";
 
 export interface Piece {
@@ -143,7 +143,7 @@ function splitExpSum(
   top: Statement,
   second: Statement,
 ): readonly Statement[] | undefined {
-  const weighed = pair.needs === undefined ? undefined : weighExponential(context.statements, second, pairs);
+  const weighed = pair.needs === undefined ? undefined : readWeights(context, second, pairs);
   const { weight } = weighed ?? {};
   const inPiece = weight === undefined ? undefined : operandAt(context, { ...second, value: weight }, piece);
   if (weight !== undefined && inPiece === undefined) return undefined;

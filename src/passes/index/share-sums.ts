@@ -159,8 +159,8 @@ function rewrite(
   const replaced = new Map<string, readonly Statement[]>();
   const pairs = pairReductions(program);
   for (const { statement } of family.first) {
-    const pair = pairs.find((p) => p.first === statement.name);
-    if (pair?.monoid !== "moments") continue;
+    const pair = pairs.find((p) => p.first === statement.name && p.monoid === "moments");
+    if (pair === undefined) continue;
     const parts = rfactor({ sizes, statements }, statement, [pair], piece);
     for (const [name, list] of parts ?? []) replaced.set(name, list);
     for (const list of parts?.values() ?? []) for (const s of list) taken.add(s.name);

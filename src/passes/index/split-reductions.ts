@@ -91,7 +91,9 @@ export function splitReductions(
     shortestPiece: options.shortestPiece ?? SHORTEST_PIECE,
     readers: findReaders(program),
   };
-  const pairs = pairReductions(program);
+  const all = pairReductions(program);
+  // Deviations with weights are split by themselves (co-moments.ts).
+  const pairs = all.filter((pair) => pair.monoid !== "co_moment");
   const seconds = new Map(pairs.map((p) => [p.second, p]));
   const firsts = new Map<string, ReductionPair[]>();
   for (const pair of pairs) firsts.set(pair.first, [...(firsts.get(pair.first) ?? []), pair]);
@@ -106,7 +108,7 @@ export function splitReductions(
     const split = choosePiece(splitter, statement);
     if (split === undefined) continue;
     const own = firsts.get(name) ?? [];
-    const moments = own.length === 0 ? splitCoMoment(splitter, statement, split, sums) : undefined;
+    const moments = own.length === 0 ? splitCoMoment(splitter, statement, split, sums, all) : undefined;
     if (moments !== undefined) replaced.set(name, moments);
     else rememberParts(splitter, statement, own, split, sums, replaced);
   }
