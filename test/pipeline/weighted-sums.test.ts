@@ -3,6 +3,7 @@
  * expectations, entropy. They agree with the oracle under every plan, whatever stands in the rows and in the weights, and move no
  * more than they have to.
  */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileGraph } from "../../src/compile.ts";
 import { explainCompiled } from "../../src/explain.ts";
@@ -16,6 +17,8 @@ import { forceSchedules } from "../support/force-schedules.ts";
 import { describeGpu } from "../support/gpu.ts";
 import { createRandom } from "../support/random-values.ts";
 import type { RandomProgram } from "../support/random-graph.ts";
+
+const SEED = Number(process.env["TENSORWEFT_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
 type Binary = (x: TracedTensor, w: TracedTensor) => TracedTensor | readonly TracedTensor[];
 const row = { axis: -1, keepdims: true };
@@ -186,6 +189,76 @@ test("weights that wait for the walk keep a walk of their own", () => {
   expect(walks((x, w) => deviations(x, w.sub(w.mean(row))))).toBe(2);
 });
 
+/** A product with one factor that needs the maximum or the mean, in any order, with factors that wait for it and that do not. */
+interface Recipe {
+  readonly shape: readonly number[];
+  readonly isExponential: boolean;
+  readonly factors: readonly (readonly [keyof typeof FACTORS, isDivisor: boolean, isBefore: boolean])[];
+  readonly withPlain: boolean;
+  readonly draw: number;
+}
+type Parts = Readonly<Record<"x" | "w" | "first" | "plain", TracedTensor>>;
+const FACTORS = {
+  weights: ({ w }: Parts) => w,
+  itself: ({ x }: Parts) => x,
+  constant: ({ w }: Parts) => w.mul(0).add(2),
+  statistic: ({ w }: Parts) => w.abs().max(row).add(1),
+  waiting: ({ plain }: Parts) => plain.abs().add(1),
+  "waiting row": ({ w, first }: Parts) => w.sub(first),
+} as const satisfies Record<string, (parts: Parts) => TracedTensor>;
+
+const recipes: fc.Arbitrary<Recipe> = fc.record({
+  shape: fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 2, max: 70 })),
+  isExponential: fc.boolean(),
+  factors: fc.array(
+    fc.tuple(
+      fc.constantFrom(...(Object.keys(FACTORS) as (keyof typeof FACTORS)[])),
+      fc.boolean(),
+      fc.boolean(),
+    ),
+    { minLength: 1, maxLength: 4 },
+  ),
+  withPlain: fc.boolean(),
+  draw: fc.nat(),
+});
+
+const productOf =
+  ({ isExponential, factors, withPlain }: Recipe): Binary =>
+  (x, w) => {
+    const first = isExponential ? x.max(row) : x.mean(row);
+    const needing = isExponential ? x.sub(first).exp() : x.sub(first);
+    const plain = (isExponential ? needing : needing.mul(needing)).sum(row);
+    let product = needing;
+    for (const [kind, isDivisor, isBefore] of factors) {
+      const by = FACTORS[kind]({ x, w, first, plain });
+      // Divisors that may be near 0 would exclude all of it.
+      if (isDivisor) product = product.div(by.mul(by).add(1));
+      else product = isBefore ? by.mul(product) : product.mul(by);
+    }
+    const total = product.sum(row);
+    return withPlain ? [total, plain] : total;
+  };
+
+test("random products under any schedule, and in pieces", async () => {
+  console.log(`random products, TENSORWEFT_SEED=${String(SEED)}`);
+  let paired = 0;
+  await fc.assert(
+    fc.asyncProperty(recipes, async (recipe) => {
+      const program = programOf(productOf(recipe), recipe.shape);
+      const schedule = forceSchedules(program.graph, recipe.draw);
+      const anyOf = { profile: profileOf(recipe.draw % 2 === 0 ? "nvidia" : "swiftshader"), schedule };
+      const read = compileGraph(program.graph, PLANS["rows read again"] ?? anyOf);
+      if (read.kernels.some((kernel) => kernel.schedule.pairing === "one-walk")) paired++;
+      for (const options of [anyOf, PLANS["rows read again"], PLANS["pieces"], PLANS["few pieces"]]) {
+        const { failures } = await checkProgram(program, options ?? anyOf);
+        expect(failures).toEqual([]);
+      }
+    }),
+    { numRuns: 60, seed: SEED },
+  );
+  expect(paired).toBeGreaterThan(15);
+});
+
 describeGpu("on a device", () => {
   test.each(Object.entries(PROGRAMS))("%s", async (_, fn) => {
     using device = await openDevice({ backend: "webgpu" });
@@ -195,10 +268,16 @@ describeGpu("on a device", () => {
         if (options === undefined) throw new Error(`no plan ${plan}`);
         for (const rows of ["plain", "an offset of 1e4", "rising"])
           for (const weights of ["plain", "few that are not 0"]) {
-            const program = programOf(fn, [5, 37], rows, weights);
             const check = { ...options, device, interpretKernels: false, interpretStages: false };
-            const { failures } = await checkProgram(program, check);
-            expect(failures, `${plan}: ${rows}; ${weights}`).toEqual([]);
+            for (const shape of plan === "pieces"
+              ? [[5, 37]]
+              : [
+                  [5, 37],
+                  [2, 5000],
+                ]) {
+              const { failures } = await checkProgram(programOf(fn, shape, rows, weights), check);
+              expect(failures, `${plan}: ${shape.join("x")}; ${rows}; ${weights}`).toEqual([]);
+            }
           }
       }
   });
