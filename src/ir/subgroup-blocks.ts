@@ -13,6 +13,9 @@ const MOST_SLOTS = 32;
 
 export const isPowerOfTwo = (n: number): boolean => n >= 1 && Number.isInteger(Math.log2(n));
 
+/** Lanes of subgroups from which on a CPU's vectors hide memory and keep more of a row (lavapipe's; SwiftShader's are of 4). */
+export const WIDE_SUBGROUP = 8;
+
 /** Lanes of an aligned block that are sure to share a subgroup, in a workgroup of that size; 1 without the feature. */
 export function subgroupLanes(profile: DeviceProfile, workgroupSize: number): number {
   if (!profile.features.includes("subgroups") || profile.subgroups === null) return 1;

@@ -4,6 +4,7 @@ import { registersPerLane, workgroupBytes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { wordsPerStep } from "../ir/row-arrays.ts";
 import { workgroupSizeOf, type KernelSchedule } from "../ir/schedule.ts";
+import { WIDE_SUBGROUP } from "../ir/subgroup-blocks.ts";
 import { bytesTouched } from "./access-size.ts";
 import { stepsPerLane } from "./row-steps.ts";
 import { countWorkgroupMemory } from "./workgroup-memory.ts";
@@ -13,7 +14,6 @@ const SOFTWARE_REGISTERS = 16;
 /** In kernels whose tensors take so long to copy; more where lanes are eight to a vector (lavapipe, softmax of rows of 1024: 0.6). */
 const LONG_KERNEL_REGISTERS = 32;
 const WIDE_KERNEL_REGISTERS = 128;
-const WIDE_SUBGROUP = 8;
 const LONG_KERNEL_US = 10_000;
 
 /** Registers first, then workgroup memory; rows that fit neither are read again. */

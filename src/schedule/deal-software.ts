@@ -19,14 +19,13 @@ import type { Width } from "../ir/kernel.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
 import type { MemoryOrder } from "./order-axes.ts";
-import { subgroupLanes } from "../ir/subgroup-blocks.ts";
+import { subgroupLanes, WIDE_SUBGROUP } from "../ir/subgroup-blocks.ts";
 
 /** Lanes of a workgroup of columns. */
 export const SOFTWARE_LANES = 16;
 /** Lanes of a workgroup that gives each row a subgroup. */
 const ROW_WORKGROUP_LANES = 32;
-/** Lanes of a subgroup that shares columns, and steps that each of them takes at least. */
-const COLUMN_SUBGROUP = 8;
+/** Steps that each lane takes at least where a subgroup shares columns. */
 const COLUMN_STEPS = 2;
 /** Lanes of a workgroup without rows. */
 const POINT_WORKGROUP_LANES = 128;
@@ -61,7 +60,7 @@ export function dealSoftware(
     const isContiguous = order.contiguous !== null && rowAxes.includes(order.contiguous);
     const subgroup = subgroupLanes(profile, SOFTWARE_LANES);
     const isShared =
-      isContiguous || (subgroup >= COLUMN_SUBGROUP && width > 1 && count(rowAxes) >= COLUMN_STEPS * subgroup);
+      isContiguous || (subgroup >= WIDE_SUBGROUP && width > 1 && count(rowAxes) >= COLUMN_STEPS * subgroup);
     lanesPerRow = isShared ? subgroup : 1;
     if (lanesPerRow === 1 && count(gridAxes) < profile.usefulWorkgroups && count(rowAxes) >= SHARED_ROW_STEPS)
       lanesPerRow = SOFTWARE_LANES;
