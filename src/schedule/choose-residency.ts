@@ -11,7 +11,7 @@ import { countWorkgroupMemory } from "./workgroup-memory.ts";
 
 /** CPUs have 16 vector registers, and caches that make reading again cheap. */
 const SOFTWARE_REGISTERS = 16;
-/** In kernels whose tensors take so long to copy; more where lanes are eight to a vector (lavapipe, softmax of rows of 1024: 0.6). */
+/** In kernels whose tensors take so long to copy; more where lanes are eight to a vector (lavapipe, layer norm of rows of 512: 0.8). */
 const LONG_KERNEL_REGISTERS = 32;
 const WIDE_KERNEL_REGISTERS = 128;
 const LONG_KERNEL_US = 10_000;
