@@ -46,6 +46,26 @@ export function expSum() {
   } as const;
 }
 
+/** Two states (n, mean, ..., pivot, ...) of which the pivots differ: b's mean about the common pivot is `other`, its share `share`. */
+function meetMeans() {
+  const count = named("count", apply("add", a(0), b(0)));
+  const pivot = named("pivot", apply("where", isEmpty, b(3), a(3)));
+  const other = named("other", apply("add", apply("sub", b(3), pivot), b(1)));
+  // Of no elements: 0 / 1.
+  const share = named("share", apply("div", b(0), apply("where", apply("gt", count, f32(0)), count, f32(1))));
+  return { count, pivot, other, share };
+}
+
+/** Such a state and one element more, which is the pivot of a state without any. */
+function meetElement() {
+  const next = named("count", apply("add", a(0), f32(1)));
+  const first = named("pivot", apply("where", isEmpty, x(0), a(3)));
+  const shifted = named("shifted", apply("sub", x(0), first));
+  return { next, first, shifted };
+}
+
+const isEmpty = apply("eq", a(0), f32(0));
+
 /**
  * (n, mean, q, pivot): how many, their mean less the pivot, the sum of squared deviations from the mean, and one of the
  * elements. Source: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances
@@ -53,19 +73,12 @@ export function expSum() {
  * the deviations from it: a row of mean 1000 and deviation 1 would lose two digits.
  */
 export function moments() {
-  const isEmpty = apply("eq", a(0), f32(0));
-  const count = named("count", apply("add", a(0), b(0)));
-  const pivot = named("pivot", apply("where", isEmpty, b(3), a(3)));
-  const other = named("other", apply("add", apply("sub", b(3), pivot), b(1)));
+  const { count, pivot, other, share } = meetMeans();
   const delta = named("delta", apply("sub", other, a(1)));
-  // Of no elements: 0 / 1.
-  const share = named("share", apply("div", b(0), apply("where", apply("gt", count, f32(0)), count, f32(1))));
   const mean = named("mean", apply("add", a(1), apply("mul", delta, share)));
   // n_a n_b / n delta^2 in a form that is nan where the mean is infinite, as a deviation of infinity from itself is.
   const between = apply("mul", b(0), apply("mul", delta, apply("sub", other, mean)));
-  const next = named("count", apply("add", a(0), f32(1)));
-  const first = named("pivot", apply("where", isEmpty, x(0), a(3)));
-  const shifted = named("shifted", apply("sub", x(0), first));
+  const { next, first, shifted } = meetElement();
   const apart = named("delta", apply("sub", shifted, a(1)));
   const moved = named("mean", apply("add", a(1), apply("div", apart, next)));
   return {
@@ -88,18 +101,11 @@ export function moments() {
  * moves, c moves by w times the way (Chan, Golub and LeVeque 1979).
  */
 export function coMoment() {
-  const isEmpty = apply("eq", a(0), f32(0));
-  const count = named("count", apply("add", a(0), b(0)));
-  const pivot = named("pivot", apply("where", isEmpty, b(3), a(3)));
-  const other = named("other", apply("add", apply("sub", b(3), pivot), b(1)));
-  // Of no elements: 0 / 1.
-  const share = named("share", apply("div", b(0), apply("where", apply("gt", count, f32(0)), count, f32(1))));
+  const { count, pivot, other, share } = meetMeans();
   const mean = named("mean", apply("add", a(1), apply("mul", apply("sub", other, a(1)), share)));
   const moved = (c: StateExpr, w: StateExpr, from: StateExpr): StateExpr =>
     apply("add", c, apply("mul", w, apply("sub", from, mean)));
-  const next = named("count", apply("add", a(0), f32(1)));
-  const first = named("pivot", apply("where", isEmpty, x(0), a(3)));
-  const shifted = named("shifted", apply("sub", x(0), first));
+  const { next, first, shifted } = meetElement();
   const step = named("step", apply("div", apply("sub", shifted, a(1)), next));
   const moving = named("mean", apply("add", a(1), step));
   const term = apply("mul", x(1), apply("sub", shifted, moving));

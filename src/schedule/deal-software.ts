@@ -26,8 +26,8 @@ export const SOFTWARE_LANES = 16;
 /** Lanes of a workgroup that gives each row a subgroup. */
 const ROW_WORKGROUP_LANES = 32;
 /**
- * Lanes for each long row where subgroups are wide, and rows of a workgroup: lanes in many rows wait for memory at once. lavapipe,
- * rows of 1024 in vectors: layer norm 0.80 of the time with 8 lanes a row, rms norm 0.72, norms 0.54, softmax 0.96; rows of
+ * Lanes for each row of so many elements where subgroups are wide, and lanes of such a workgroup: lanes in many rows wait for
+ * memory at once. lavapipe, rows of 1024 in vectors: layer norm 0.80 of the time with 8 lanes a row, rms norm 0.72, norms 0.54, softmax 0.96; rows of
  * 512 take 1.3 to 1.6 times as long so.
  */
 const LONG_ROW = 1024;
