@@ -56,10 +56,15 @@ export interface Turns {
 
 export interface KernelSchedule {
   /**
-   * The invocations of a workgroup as digits of the lane index, slowest first; the product is the workgroup size. Lanes
+   * The lanes of a workgroup as digits of the lane index, slowest first; each is an invocation, or as many are as `coarsening` says. Lanes
    * along a grid axis take neighbouring grid points; lanes along a row axis share the row.
    */
   readonly lanes: readonly LaneAxis[];
+  /**
+   * Lanes whose work one invocation does (thread coarsening; lower/coarsen-lanes.ts): the workgroup has so many times fewer
+   * invocations. More than 1 only where lanes have nothing to share.
+   */
+  readonly coarsening: number;
   /** Elements per memory access, along `vectorAxis`. */
   readonly vectorWidth: Width;
   /** Name of the contiguous axis that vectors run along, or null for width 1. */
@@ -89,7 +94,7 @@ export interface KernelSchedule {
   readonly turns: Turns | null;
 }
 
-/** Invocations of a workgroup. */
+/** Lanes of a workgroup. */
 export const workgroupSizeOf = ({ lanes }: Pick<KernelSchedule, "lanes">): number =>
   lanes.reduce((n, l) => n * l.lanes, 1);
 

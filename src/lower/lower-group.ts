@@ -20,6 +20,7 @@ import { nameOf } from "./kernel-expr.ts";
 import { and, countWorkgroups, enterAxis, enterGrid, type Position } from "./enter-grid.ts";
 import { declareCarried, lowerPhase, storeCarried } from "./lower-phase.ts";
 import { chooseRowSlots, declareRowSlots } from "./keep-rows.ts";
+import { coarsenLanes } from "./coarsen-lanes.ts";
 import { lowerBlock } from "./lower-block.ts";
 import { lowerStages } from "./lower-stages.ts";
 import { lowerTile } from "./lower-tile.ts";
@@ -71,7 +72,7 @@ export function lowerGroup(
   if (turns !== null) grid.out.push(takeTurns(emitter, grid, turns, position));
   storeCarried(emitter, grid, position);
   const count = countWorkgroups(view, schedule);
-  return {
+  const kernel: Kernel = {
     name: group.name,
     workgroupSize: workgroupSizeOf(schedule),
     workgroupCount: count,
@@ -85,6 +86,7 @@ export function lowerGroup(
     shared: [...emitter.stageArrays.values(), ...rows, ...shared],
     body: grid.out,
   };
+  return coarsenLanes(kernel, schedule.coarsening);
 }
 
 function nameSize(open: OpenGroup | undefined, taken: Set<string>): OpenAxis | undefined {

@@ -15,6 +15,7 @@ import { workgroupSizeOf, type KernelSchedule, type LaneAxis, type Tile } from "
 import { chooseResidency } from "./choose-residency.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { chooseTile } from "./choose-tile.ts";
+import { chooseCoarsening } from "./coarsen-columns.ts";
 import { dealAcross } from "./deal-across.ts";
 import { dealHardware, dealNeighbours, narrowForGrid } from "./deal-hardware.ts";
 import { dealSoftware } from "./deal-software.ts";
@@ -126,6 +127,7 @@ function layOut(
   const rowAxes = slowestFirst(view.rowAxes);
   const schedule: KernelSchedule = {
     lanes,
+    coarsening: 1,
     vectorWidth,
     vectorAxis,
     residency: "reload",
@@ -143,7 +145,8 @@ function layOut(
     stages: chooseStages(view, workgroupSizeOf({ lanes }), profile),
     turns: chooseTurns(view, lanes, slowestFirst(view.gridAxes), units, profile),
   };
-  return { ...schedule, residency: chooseResidency(view, schedule, profile) };
+  const resident = { ...schedule, residency: chooseResidency(view, schedule, profile) };
+  return { ...resident, coarsening: chooseCoarsening(view, resident, profile) };
 }
 
 /** Neighbouring workgroups go along the axis of blocks in registers: they read on where the ones before have ended. */

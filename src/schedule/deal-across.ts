@@ -86,7 +86,7 @@ function takeVectors(
   // A lane with a row of its own has nothing to gain: it reads what lies along its row, or is one of neighbours that read together.
   const isShared = lanes.some((l) => l.axis === row && l.lanes > 1);
   if (!isShared || !fitsSubgroups(lanes, (axis) => axis === row, profile)) return usual;
-  return { ...usual, lanes: lanes.filter((l) => l.lanes > 1), vectorWidth, vectorAxis: grid };
+  return { ...usual, lanes: lanes.filter((l) => l.lanes > 1), coarsening: 1, vectorWidth, vectorAxis: grid };
 }
 
 /** The axis of the row, and one of the grid, along which much of what the group touches is contiguous in turn. */
@@ -131,7 +131,15 @@ function takeRows(
       { axis: grid, lanes: together },
     ].filter((l) => l.lanes > 1);
     const reduction = along === 1 ? "serial" : fitsSubgroups(lanes, isShared, profile) ? "subgroup" : "tree";
-    const schedule = { ...usual, lanes, vectorWidth, vectorAxis, reduction, turns: null } as const;
+    const schedule = {
+      ...usual,
+      lanes,
+      vectorWidth,
+      vectorAxis,
+      reduction,
+      coarsening: 1,
+      turns: null,
+    } as const;
     const { registers } = countRegisters(view, schedule);
     const fits = view.rowArrays.length > 0 && registers <= REGISTERS;
     return { ...schedule, residency: fits ? "registers" : chooseResidency(view, schedule, profile) };

@@ -20,6 +20,8 @@ const WORKGROUP_US = 0.05;
 const WORKGROUP_US_SOFTWARE = 2;
 /** One access, of whatever width, of one vector of lanes on a CPU. */
 const ACCESS_US_SOFTWARE = 0.002;
+/** Several lanes' values at a time take registers; what that is good for (ir/far-walks.ts) is not known here. */
+const CROWDED = 1.02;
 /** A row that is read again comes from a cache as long as it fits: this share of a read from memory. */
 const CACHED_SWEEP = 0.3;
 /** A row in workgroup memory: nothing but loads and stores that no other lane gets in the way of. */
@@ -39,15 +41,18 @@ export function estimateCost(view: GroupView, schedule: KernelSchedule, profile:
   const accesses = steps * sweeps * size * workgroups * (schedule.tile?.steps ?? 1);
   if (profile.software) {
     // A vector of lanes costs the same however many of them work.
-    const vectors = Math.ceil(size / subgroupLanes(profile, size)) / size;
+    const subgroup = subgroupLanes(profile, size) * schedule.coarsening;
+    const vectors = (Math.ceil(size / subgroup) * schedule.coarsening) / size;
+    const crowded = schedule.coarsening === 1 ? 1 : CROWDED;
     const gathered = schedule.tile === null && wasteOf(view, schedule) > 1 ? 1.5 : 1;
     // A wider access is a few more instructions, not a longer wait.
-    const each = ACCESS_US_SOFTWARE * (0.5 + 0.5 * schedule.vectorWidth) * gathered;
+    const each = ACCESS_US_SOFTWARE * (0.5 + 0.5 * schedule.vectorWidth) * gathered * crowded;
     const cores = Math.min(profile.usefulWorkgroups, workgroups);
     return (accesses * vectors * each + workgroups * WORKGROUP_US_SOFTWARE + barriers) / cores;
   }
   const bytes = accesses * schedule.vectorWidth * 4;
-  const full = Math.min(1, (size * workgroups) / (profile.usefulWorkgroups * FULL_WORKGROUP));
+  const invocations = (size * workgroups) / schedule.coarsening;
+  const full = Math.min(1, invocations / (profile.usefulWorkgroups * FULL_WORKGROUP));
   const few = schedule.vectorWidth === 4 ? 1 : schedule.vectorWidth === 2 ? 1.05 : 1.15;
   const memory = ((bytes * wasteOf(view, schedule)) / (profile.copyGBps * 1e3)) * few;
   const shared = Math.min(workgroups, 4 * profile.usefulWorkgroups);

@@ -18,6 +18,7 @@ import { estimateCost } from "./estimate-cost.ts";
 import { orderAxes, type MemoryOrder } from "./order-axes.ts";
 import { chooseWidth } from "./vector-width.ts";
 import { BLOCK_WIDTHS, registerBlock } from "./register-blocks.ts";
+import { COARSENINGS } from "./coarsen-columns.ts";
 import { verifySchedule } from "./verify-schedule.ts";
 
 type ViewGroup = (options: ViewOptions) => GroupView;
@@ -29,6 +30,8 @@ const MOST_ALIKE = 3;
 const MOST_PER_ROW_LANES = 8;
 /** Of those with blocks in registers of one size. */
 const MOST_ALIKE_BLOCKS = 8;
+/** Of those whose invocations do the work of several lanes. */
+const MOST_COARSENED = 6;
 /** Lanes across the vectors, where each lane has a block in registers. */
 const BLOCK_LANES_ACROSS = [1, 2, 8];
 
@@ -49,6 +52,7 @@ export function chooseCandidates(viewWith: ViewGroup, profile: DeviceProfile): r
     if (chosen.length === MOST_CANDIDATES) break;
     const shared = schedule.lanes.filter(({ axis }) => schedule.rowAxes.includes(axis));
     const kinds = new Map([[`all ${printLanes(schedule.lanes)}`, MOST_ALIKE]]);
+    if (schedule.coarsening > 1) kinds.set("coarsened", MOST_COARSENED);
     if (schedule.tile !== null) kinds.set(`block ${String(schedule.tile.steps)}`, MOST_ALIKE_BLOCKS);
     if (schedule.rowAxes.length > 0) kinds.set(`row ${printLanes(shared)}`, MOST_PER_ROW_LANES);
     if ([...kinds].some(([kind, most]) => (counts.get(kind) ?? 0) >= most)) continue;
@@ -91,6 +95,7 @@ const printLanes = (lanes: readonly LaneAxis[]): string =>
 const keyOf = (s: KernelSchedule): string =>
   JSON.stringify([
     printLanes(s.lanes),
+    s.coarsening,
     [s.vectorWidth, s.vectorAxis, s.residency, s.pairing, s.reduction],
     [s.gridAxes, s.rowAxes, s.walkAxes, s.helperAxes],
     s.tile,
@@ -109,8 +114,11 @@ function finish(view: GroupView, schedule: KernelSchedule): readonly KernelSched
     : (["serial"] as const);
   const residencies: readonly KernelSchedule["residency"][] =
     view.rowArrays.length === 0 ? ["reload"] : RESIDENCIES;
+  const coarsenings = reductions.length === 1 && schedule.tile === null ? COARSENINGS : [1];
   return residencies.flatMap((residency) =>
-    reductions.map((reduction) => ({ ...schedule, residency, reduction })),
+    reductions.flatMap((reduction) =>
+      coarsenings.map((coarsening) => ({ ...schedule, coarsening, residency, reduction })),
+    ),
   );
 }
 

@@ -10,6 +10,7 @@
  *   along a walked axis
  * - lanes that share a row combine what they found, by exchanges where they fill a subgroup's part, else through
  *   workgroup memory; one lane has nothing to combine
+ * - an invocation does the work of several lanes only where these share nothing, and then all invocations of as many
  * - helper axes are grid axes that the work of reducing may be shared along, and then the row has no lanes of its own
  * - a tile is for groups without rows. In workgroup memory: lanes along its axis and, fastest, along one other; scalars; memory
  *   enough. In registers: as many points along its axis as a vector has elements, whole vectors either way
@@ -23,7 +24,7 @@ import { turnAxes, type GroupView } from "../ir/group-view.ts";
 import { readKey } from "../ir/index-expr.ts";
 import { mostLanes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
-import { lanesAlong, NO_AXIS, type KernelSchedule, type Tile } from "../ir/schedule.ts";
+import { lanesAlong, NO_AXIS, workgroupSizeOf, type KernelSchedule, type Tile } from "../ir/schedule.ts";
 import { chooseWidth, widthAcross } from "./vector-width.ts";
 import { countRegisters } from "./choose-residency.ts";
 import { registerBlock } from "./register-blocks.ts";
@@ -51,6 +52,7 @@ export function verifySchedule(
   return [
     ...verifyHelpers(view, schedule),
     ...verifyReduction(schedule, profile),
+    ...verifyCoarsening(schedule),
     ...verifyResidency(view, schedule),
     ...verifyWorkgroupMemory(view, schedule, profile),
     ...verifyTile(view, schedule, profile),
@@ -147,6 +149,22 @@ function verifyReduction(schedule: KernelSchedule, profile: DeviceProfile): stri
       ? []
       : ["the lanes of a row do not fill parts of subgroups"];
   return [];
+}
+
+function verifyCoarsening({
+  lanes,
+  coarsening,
+  reduction,
+  tile,
+  stages,
+  residency,
+}: KernelSchedule): string[] {
+  if (coarsening === 1) return [];
+  const size = workgroupSizeOf({ lanes });
+  if (!Number.isInteger(coarsening) || coarsening < 1 || size % coarsening !== 0)
+    return [`${String(size)} lanes cannot be dealt out ${String(coarsening)} to an invocation`];
+  const isAlone = reduction === "serial" && tile === null && stages.length === 0 && residency !== "workgroup";
+  return isAlone ? [] : ["an invocation does the work of several lanes only where lanes share nothing"];
 }
 
 function verifyResidency(view: GroupView, schedule: KernelSchedule): string[] {

@@ -44,6 +44,7 @@ async function run(device: Device): Promise<readonly number[]> {
 /** A schedule that is legal for nothing: compilation goes on as if there were none. */
 const ILLEGAL: KernelSchedule = {
   lanes: [],
+  coarsening: 1,
   vectorWidth: 1,
   vectorAxis: null,
   residency: "registers",

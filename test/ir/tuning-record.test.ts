@@ -9,6 +9,7 @@ const SCHEDULE: KernelSchedule = {
     { axis: "a0", lanes: 8 },
     { axis: "a1", lanes: 4 },
   ],
+  coarsening: 1,
   vectorWidth: 4,
   vectorAxis: "a1",
   residency: "registers",

@@ -33,6 +33,7 @@ testGoldens("schedule-space", (golden) => {
 const printSchedule = (s: KernelSchedule): string =>
   [
     s.lanes.length === 0 ? "one lane" : s.lanes.map((l) => `${l.axis}=${String(l.lanes)}`).join(" "),
+    ...(s.coarsening === 1 ? [] : [`${String(s.coarsening)} to an invocation`]),
     s.vectorAxis === null ? "scalars" : `${s.vectorAxis}x${String(s.vectorWidth)}`,
     s.residency,
     s.pairing,

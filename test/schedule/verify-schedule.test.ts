@@ -66,6 +66,8 @@ const BAD: readonly (readonly [string, Partial<KernelSchedule>, string])[] = [
   ["an axis for scalars", { vectorWidth: 1 }, "an axis is named for vectors of one element"],
   ["vectors across rows", { vectorAxis: grid }, `accesses along ${grid} are not all vectors of 4`],
   ["helpers that cannot", { helperAxes: [grid] }, "cannot help each other"],
+  ["lanes of a row in one invocation", { coarsening: 2 }, "only where lanes share nothing"],
+  ["lanes that cannot be dealt out", { coarsening: 3 }, "lanes cannot be dealt out 3 to an invocation"],
   ["turns along the row", { turns: { axis: row, count: 2 } }, `no workgroup takes 2 turns along ${row}`],
   ["turns along what is not shared", { turns: { axis: grid, count: 2 } }, `2 turns along ${grid}`],
   ["nothing combines", { reduction: "serial" }, "nothing combines what they find"],

@@ -85,7 +85,7 @@ function writeBody(body: readonly Stmt[], block: Block, hoisting: Hoisting): boo
 /** A let that is a sum is seen through; a quotient or a remainder stays an atom, computed once. */
 function noteSum(name: string, value: Expr, hoisting: Hoisting): void {
   const isAtom = value.kind === "index" && ["div", "mod", "min"].includes(value.fn);
-  const isSeenThrough = value.kind === "index" || value.kind === "name" || value.kind === "const";
+  const isSeenThrough = ["index", "name", "const", "lane", "workgroup"].includes(value.kind);
   if (isSeenThrough && !isAtom && isFixed(value, hoisting))
     hoisting.lets.set(
       name,

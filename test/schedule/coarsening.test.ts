@@ -1,0 +1,50 @@
+/** Which columns share an invocation. That sharing one changes no result is what the random programs of test/pipeline find. */
+import { describe, expect, test } from "vitest";
+import { compileGraph, f32, softmax, trace, variance, type TracedTensor } from "../../src/index.ts";
+import type { Compiled } from "../../src/compile.ts";
+import { findProfile } from "../../src/ir/profile.ts";
+
+type Program = (x: TracedTensor) => TracedTensor;
+
+const norms: Program = (x) => x.mul(x).sum({ axis: 0 }).sqrt();
+const normalized: Program = (x) => x.div(x.abs().max({ axis: 0, keepdims: true }));
+
+function compile(fn: Program, shape: readonly number[], profileName: string): Compiled {
+  const profile = findProfile(profileName);
+  if (profile === undefined) throw new Error(`no profile ${profileName}`);
+  const { graph } = trace(fn, [f32(...shape)], { parameterNames: ["x"], locate: false });
+  return compileGraph(graph, { profile, check: true });
+}
+
+const coarseningOf = (fn: Program, shape: readonly number[], profile: string): readonly number[] =>
+  compile(fn, shape, profile).kernels.map(({ schedule }) => schedule.coarsening);
+
+describe("on the software device", () => {
+  test.each<readonly [string, Program, readonly number[], readonly number[]]>([
+    ["norms of the columns of a large matrix", norms, [8192, 1024], [4]],
+    ["columns that are read again to be scaled", normalized, [4096, 768], [4]],
+    ["a middle axis", (x) => softmax(x, { axis: 1 }), [32, 197, 768], [4]],
+    ["rows of less than half a page", norms, [32768, 256], [1]],
+    ["a matrix that stays in the caches", norms, [512, 1024], [1]],
+    ["rows", (x) => softmax(x, { axis: -1 }), [4096, 1024], [1]],
+    ["moments, which take all registers", (x) => variance(x, { axis: 0 }), [8192, 1024], [1]],
+    ["columns of which one lane takes no whole vector", norms, [8192, 1023], [1]],
+  ])("%s", (_, fn, shape, expected) => {
+    expect(coarseningOf(fn, shape, "swiftshader")).toEqual(expected);
+  });
+
+  test("as many invocations as a subgroup has, however few columns are left", () => {
+    for (const columns of [528, 576, 592, 1024]) {
+      const [kernel] = compile(norms, [8192, columns], "swiftshader").kernels;
+      if (kernel === undefined) throw new Error("there is no kernel");
+      const lanes = kernel.schedule.lanes.reduce((n, l) => n * l.lanes, 1);
+      expect(kernel.dispatched.workgroupSize * kernel.schedule.coarsening).toBe(lanes);
+      expect(kernel.dispatched.workgroupSize % 4).toBe(0);
+    }
+  });
+});
+
+test.each(["default", "nvidia", "apple", "intel"])("never on hardware: %s", (profile) => {
+  for (const fn of [norms, normalized])
+    for (const n of coarseningOf(fn, [8192, 1024], profile)) expect(n).toBe(1);
+});
