@@ -14,19 +14,18 @@ const $wgsl0 = /* wgsl */ `@group(0) @binding(0) var<storage, read> b_v: array<v
 @compute @workgroup_size(2)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let wg = min(wid.x, 0u);
-  let v_lane0 = lane;
   var v_cache0_0 = vec4<f32>(0.0f);
   var v_acc0 = vec4<f32>(0.0f);
-  let v_v0 = b_v[v_lane0];
+  let v_v0 = b_v[lane];
   v_cache0_0 = v_v0;
   let v_x0 = v_v0 * v_v0;
   v_acc0 = v_acc0 + v_x0;
   let v_r0 = (v_acc0.x + v_acc0.y) + (v_acc0.z + v_acc0.w);
   let v_s0 = inverseSqrt(v_r0);
-  let v_v1 = b_g[v_lane0];
+  let v_v1 = b_g[lane];
   let v_c0 = v_cache0_0;
   let v_x1 = (v_c0 * vec4<f32>(v_v1)) * vec4<f32>(v_s0);
-  b_out0[v_lane0] = v_x1;
+  b_out0[lane] = v_x1;
 }
 `;
 
@@ -66,23 +65,22 @@ fn tw_f16_bits(x: f32) -> u32 {
 @compute @workgroup_size(2)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let wg = min(wid.x, 0u);
-  let v_lane0 = lane;
   var v_cache0_0 = vec4<f32>(0.0f);
   var v_acc0 = vec4<f32>(0.0f);
-  let p_v0 = b_v[v_lane0];
+  let p_v0 = b_v[lane];
   let v_v0 = vec4<f32>(unpack2x16float(p_v0.x), unpack2x16float(p_v0.y));
   v_cache0_0 = v_v0;
   let v_x0 = v_v0 * v_v0;
   v_acc0 = v_acc0 + v_x0;
   let v_r0 = (v_acc0.x + v_acc0.y) + (v_acc0.z + v_acc0.w);
   let v_s0 = inverseSqrt(v_r0);
-  let p_v1 = b_g[v_lane0 >> 1u];
-  let v_v1 = unpack2x16float((p_v1 >> ((v_lane0 % 2u) * 16u))).x;
+  let p_v1 = b_g[lane >> 1u];
+  let v_v1 = unpack2x16float((p_v1 >> ((lane % 2u) * 16u))).x;
   let v_c0 = v_cache0_0;
   let v_x1 = (v_c0 * vec4<f32>(v_v1)) * vec4<f32>(v_s0);
   {
     let stored = v_x1;
-    b_out0[v_lane0] = vec2<u32>(tw_f16_bits(stored.x) | (tw_f16_bits(stored.y) << 16u), tw_f16_bits(stored.z) | (tw_f16_bits(stored.w) << 16u));
+    b_out0[lane] = vec2<u32>(tw_f16_bits(stored.x) | (tw_f16_bits(stored.y) << 16u), tw_f16_bits(stored.z) | (tw_f16_bits(stored.w) << 16u));
   }
 }
 `;
@@ -126,16 +124,15 @@ const $wgsl2 = /* wgsl */ `@group(0) @binding(0) var<storage, read> b_v: array<v
 @compute @workgroup_size(2)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let wg = min(wid.x, 0u);
-  let v_lane0 = lane;
   var v_cache0_0 = vec4<f32>(0.0f);
   var v_cache1_0 = vec4<f32>(0.0f);
   var v_acc0 = vec4<f32>(0.0f);
   var v_acc1 = vec4<f32>(0.0f);
-  let v_v0 = b_v[v_lane0];
+  let v_v0 = b_v[lane];
   v_cache0_0 = v_v0;
   let v_x0 = v_v0 * v_v0;
   v_acc0 = v_acc0 + v_x0;
-  let v_v1 = b_dw[v_lane0];
+  let v_v1 = b_dw[lane];
   v_cache1_0 = v_v1;
   let v_x1 = v_v0 * v_v1;
   v_acc1 = v_acc1 + v_x1;
@@ -144,15 +141,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
   let v_s0 = sqrt(v_r0);
   let v_s1 = inverseSqrt(v_r0);
   let v_s2 = v_s0 == 0.0f;
-  let v_v2 = b_g[v_lane0];
+  let v_v2 = b_g[lane];
   let v_s3 = select(((-((v_s1 * (v_s1 * (v_v2 * v_r1))))) / (select(v_s0, 1.0f, v_s2) * 2.0f)), 0.0f, v_s2);
   let v_s4 = v_s1 * v_r1;
   let v_c0 = v_cache0_0;
   let v_x2 = v_c0 * vec4<f32>(v_s3);
   let v_c1 = v_cache1_0;
   let v_x3 = (v_x2 + v_x2) + (vec4<f32>(v_v2) * (v_c1 * vec4<f32>(v_s1)));
-  b_out0[v_lane0] = v_x3;
-  b_out1[v_lane0] = v_s4;
+  b_out0[lane] = v_x3;
+  b_out1[lane] = v_s4;
 }
 `;
 
