@@ -20,7 +20,7 @@
 /** Bytes from one turn to the next. */
 export const FAR_BYTES = 2048;
 /** Smaller tensors stay in a cache, and their pages in its table. */
-export const LARGE_BYTES = 4 << 20;
+export const LARGE_BYTES = 2 << 20;
 /** Bytes from the first row in flight to the one after the last: less than these. */
 export const MOST_SPAN_BYTES = 32 << 10;
 /** Loads in flight. */

@@ -8,21 +8,26 @@
  * - Columns get a lane each, and so do rows where nothing is known of subgroups. Subgroups of 8 share columns of vectors:
  *   their loads go to 8 lines of memory at once, and the subgroups beside them find the rest of the lines in a cache
  *   (lavapipe: norm of axis 1 of [256, 512, 512] 332 to 66 ms, layer norm of [32, 197, 768] 49 to 14, softmax of it 64 to
- *   22; SwiftShader's of 4 take 1.2 to 1.8 times as long so).
+ *   22; SwiftShader's of 4 take 1.2 to 1.8 times as long so). Rows that together span too many pages (ir/far-walks.ts) are
+ *   left to a lane each (lavapipe, l2-normalise axis 0 of [8192, 1024]: 0.47 of the time).
  * - Points come in large workgroups: each workgroup has a price of its own (SwiftShader, 16 M points: 375 ms with 16
  *   lanes, 255 ms with 64 or 128). But where a workgroup takes one block of them after the other, it has the lanes of one
  *   subgroup: subgroups run one after the other, and each would stride over all blocks again (lavapipe, scaling by a norm
  *   of [1024, 1024, 7]: 65 ms with 128 lanes, 17 with 8; SwiftShader: the same with 4).
  */
+import { FAR_BYTES, MOST_SPAN_BYTES } from "../ir/far-walks.ts";
 import type { GroupView } from "../ir/group-view.ts";
 import type { Width } from "../ir/kernel.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
+import { farthestStep } from "./far-steps.ts";
 import type { MemoryOrder } from "./order-axes.ts";
 import { subgroupLanes, WIDE_SUBGROUP } from "../ir/subgroup-blocks.ts";
 
 /** Lanes of a workgroup of columns. */
 export const SOFTWARE_LANES = 16;
+/** Lanes of a workgroup whose rows are short runs far apart. */
+const APART_LANES = 32;
 /** Lanes of a workgroup that gives each row a subgroup. */
 const ROW_WORKGROUP_LANES = 32;
 /**
@@ -68,24 +73,39 @@ export function dealSoftware(
   if (reduces && !isPoint) {
     const isContiguous = order.contiguous !== null && rowAxes.includes(order.contiguous);
     const subgroup = subgroupLanes(profile, SOFTWARE_LANES);
-    const isShared =
-      isContiguous || (subgroup >= WIDE_SUBGROUP && width > 1 && count(rowAxes) >= COLUMN_STEPS * subgroup);
-    isLong = isContiguous && subgroup >= WIDE_SUBGROUP && width === 4 && count(rowAxes) * width >= LONG_ROW;
+    // A subgroup that shares columns loads from as many rows at once: not where these are too many pages.
+    const isNear = subgroup * farthestStep(view, rowAxes[0]) < MOST_SPAN_BYTES;
+    const isWide = subgroup >= WIDE_SUBGROUP && width > 1 && count(rowAxes) >= COLUMN_STEPS * subgroup;
+    const isShared = isContiguous || (isWide && isNear);
+    const run = isContiguous ? units(rowAxes[0] ?? "") : 1;
+    isLong = isContiguous && subgroup >= WIDE_SUBGROUP && width === 4 && run * width >= LONG_ROW;
     lanesPerRow = isLong ? LANES_PER_LONG_ROW : isShared ? subgroup : 1;
     if (lanesPerRow === 1 && count(gridAxes) < profile.usefulWorkgroups && count(rowAxes) >= SHARED_ROW_STEPS)
       lanesPerRow = SOFTWARE_LANES;
     lanesPerRow = Math.max(lanesPerRow, leastPerRow);
   }
-  const rows = dealPowers(rowAxes, units, lanesPerRow);
+  const dealt = dealPowers(rowAxes, units, lanesPerRow);
+  const isApart = leastPerRow === 1 && isFarApart(view, order, dealt);
+  const rows = isApart ? dealt.map((l) => ({ ...l, lanes: 1 })) : dealt;
   const shared = rows.reduce((n, { lanes }) => n * lanes, 1);
   // Along a short axis the lanes of a subgroup would leave a rest, and gaps.
   const isLongAxis = units(gridAxes[0] ?? "") >= POINT_WORKGROUP_LANES;
   const points = inTurns && isLongAxis ? subgroupLanes(profile, SOFTWARE_LANES) : POINT_WORKGROUP_LANES;
   const perRows = isLong ? LONG_ROW_WORKGROUP_LANES : ROW_WORKGROUP_LANES;
-  const most = isPoint ? points : shared > 1 ? perRows : SOFTWARE_LANES;
+  const most = isPoint ? points : shared > 1 ? perRows : isApart ? APART_LANES : SOFTWARE_LANES;
   const perWorkgroup =
     2 ** Math.ceil(Math.log2(Math.max(1, Math.floor(count(gridAxes) / profile.usefulWorkgroups))));
   return [...rows, ...dealAlong(gridAxes, units, Math.min(Math.floor(most / shared) || 1, perWorkgroup))];
+}
+
+/**
+ * Whether a row is made of short runs far apart that lanes cannot share: lanes in other runs would take other pages, those of
+ * neighbouring rows take the runs beside (schedule/coarsen-columns.ts gives several of these to an invocation).
+ */
+function isFarApart(view: GroupView, order: MemoryOrder, dealt: readonly LaneAxis[]): boolean {
+  const [run, ...others] = dealt;
+  const isSplit = run?.axis === order.contiguous && run.lanes === 1 && others.some(({ lanes }) => lanes > 1);
+  return isSplit && others.some(({ axis }) => farthestStep(view, axis) >= FAR_BYTES);
 }
 
 /** Powers of two along the axes, fastest first, at most `free` together: exchanges go by bits of the lane index. */

@@ -9,6 +9,14 @@ type Program = (x: TracedTensor) => TracedTensor;
 const norms: Program = (x) => x.mul(x).sum({ axis: 0 }).sqrt();
 const normalized: Program = (x) => x.div(x.abs().max({ axis: 0, keepdims: true }));
 
+const middle: Program = (x) =>
+  x.div(
+    x
+      .mul(x)
+      .sum({ axis: [0, 2], keepdims: true })
+      .sqrt(),
+  );
+
 function compile(fn: Program, shape: readonly number[], profileName: string): Compiled {
   const profile = findProfile(profileName);
   if (profile === undefined) throw new Error(`no profile ${profileName}`);
@@ -24,11 +32,13 @@ describe("on the software device", () => {
     ["norms of the columns of a large matrix", norms, [8192, 1024], [4]],
     ["columns that are read again to be scaled", normalized, [4096, 768], [4]],
     ["a middle axis", (x) => softmax(x, { axis: 1 }), [32, 197, 768], [4]],
+    ["short runs far apart", middle, [1024, 1024, 7], [4]],
+    ["runs that a subgroup can share", middle, [512, 256, 16], [1]],
     ["rows of less than half a page", norms, [32768, 256], [1]],
-    ["a matrix that stays in the caches", norms, [512, 1024], [1]],
+    ["a matrix that stays in the caches", norms, [256, 1024], [1]],
     ["rows", (x) => softmax(x, { axis: -1 }), [4096, 1024], [1]],
     ["moments, which take all registers", (x) => variance(x, { axis: 0 }), [8192, 1024], [1]],
-    ["columns of which one lane takes no whole vector", norms, [8192, 1023], [1]],
+    ["columns that vectors do not divide", norms, [8192, 1023], [4]],
   ])("%s", (_, fn, shape, expected) => {
     expect(coarseningOf(fn, shape, "swiftshader")).toEqual(expected);
   });
@@ -42,6 +52,14 @@ describe("on the software device", () => {
       expect(kernel.dispatched.workgroupSize % 4).toBe(0);
     }
   });
+});
+
+test("subgroups of eight share columns where their rows are few pages, and take runs far apart four at a time", () => {
+  const lanesOf = (fn: Program, shape: readonly number[]): readonly unknown[] =>
+    compile(fn, shape, "lavapipe").kernels.map(({ schedule }) => [schedule.reduction, schedule.coarsening]);
+  expect(lanesOf(norms, [16384, 512])).toEqual([["subgroup", 1]]);
+  expect(lanesOf(norms, [8192, 1024])).toEqual([["serial", 1]]);
+  expect(lanesOf(middle, [1024, 1024, 7])).toEqual([["serial", 4]]);
 });
 
 test.each(["default", "nvidia", "apple", "intel"])("never on hardware: %s", (profile) => {
