@@ -32,7 +32,7 @@ export const OTHER_NEIGHBOURS = [32, 24, 16, 12, 8];
 export const GOOD_SECTORS = 1.35;
 const MOST_SECTORS = 1.6;
 /** Share of the modelled cost that other lanes than the usual ones must come down to. */
-export const WORTH = 0.8;
+const WORTH = 0.8;
 /** Share of the lanes along a padded axis that must have something to do. */
 const FULL_ENOUGH = 3 / 4;
 
@@ -56,7 +56,7 @@ export function narrowForGrid(view: GroupView, profile: DeviceProfile, widest: W
 
 /**
  * Lanes along each axis, fastest axis first. Where the usual number of grid points side by side leaves too few workgroups or
- * gaps in sectors, others are judged by both.
+ * gaps in sectors, others are judged by both, also with idle lanes behind each run.
  */
 export function dealHardware(
   view: GroupView,
@@ -65,21 +65,22 @@ export function dealHardware(
   units: (axis: string) => number,
   width: number,
 ): LaneAxis[] {
-  const deal = (neighbours?: number): LaneAxis[] =>
-    dealNeighbours(view, profile, order, units, width, { neighbours });
-  const usual = deal();
+  const deal = (options: DealOptions): LaneAxis[] =>
+    dealNeighbours(view, profile, order, units, width, options);
+  const usual = deal({});
   if (isPointwise(view) || view.walkAxes.length > 0) return usual;
   const shareOf = (lanes: readonly LaneAxis[]): number => shareOfDevice(view, profile, lanes, units);
   const sectors = estimateSectors(view, usual, width, profile);
   if (shareOf(usual) === 1 && sectors <= GOOD_SECTORS) return usual;
   let [best, least] = [usual, sectors / shareOf(usual)];
-  for (const neighbours of OTHER_NEIGHBOURS) {
-    const lanes = deal(neighbours);
-    const wasted = estimateSectors(view, lanes, width, profile);
-    const cost = wasted / shareOf(lanes);
-    const isBetter = cost < least * (best === usual ? WORTH : 1);
-    if (isBetter && wasted <= Math.max(MOST_SECTORS, sectors)) [best, least] = [lanes, cost];
-  }
+  for (const isPadded of [false, true])
+    for (const neighbours of OTHER_NEIGHBOURS) {
+      const lanes = deal({ neighbours, isPadded });
+      const wasted = estimateSectors(view, lanes, width, profile);
+      const cost = wasted / shareOf(lanes);
+      const isBetter = cost < least * (best === usual ? WORTH : 1);
+      if (isBetter && wasted <= Math.max(MOST_SECTORS, sectors)) [best, least] = [lanes, cost];
+    }
   return best;
 }
 

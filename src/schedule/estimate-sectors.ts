@@ -39,7 +39,7 @@ function sectorsOf(
   const terms = new Map(axisTerms(access.index).map((t) => [t.axis, t.coefficient]));
   const size = lanes.reduce((n, l) => n * l.lanes, 1);
   const together = profile.subgroups?.[1] ?? DEFAULT_SUBGROUP;
-  const starts = startsOf(terms, lanes, width);
+  const starts = startsOf(terms, view, lanes, width);
   let [least, touched] = [0, 0];
   for (let first = 0; first < size; first += together) {
     const places = new Set<number>();
@@ -82,12 +82,22 @@ function placeOf(
   return [place, terms.get(lanes[0]?.axis ?? "") ?? 0];
 }
 
-/** Where in a sector the accesses of workgroups and of steps start: at multiples of what all their terms have in common. */
-function startsOf(terms: ReadonlyMap<string, number>, lanes: readonly LaneAxis[], width: number): number[] {
+/**
+ * Where in a sector the accesses of workgroups and of steps start: at multiples of what all their terms have in common. Along
+ * an axis that the lanes take whole there is one start.
+ */
+function startsOf(
+  terms: ReadonlyMap<string, number>,
+  view: GroupView,
+  lanes: readonly LaneAxis[],
+  width: number,
+): number[] {
   let common = SECTOR;
   for (const [axis, coefficient] of terms) {
     const i = lanes.findIndex((l) => l.axis === axis);
-    const step = coefficient * (lanes[i]?.lanes ?? 1) * (i === 0 ? width : 1);
+    const taken = (lanes[i]?.lanes ?? 1) * (i === 0 ? width : 1);
+    if (taken >= (view.sizes.get(axis) ?? 1)) continue;
+    const step = coefficient * taken;
     while (step % common !== 0) common /= 2;
   }
   return Array.from({ length: SECTOR / common }, (_, i) => i * common);

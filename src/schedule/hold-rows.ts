@@ -9,13 +9,15 @@ import type { Width } from "../ir/kernel.ts";
 import { mostLanes, WORKGROUP_LANES } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule } from "../ir/schedule.ts";
-import { GOOD_SECTORS, OTHER_NEIGHBOURS, shareOfDevice, WORTH, type DealOptions } from "./deal-hardware.ts";
+import { GOOD_SECTORS, OTHER_NEIGHBOURS, shareOfDevice, type DealOptions } from "./deal-hardware.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
 import { elementsOf } from "./access-size.ts";
 import { unitsAlong } from "./row-steps.ts";
 
 /** What a row in workgroup memory costs over one in registers: its words go there and back. */
 const WORKGROUP_MEMORY = 1.05;
+/** Share of the modelled cost that other lanes must come down to: sectors that are good enough, over a row read twice and written. */
+const WORTH = GOOD_SECTORS / 1.5;
 /** Phases beyond the second that read a row again are likely to find it in a cache. */
 const MOST_SWEEPS = 2;
 

@@ -13,6 +13,7 @@ import {
   normalize,
   norm,
   rmsNorm,
+  rsqrt,
   softmax,
   trace,
   weightNorm,
@@ -146,6 +147,43 @@ describe("rows that fit are read once", () => {
       expect(kernel?.occupancy).toBeGreaterThanOrEqual(1);
       expect(kernel?.schedule.lanes.map((l) => l.lanes)).toEqual([16, 2, 8]);
     }
+  });
+
+  const standardise: Program = (x) => {
+    const axis = { axis: [0, 2], keepdims: true };
+    const centred = x.sub(x.mean(axis));
+    return centred.mul(rsqrt(centred.mul(centred).mean(axis).add(1e-5)));
+  };
+  test.each<[string, ProfileName, readonly number[], number]>([
+    ["weight norm", "nvidia", [512, 512, 3], 128],
+    ["weight norm", "nvidia", [512, 1024, 3], 256],
+    ["weight norm", "nvidia", [256, 256, 3], 64],
+    ["weight norm", "nvidia", [512, 384, 7], 192],
+    ["standardised", "nvidia", [512, 512, 3], 128],
+    ["standardised", "default", [256, 256, 3], 64],
+    ["standardised", "intel", [128, 128, 3], 32],
+    ["weight norm", "apple", [256, 256, 3], 64],
+  ])("few columns of short runs, a busier device: %s for %s of %j", (label, name, shape, workgroups) => {
+    const profile = profileNamed(name);
+    const compiled =
+      label === "standardised"
+        ? compile(standardise, [shape], profile)
+        : compile(perColumn, [shape, [1, shape[1] ?? 1, 1]], profile);
+    expect(moves(compiled, profile)).toEqual([1, 1, "registers"]);
+    const [kernel] = explainCompiled(compiled, profile).kernels;
+    expect(kernel?.sectors).toBeLessThanOrEqual(1.35);
+    expect(kernel?.workgroups).toEqual([workgroups, 1, 1]);
+  });
+
+  test.each<[string, ProfileName, readonly number[]]>([
+    ["five elements", "default", [512, 512, 5]],
+    ["five elements", "intel", [512, 512, 5]],
+    ["three elements", "apple", [1024, 1024, 3]],
+  ])("bearable sectors cost less than a row that is read twice: runs of %s for %s", (_, name, shape) => {
+    const profile = profileNamed(name);
+    const compiled = compile(perColumn, [shape, [1, shape[1] ?? 1, 1]], profile);
+    expect(moves(compiled, profile)).toEqual([1, 1, "registers"]);
+    expect(explainCompiled(compiled, profile).kernels[0]?.sectors).toBeLessThanOrEqual(1.35);
   });
 
   test("devices on the CPU have caches: they get no larger workgroups, and nothing in workgroup memory", () => {
