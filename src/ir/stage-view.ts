@@ -24,6 +24,9 @@ export interface StageView {
   readonly stores: readonly Store[];
 }
 
+/** How much faster than memory the caches are from which workgroups read again what others have read. */
+export const CACHE_SPEED = 4;
+
 /**
  * Workgroups that repeat stages of so many terms together, over those that fill the device: several hide the latency of each
  * other's chains, few repeat less. Schedules and the cost model both go by it.

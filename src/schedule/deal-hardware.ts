@@ -11,6 +11,7 @@ import { fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
 import { elementsOf } from "./access-size.ts";
 import { startsAtSectors, type MemoryOrder } from "./order-axes.ts";
+import { lanesToRepeat } from "./repeated-sums.ts";
 
 /** Accesses per lane and sweep that the choice of lanes aims at. */
 const ACCESSES_PER_LANE = 4;
@@ -139,6 +140,8 @@ export function dealNeighbours(
     : Math.min(most, Math.max(powerOfTwo(steps / aim), Math.min(8, powerOfTwo(steps))));
   const dealt = new Map<string, number>();
   const total = (axes: readonly string[]): number => axes.reduce((n, axis) => n * (dealt.get(axis) ?? 1), 1);
+  const isRepeated = (axis: string): boolean =>
+    view.helperAxes.length > 0 && view.gridAxes.includes(axis) && !view.helperAxes.includes(axis);
   let run = width;
   let isWhole = true; // every axis so far is covered by lanes: neighbours go on where it ends
   for (const axis of order.axes) {
@@ -148,7 +151,11 @@ export function dealNeighbours(
     if (isWalk && !isRow) continue;
     const toRun = isWhole && run < GOOD_RUN;
     let wanted = 1;
-    if (isPointwise(view)) wanted = isRow ? 1 : most;
+    if (isRepeated(axis)) {
+      const least = isWhole ? Math.ceil((startsAtSectors(order, axis) ? SECTOR : GOOD_RUN) / run) : 1;
+      const others = total(view.gridAxes.filter(isRepeated)) * (isWhole ? width : 1);
+      wanted = lanesToRepeat(view, profile, Math.min(units(axis), free), least, (lanes) => lanes * others);
+    } else if (isPointwise(view)) wanted = isRow ? 1 : most;
     else if (isRow)
       wanted = Math.max(Math.floor(rowLanes / total(view.rowAxes)), toRun ? Math.ceil(GOOD_RUN / run) : 1);
     else if (toRun) {

@@ -154,11 +154,19 @@ function priceCandidate(
   const isHeld = context.held === undefined || facts.some((f) => context.held?.has(f.statement.name));
   if (bindings > limit && isHeld)
     return refusalOf(`${String(bindings)} storage buffers, the device binds ${String(limit)}`);
-  const isReplicated = main.facts.some(
+  const replicates = main.facts.filter(
     (f) => walkAxes.length === 0 && f.statement.reduce !== undefined && f.statement.axes.length < grid.length,
   );
-  // Every workgroup reads what it reduces for itself, from a cache.
-  const replicated = isReplicated ? product(row, context.sizes) : 0;
+  const isReplicated = replicates.length > 0;
+  // Every workgroup reads what it reduces for itself, from a cache: for as many points side by side as fill memory sectors.
+  const largest = isReplicated ? largestRead(context, main) : undefined;
+  const together = Math.max(
+    0,
+    ...replicates.map((f) =>
+      largest === undefined ? 1 : pointsPerWorkgroup(largest, f.statement.axes, context.sizes),
+    ),
+  );
+  const replicated = together * product(row, context.sizes);
   const rowLength = isReplicated ? 1 : product(row, context.sizes);
   const walks = findWalks(context, main);
   const sweeps = walkAxes.length > 0 ? 1 : sweepsOf(context, main, rowLength, walks);

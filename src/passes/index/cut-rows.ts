@@ -25,12 +25,13 @@ import {
 import { startOf, type MonoidName } from "../../ir/monoids.ts";
 import { mapOf } from "./rfactor.ts";
 
-/** Axis of the rows -> axes of pieces and of the rows of a piece. */
+/** Axis of the rows -> axes of pieces and of the rows of a piece; the second sum runs over `total`, which may be `outer`. */
 export interface RowCut {
   readonly axis: string;
   readonly rows: number;
   readonly outer: string;
   readonly inner: string;
+  readonly total: string;
   readonly pieces: number;
   readonly length: number;
 }
@@ -80,10 +81,10 @@ export function cutRows(program: IndexProgram, columns: ReadonlySet<string>, cut
       reduce: { fn: s.reduce.fn, axes: [cut.inner] },
       value: cut.pieces * cut.length === cut.rows ? value : leaveOut(value, place, cut.rows, s.reduce.fn),
     };
-    const index = part.axes.map((axis) => indexAxis(axis));
+    const index = part.axes.map((axis) => indexAxis(axis === cut.outer ? cut.total : axis));
     const total: Statement = {
       ...s,
-      reduce: { fn: s.reduce.fn, axes: [cut.outer] },
+      reduce: { fn: s.reduce.fn, axes: [cut.total] },
       value: { kind: "value", dtype: s.dtype, statement: part.name, index },
     };
     return [part, total];
@@ -93,6 +94,7 @@ export function cutRows(program: IndexProgram, columns: ReadonlySet<string>, cut
       ? [
           { name: cut.outer, size: cut.pieces },
           { name: cut.inner, size: cut.length },
+          ...(cut.total === cut.outer ? [] : [{ name: cut.total, size: cut.pieces }]),
         ]
       : a,
   );

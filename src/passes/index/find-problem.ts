@@ -6,11 +6,8 @@ import { coefficientOf, type IndexExpr } from "../../ir/index-expr.ts";
 import { refusal, refusalOf, type Refusal } from "../../ir/fusion-reason.ts";
 import type { Statement } from "../../ir/index-notation.ts";
 import { product, type FusionContext, type Members, type StatementFacts } from "./fusion-context.ts";
+import { canRepeat } from "./fusion-cost.ts";
 import { MAX_CARRIED_ROW } from "./split-columns.ts";
-
-/** Terms of a reduction that every workgroup may repeat; on software devices every lane repeats it. */
-const MAX_REPLICATED = 1024;
-const MAX_REPLICATED_SOFTWARE = 16;
 
 /**
  * Axes that a workgroup can walk, carrying sums over them along; undefined where there are none. `read` says how the group
@@ -125,10 +122,13 @@ export function findProblem(
 }
 
 /** Partial results that every workgroup may add up for itself: few beside what the grid computes. */
-function canReplicate(context: FusionContext, statement: Statement, grid: readonly string[]): boolean {
-  const length = product(statement.reduce?.axes ?? [], context.sizes);
-  const most = context.profile.software ? MAX_REPLICATED_SOFTWARE : MAX_REPLICATED;
-  return (
-    length <= most && product(grid, context.sizes) >= 16 * length * product(statement.axes, context.sizes)
-  );
-}
+const canReplicate = (
+  { profile, sizes }: FusionContext,
+  { axes, reduce }: Statement,
+  grid: readonly string[],
+): boolean =>
+  canRepeat(profile, {
+    terms: product(reduce?.axes ?? [], sizes),
+    sums: product(axes, sizes),
+    points: product(grid, sizes),
+  });

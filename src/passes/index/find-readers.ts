@@ -43,3 +43,30 @@ export function isAppliedAcross(
   }
   return false;
 }
+
+/**
+ * Whether a reduction is of rows that workgroups walk (split-columns.ts), and so has to be of whole ones: what it is read by is
+ * summed over some of its axes, for pieces along the others, of which there are enough.
+ *
+ *     m[ia,ib] = sum(j) x[..]       c_part[ia,j] = sum(ib) x[..] / m[ia,ib]
+ */
+export function isWalked(
+  readers: Readers,
+  { name, axes, reduce }: Statement,
+  isEnough: (pieces: readonly string[]) => boolean,
+): boolean {
+  const seen = new Set<string>([name]);
+  for (const at of seen) {
+    if (seen.size > SEARCH_LIMIT) return false;
+    for (const reader of readers.get(at) ?? []) {
+      const summed = reader.reduce?.axes ?? [];
+      const pieces = axes.filter((axis) => !summed.includes(axis));
+      const isPart =
+        summed.every((axis) => axes.includes(axis)) && pieces.every((axis) => reader.axes.includes(axis));
+      const isCarried = reduce?.axes.every((axis) => reader.axes.includes(axis)) === true;
+      if (summed.length > 0 && pieces.length > 0 && isPart && isCarried) return isEnough(pieces);
+      if (reader.reduce === undefined) seen.add(reader.name);
+    }
+  }
+  return false;
+}

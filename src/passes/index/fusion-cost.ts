@@ -6,7 +6,7 @@ import { elementCount, storageBytes } from "../../ir/dtype.ts";
 import { axisTerms, sizeOf, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import type { StoredTensor } from "../../ir/index-notation.ts";
-import { workgroupsWithStages } from "../../ir/stage-view.ts";
+import { CACHE_SPEED, workgroupsWithStages } from "../../ir/stage-view.ts";
 
 export interface CandidateTraffic {
   /** Bytes read once per sweep, and how many sweeps (1 where the row stays on the chip). */
@@ -45,8 +45,12 @@ export const ELEMENTS_PER_WORKGROUP = 1024;
 export const SHORT_ROW = 8192;
 /** Share of the bandwidth that few workgroups with short rows reach at least. */
 const SHORT_ROW_SHARE = 1 / 8;
-/** How much faster than memory the caches are from which partial results are read again. */
-const CACHE_SPEED = 4;
+/** Terms of a reduction that every workgroup may repeat; on software devices every lane repeats it. */
+const MAX_REPEATED = 1024;
+const MAX_REPEATED_SOFTWARE = 16;
+/** Points of the grid for each partial result, at least. */
+const POINTS_PER_REPEATED = 4;
+const POINTS_PER_REPEATED_SOFTWARE = 16;
 /** Barriers of a stage: two of its reduction, one behind it. */
 const BARRIERS_PER_STAGE = 3;
 /** From a load out of a cache to what depends on it. */
@@ -65,6 +69,18 @@ export function kernelTime(profile: DeviceProfile, traffic: CandidateTraffic): n
     (traffic.stages === undefined ? memoryUs : withStages(profile, traffic, traffic.stages, memoryUs))
   );
 }
+
+/** So many sums of so many terms each, for a grid of so many points. */
+export interface Repeated {
+  readonly terms: number;
+  readonly sums: number;
+  readonly points: number;
+}
+
+/** Whether every workgroup of a kernel may add up partial results for itself. What that costs `kernelTime` says. */
+export const canRepeat = ({ software }: DeviceProfile, { terms, sums, points }: Repeated): boolean =>
+  terms <= (software ? MAX_REPEATED_SOFTWARE : MAX_REPEATED) &&
+  points >= (software ? POINTS_PER_REPEATED_SOFTWARE : POINTS_PER_REPEATED) * terms * sums;
 
 /** Time of a kernel with barriers over that of one without, on a CPU. Measured: lavapipe, norm of norms of [8,96,28,28]. */
 const BARRIER_SLOWDOWN = 1.5;

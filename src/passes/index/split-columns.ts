@@ -16,6 +16,7 @@
 import { elementCount } from "../../ir/dtype.ts";
 import { coefficientOf, indexAxes, plainAxis } from "../../ir/index-expr.ts";
 import {
+  valuesRead,
   visitScalar,
   type IndexProgram,
   type Statement,
@@ -23,7 +24,7 @@ import {
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { expandRow } from "../../ir/expand-row.ts";
-import { chooseColumnCut } from "./choose-column-cut.ts";
+import { chooseColumnCut, type Walk } from "./choose-column-cut.ts";
 import { cutRows, type RowCut } from "./cut-rows.ts";
 
 /** Longest row whose columns a workgroup carries in registers. */
@@ -61,9 +62,9 @@ function findCut(
   if (length > MAX_CARRIED_ROW) return undefined;
   const isFull = (t: StoredTensor): boolean => elementCount(t.shape) === rows * length;
   const read = new Set(columns.flatMap((c) => [...fullReads(program, sizes, c)]));
-  const statements = new Map(program.statements.map((s) => [s.name, s]));
   // What else is reduced over the rows would count what lies past the end.
   const isEven = program.statements.some((s) => s.reduce?.axes.includes(axis) && !columns.includes(s));
+  const use = findUse(program, columns, [axis, ...first.axes], isEven);
   const chosen = chooseColumnCut(
     {
       rows,
@@ -71,12 +72,7 @@ function findCut(
       columns: columns.length,
       tensors: program.tensors.filter(isFull).length,
       readByColumns: read.size,
-      isApplied: program.statements.some(
-        (s) =>
-          s.reduce === undefined &&
-          [axis, ...first.axes].every((own) => s.axes.includes(own)) &&
-          columns.some((c) => dependsOn(statements, s, c.name)),
-      ),
+      use,
       isEven,
     },
     profile,
@@ -93,7 +89,29 @@ function findCut(
     while (taken.has(name)) name += "_";
     return name;
   };
-  return { axis, rows, outer: fresh("a"), inner: fresh("b"), ...chosen };
+  const outer = fresh("a");
+  // Statements over all rows can add up the pieces themselves, if they do not run along the same axis.
+  const total = use === "applied" ? fresh("c") : outer;
+  return { axis, rows, outer, inner: fresh("b"), total, ...chosen };
+}
+
+/** What becomes of the columns' sums; `isShared`: other reductions run over the rows' axis. */
+function findUse(
+  program: IndexProgram,
+  columns: readonly Statement[],
+  axes: readonly string[],
+  isShared: boolean,
+): Walk["use"] {
+  const behind = new Set<string>();
+  const names = new Set(columns.map((c) => c.name));
+  let [isApplied, isReduced] = [false, isShared];
+  for (const s of program.statements) {
+    if (!valuesRead(s).some((name) => names.has(name) || behind.has(name))) continue;
+    behind.add(s.name);
+    if (s.reduce !== undefined) isReduced = true;
+    else if (axes.every((axis) => s.axes.includes(axis))) isApplied = true;
+  }
+  return !isApplied ? "none" : isReduced ? "further" : "applied";
 }
 
 const product = (axes: Iterable<string>, sizes: ReadonlyMap<string, number>): number => {

@@ -26,7 +26,7 @@ import {
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { expandRow } from "../../ir/expand-row.ts";
 import { findForcedCut, type LargestRead } from "./find-forced-cut.ts";
-import { findReaders, isAppliedAcross, type Readers } from "./find-readers.ts";
+import { findReaders, isAppliedAcross, isWalked, type Readers } from "./find-readers.ts";
 import {
   ELEMENTS_PER_WORKGROUP,
   pointsPerWorkgroup,
@@ -206,7 +206,14 @@ function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr):
   const isFull = !profile.software && points * length > BUSY_ELEMENTS * profile.usefulWorkgroups;
   // Tests that cut small rows on purpose say so.
   // A kernel that runs anyway adds up the pieces. In software a launch costs less than its barriers.
-  const isFinished = !profile.software && isAppliedAcross(splitter.readers, statement, sizes);
+  const isFinished =
+    !profile.software &&
+    isAppliedAcross(splitter.readers, statement, sizes) &&
+    !isWalked(
+      splitter.readers,
+      statement,
+      (pieces) => product(pieces, sizes) >= STARVED * profile.usefulWorkgroups,
+    );
   const isShort =
     together === 1 &&
     length <= (isFull ? SHORT_ROW / 2 : SHORT_ROW) &&
