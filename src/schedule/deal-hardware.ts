@@ -151,11 +151,16 @@ export function dealNeighbours(
     if (isWalk && !isRow) continue;
     const toRun = isWhole && run < GOOD_RUN;
     let wanted = 1;
-    if (isRepeated(axis)) {
-      const least = isWhole ? Math.ceil((startsAtSectors(order, axis) ? SECTOR : GOOD_RUN) / run) : 1;
-      const others = total(view.gridAxes.filter(isRepeated)) * (isWhole ? width : 1);
-      wanted = lanesToRepeat(view, profile, Math.min(units(axis), free), least, (lanes) => lanes * others);
-    } else if (isPointwise(view)) wanted = isRow ? 1 : most;
+    if (isRepeated(axis))
+      wanted = lanesToRepeat(view, profile, fitLanes(units(axis), free), {
+        units: units(axis),
+        most: free,
+        run: isWhole ? run : 0,
+        isAligned: startsAtSectors(order, axis),
+        width: axis === order.contiguous ? width : 1,
+        others: total(view.gridAxes.filter(isRepeated)),
+      });
+    else if (isPointwise(view)) wanted = isRow ? 1 : most;
     else if (isRow)
       wanted = Math.max(Math.floor(rowLanes / total(view.rowAxes)), toRun ? Math.ceil(GOOD_RUN / run) : 1);
     else if (toRun) {

@@ -11,36 +11,71 @@ import { coefficientOf } from "../ir/index-expr.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { CACHE_SPEED, workgroupsWithStages } from "../ir/stage-view.ts";
 import { bytesTouched, elementsOf } from "./access-size.ts";
+import { fitLanes } from "./deal-software.ts";
 
-/** Time for sums that every workgroup repeats, over that for the rest of its work. */
-const REPEATED_SHARE = 1 / 8;
+/** Share of the modelled time that fewer lanes must come down to. */
+const WORTH = 0.8;
+/** More lanes are as good as few up to this share of the time: they read longer runs. */
+const AS_GOOD = 1.1;
+/** Elements of one 32-byte sector. */
+const SECTOR = 8;
+/** Elements of a run that starts anywhere, at least. */
+const LONG_RUN = 32;
+
+export interface LanesAlong {
+  /** Accesses along the axis, and lanes that there are for them. */
+  readonly units: number;
+  readonly most: number;
+  /** Elements that a lane reads side by side with those of the next; 0 where there is a gap between them. */
+  readonly run: number;
+  /** Runs start at memory sectors. */
+  readonly isAligned: boolean;
+  /** Elements that each lane takes. */
+  readonly width: number;
+  /** Lanes along other axes whose points have sums. */
+  readonly others: number;
+}
 
 /**
- * Lanes along an axis whose points have sums that every workgroup repeats: as many as leave those little beside the rest of
- * its work, and no fewer than `least`, which fill sectors. Lanes along the other axes share the sums.
+ * Lanes along an axis whose points have sums that every workgroup repeats, `usual` or fewer. Lanes along the other axes share the
+ * sums. Judged by the elements that a workgroup reads for them beside what it does else, and by sectors.
  */
 export function lanesToRepeat(
   view: GroupView,
-  { usefulWorkgroups, limits }: DeviceProfile,
-  lanes: number,
-  least: number,
-  pointsOf: (lanes: number) => number,
+  profile: DeviceProfile,
+  usual: number,
+  { units, most, run, isAligned, width, others }: LanesAlong,
 ): number {
-  const isLarge = bytesTouched(view).some((bytes) => bytes > limits.maxStorageBufferBindingSize);
-  if (isLarge) return lanes; // it runs in parts, each of which reaches some of the rows: a workgroup must not take many
+  const isLarge = bytesTouched(view).some((bytes) => bytes > profile.limits.maxStorageBufferBindingSize);
+  if (isLarge) return usual; // it runs in parts, each of which reaches some of the rows: a workgroup must not take many
+  const repeatedShare = shareOfRepeated(view, profile);
+  const costOf = (lanes: number): number => {
+    const isWhole = lanes >= units || run === 0;
+    const sectors = isAligned || isWhole ? 1 : 1 + (SECTOR - 1) / (lanes * run);
+    return sectors * (1 + width * repeatedShare(lanes * others));
+  };
+  const step = run === 0 ? 1 : Math.ceil(SECTOR / run);
+  const least = isAligned || run === 0 ? step : Math.ceil(LONG_RUN / run);
+  const fewer: number[] = [];
+  for (let blocks = Math.ceil(units / most); blocks * least <= units; blocks++) {
+    const lanes = fitLanes(units, Math.ceil(units / (blocks * step)) * step);
+    if (lanes < usual && lanes >= least && lanes % step === 0 && lanes !== fewer.at(-1)) fewer.push(lanes);
+  }
+  const best = Math.min(...fewer.map(costOf));
+  if (!(best <= WORTH * costOf(usual))) return usual;
+  return fewer.find((lanes) => costOf(lanes) <= AS_GOOD * best) ?? usual;
+}
+
+/** How long a workgroup adds up the pieces for lanes along so many points, over the time for the rest of its work. */
+function shareOfRepeated(view: GroupView, { usefulWorkgroups }: DeviceProfile): (lanes: number) => number {
   const reductions = view.phases.reduce((n, phase) => n + phase.reductions.length, 0);
   const terms = reductions * view.rowAxes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 1);
-  const elements = view.accesses.reduce(
-    (n, access) =>
-      view.helperAxes.some((axis) => coefficientOf(access.index, axis) !== 0)
-        ? n + elementsOf(view, access)
-        : n,
-    0,
+  const others = view.accesses.filter(({ index }) =>
+    view.helperAxes.some((axis) => coefficientOf(index, axis) !== 0),
   );
-  const isLittle = (repeated: number): boolean =>
-    repeated / CACHE_SPEED <=
-    (REPEATED_SHARE * elements) / (usefulWorkgroups * workgroupsWithStages(repeated));
-  let fewer = lanes;
-  while (fewer > least && !isLittle(terms * pointsOf(fewer))) fewer = Math.max(least, Math.floor(fewer / 2));
-  return fewer;
+  const elements = others.reduce((n, access) => n + elementsOf(view, access), 0);
+  return (lanes) => {
+    const workgroups = usefulWorkgroups * workgroupsWithStages(terms * lanes);
+    return (terms * lanes * workgroups) / (CACHE_SPEED * elements);
+  };
 }

@@ -54,7 +54,7 @@ describe.each(Object.entries(PROGRAMS))("%s", (_, fn) => {
     ["nvidia", 2000, 300, 0.95], // rows that no sector ends with, in pieces of unequal length
     ["default", 2048, 512, 0.75],
     ["default", 65_536, 128, 1],
-    ["apple", 1024, 512, 0.95],
+    ["apple", 2048, 512, 0.95],
     ["intel", 4096, 1024, 1],
   ])("%s, [%i,%i]", (name, rows, columns, occupancy) => {
     const { kernels, dispatches, bytes } = explain(fn, rows, columns, name);
