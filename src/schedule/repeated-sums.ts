@@ -57,7 +57,8 @@ export function lanesToRepeat(
   const step = run === 0 ? 1 : Math.ceil(SECTOR / run);
   const least = isAligned || run === 0 ? step : Math.ceil(LONG_RUN / run);
   const fewer: number[] = [];
-  for (let blocks = Math.ceil(units / most); blocks * least <= units; blocks++) {
+  for (let wanted = Math.min(most, units); wanted >= least; wanted--) {
+    const blocks = Math.ceil(units / wanted);
     const lanes = fitLanes(units, Math.ceil(units / (blocks * step)) * step);
     if (lanes < usual && lanes >= least && lanes % step === 0 && lanes !== fewer.at(-1)) fewer.push(lanes);
   }
