@@ -33,7 +33,7 @@ describe("on the software device", () => {
     ["columns that are read again to be scaled", normalized, [4096, 768], [4]],
     ["a middle axis", (x) => softmax(x, { axis: 1 }), [32, 197, 768], [4]],
     ["short runs far apart", middle, [1024, 1024, 7], [4]],
-    ["runs that a subgroup can share", middle, [512, 256, 16], [1]],
+    ["runs that vectors divide", middle, [512, 256, 16], [1]],
     ["rows of less than half a page", norms, [32768, 256], [1]],
     ["a matrix that stays in the caches", norms, [256, 1024], [1]],
     ["rows", (x) => softmax(x, { axis: -1 }), [4096, 1024], [1]],
@@ -52,6 +52,18 @@ describe("on the software device", () => {
       expect(kernel.dispatched.workgroupSize % 4).toBe(0);
     }
   });
+});
+
+test.each<readonly [string, readonly number[], string]>([
+  ["short runs far apart have a lane for each row", [512, 256, 16], "serial"],
+  ["runs of half a kilobyte as well", [256, 64, 128], "serial"],
+  ["longer runs are shared", [64, 64, 512], "subgroup"],
+  ["short runs side by side are shared", [64, 4, 64], "subgroup"],
+])("%s", (_, shape, reduction) => {
+  for (const profile of ["swiftshader", "lavapipe"])
+    expect(compile(middle, shape, profile).kernels.map(({ schedule }) => schedule.reduction)).toEqual([
+      reduction,
+    ]);
 });
 
 test("subgroups of eight share columns where their rows are few pages, and take runs far apart four at a time", () => {
