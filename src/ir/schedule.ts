@@ -56,8 +56,8 @@ export interface Turns {
 
 export interface KernelSchedule {
   /**
-   * The lanes of a workgroup as digits of the lane index, slowest first; each is an invocation, or as many are as `coarsening` says. Lanes
-   * along a grid axis take neighbouring grid points; lanes along a row axis share the row.
+   * The lanes of a workgroup as digits of the lane index, slowest first; each is an invocation, or as many are as `coarsening`
+   * says. Lanes along a grid axis take neighbouring grid points; lanes along a row axis share the row.
    */
   readonly lanes: readonly LaneAxis[];
   /**

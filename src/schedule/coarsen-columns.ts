@@ -1,9 +1,9 @@
 /**
  * How many lanes' work an invocation does (thread coarsening), on devices that run on the CPU: where a lane walks down a column
  * of a large matrix, each load waits for a page of its own (ir/far-walks.ts); the vectors beside it are in the next lines of that
- * page. Measured on SwiftShader in one run, with and without: l2-normalise axis 0 of [8192, 1024] 0.59, softmax over axis 1 of
- * [32, 197, 768] 0.76, layer norm of it 1.05, layer norm backward of [8192, 1024] 0.6; where rows are near each other or small,
- * up to twice as long. Subgroups of 8 have as many bytes side by side without it (lavapipe, the first of these: 1.2).
+ * page. Measured on SwiftShader in one run, with and without: l2-normalise axis 0 of [8192, 1024] 0.76, softmax over axis 1 of
+ * [32, 197, 768] 0.76 to 0.83, layer norm of it 1.1 (hence `MOST_STATES`), layer norm backward of [8192, 1024] 0.85; where rows are
+ * near each other or small, up to twice as long. Subgroups of 8 have as many bytes side by side without it (lavapipe, the first of these: 1.2).
  */
 import { FAR_BYTES, VECTORS_ABREAST } from "../ir/far-walks.ts";
 import type { GroupView } from "../ir/group-view.ts";
@@ -20,7 +20,7 @@ import { farthestStep } from "./far-steps.ts";
 const MOST_STATES = 3;
 
 /** From one column to the next, where a row is made of short runs: a line of a cache has them and their neighbours. */
-const MOST_RUN_BYTES = 64;
+const MOST_STEP_BYTES = 64;
 
 /** Numbers of lanes that are tried. */
 export const COARSENINGS = [1, 2, 4] as const;
@@ -32,7 +32,7 @@ export function chooseCoarsening(view: GroupView, schedule: KernelSchedule, prof
   if (stages.length > 0 || turns !== null || countStates(view) > MOST_STATES) return 1;
   const subgroup = subgroupLanes(profile, columns.lanes);
   const isVector = columns.axis === vectorAxis && vectorWidth === 4;
-  const isRun = vectorAxis === null && farthestStep(view, columns.axis) <= MOST_RUN_BYTES;
+  const isRun = vectorAxis === null && farthestStep(view, columns.axis) <= MOST_STEP_BYTES;
   if (!isRun && (!isVector || subgroup >= WIDE_SUBGROUP)) return 1;
   if (!rowAxes.some((axis) => farthestStep(view, axis) >= FAR_BYTES)) return 1;
   for (let times = VECTORS_ABREAST; times > 1; times--)

@@ -10,7 +10,7 @@
  *   along a walked axis
  * - lanes that share a row combine what they found, by exchanges where they fill a subgroup's part, else through
  *   workgroup memory; one lane has nothing to combine
- * - an invocation does the work of several lanes only where these share nothing, and then all invocations of as many
+ * - an invocation does the work of several lanes only where these share nothing, and the same number in each
  * - helper axes are grid axes that the work of reducing may be shared along, and then the row has no lanes of its own
  * - a tile is for groups without rows. In workgroup memory: lanes along its axis and, fastest, along one other; scalars; memory
  *   enough. In registers: as many points along its axis as a vector has elements, whole vectors either way

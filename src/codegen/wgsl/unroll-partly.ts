@@ -3,8 +3,9 @@
  * on the CPU: a turn of a loop costs them several instructions for counter, test and masks, as much as a short body (measured
  * on SwiftShader, in processor time: sums of squares 0.7 to 0.8 of the plain loop; loops that store gain nothing, those with
  * exponentials lose up to a third; two turns of the loop around an unrolled block take up to twice as long as one at a time).
- * Loops that touch another page each turn are judged by that alone (far-loops.ts). Hardware is left alone: its drivers unroll by themselves. So are kernels that run so shortly that it would take hundreds of
- * calls to win back what the driver compiles longer, which the first call waits for.
+ * Loops that touch another page each turn are judged by that alone (far-loops.ts). Hardware is left alone: its drivers unroll
+ * by themselves. So are kernels that run so shortly that it would take hundreds of calls to win back what the driver compiles
+ * longer, which the first call waits for.
  *
  * Requires: a verified kernel; `unroll-loops` runs after it.
  * Ensures:  the same statements run in the same order: results keep every bit.
