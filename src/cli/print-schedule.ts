@@ -2,10 +2,11 @@
 import type { KernelSchedule } from "../ir/schedule.ts";
 
 export function printSchedule(schedule: KernelSchedule): string {
-  const { lanes, coarsening, vectorWidth, residency, pairing, reduction, turns, tile } = schedule;
+  const { lanes, coarsening, unroll, vectorWidth, residency, pairing, reduction, turns, tile } = schedule;
   return [
     lanes.length === 0 ? "one lane" : `lanes ${lanes.map((l) => `${l.axis}=${l.lanes}`).join(" ")}`,
     ...(coarsening === 1 ? [] : [`${coarsening} lanes to an invocation`]),
+    ...(unroll === 1 ? [] : [`${unroll} steps a turn`]),
     vectorWidth === 1 ? "scalars" : `vectors of ${vectorWidth}`,
     `residency ${residency}`,
     `${reduction} reduction`,

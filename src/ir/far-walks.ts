@@ -13,8 +13,8 @@
  *     8192                     47         35      34      33      18      15      32      33
  *     16384                    38         34      37      33      18      32      29      29
  *
- * So: four vectors side by side, and as many rows as keep 8 to 16 loads under way, but whose rows together span less than
- * 32 KiB: eight entries of a page table share a line of a cache.
+ * So: as many vectors side by side and rows as keep 8 loads under way, but whose rows together span less than 32 KiB: eight
+ * entries of a page table share a line of a cache.
  */
 
 /** Bytes from one turn to the next. */
@@ -27,3 +27,7 @@ export const MOST_SPAN_BYTES = 32 << 10;
 export const MOST_IN_FLIGHT = 8;
 /** Vectors side by side. */
 export const VECTORS_ABREAST = 4;
+/** The same where the loads of several rows can be under way: each column keeps accumulators of its own. */
+export const VECTORS_BESIDE_ROWS = 2;
+/** Rows in flight. */
+export const MOST_ROWS = 4;

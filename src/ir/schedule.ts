@@ -65,6 +65,11 @@ export interface KernelSchedule {
    * invocations. More than 1 only where lanes have nothing to share.
    */
   readonly coarsening: number;
+  /**
+   * Steps along the innermost row axis that one turn of a walk takes, where the walk only reduces: their loads are under way
+   * together, and sums add them up among themselves first. 1 leaves it to what comes after (codegen/wgsl/unroll-partly.ts).
+   */
+  readonly unroll: number;
   /** Elements per memory access, along `vectorAxis`. */
   readonly vectorWidth: Width;
   /** Name of the contiguous axis that vectors run along, or null for width 1. */

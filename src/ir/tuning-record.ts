@@ -73,7 +73,7 @@ function readKernel(value: unknown): TunedKernel | null {
 /** Field by field: nothing else of a foreign object gets any further. */
 function readSchedule(value: unknown): KernelSchedule | null {
   if (!isObject(value)) return null;
-  const { vectorWidth, vectorAxis, coarsening } = value;
+  const { vectorWidth, vectorAxis, coarsening, unroll } = value;
   const lanes = readLanes(value["lanes"]);
   const residency = RESIDENCIES.find((word) => word === value["residency"]);
   const pairing = PAIRINGS.find((word) => word === value["pairing"]);
@@ -84,7 +84,7 @@ function readSchedule(value: unknown): KernelSchedule | null {
     return null;
   if (!gridAxes || !walkAxes || !helperAxes || !rowAxes || !isWidth(vectorWidth)) return null;
   if (vectorAxis !== null && typeof vectorAxis !== "string") return null;
-  if (typeof coarsening !== "number") return null;
+  if (typeof coarsening !== "number" || typeof unroll !== "number") return null;
   const tile = readTile(value["tile"]);
   const stages = readStages(value["stages"]);
   const turns = readTurns(value["turns"]);
@@ -92,6 +92,7 @@ function readSchedule(value: unknown): KernelSchedule | null {
   return {
     lanes,
     coarsening,
+    unroll,
     vectorWidth,
     vectorAxis,
     residency,

@@ -45,6 +45,7 @@ export function lowerPhase(emitter: Emitter, grid: Scope, whole: Phase, position
     {
       axes: schedule.rowAxes.map((axis) => walkAxisOf(emitter, axis, position)),
       unroll: namesRegisters(emitter),
+      turn: whole.stores.length === 0 ? schedule.unroll : 1,
       fresh,
       bindIn: (out) => bindIn(emitter, out),
       body: (steps, accs) => {
@@ -187,7 +188,10 @@ export function storeCarried(emitter: Emitter, grid: Scope, position: Position):
   };
   const axes = schedule.rowAxes.map((axis) => walkAxisOf(emitter, axis, position));
   grid.out.push(
-    ...walkRow({ axes, unroll: true, fresh: emitter.fresh, bindIn: (out) => bindIn(emitter, out), body }, []),
+    ...walkRow(
+      { axes, unroll: true, turn: 1, fresh: emitter.fresh, bindIn: (out) => bindIn(emitter, out), body },
+      [],
+    ),
   );
 }
 

@@ -191,6 +191,7 @@ function reduceRow(
     {
       axes: [{ trips: Math.floor(terms / lanesPerPoint), tailLanes: terms % lanesPerPoint, lane: place }],
       unroll: false,
+      turn: 1,
       fresh: own.fresh,
       bindIn: (out) => bindIn(own, out),
       body: ([step = u32(0)], accs) => {

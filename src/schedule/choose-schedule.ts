@@ -15,7 +15,7 @@ import { workgroupSizeOf, type KernelSchedule, type LaneAxis, type Tile } from "
 import { chooseResidency } from "./choose-residency.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { chooseTile } from "./choose-tile.ts";
-import { chooseCoarsening } from "./coarsen-columns.ts";
+import { chooseFarWalk } from "./choose-far-walk.ts";
 import { dealAcross } from "./deal-across.ts";
 import { dealHardware, dealNeighbours, narrowForGrid } from "./deal-hardware.ts";
 import { dealSoftware } from "./deal-software.ts";
@@ -128,6 +128,7 @@ function layOut(
   const schedule: KernelSchedule = {
     lanes,
     coarsening: 1,
+    unroll: 1,
     vectorWidth,
     vectorAxis,
     residency: "reload",
@@ -146,7 +147,7 @@ function layOut(
     turns: chooseTurns(view, lanes, slowestFirst(view.gridAxes), units, profile),
   };
   const resident = { ...schedule, residency: chooseResidency(view, schedule, profile) };
-  return { ...resident, coarsening: chooseCoarsening(view, resident, profile) };
+  return { ...resident, ...chooseFarWalk(view, resident, profile) };
 }
 
 /** Neighbouring workgroups go along the axis of blocks in registers: they read on where the ones before have ended. */

@@ -18,7 +18,7 @@ import { estimateCost } from "./estimate-cost.ts";
 import { orderAxes, type MemoryOrder } from "./order-axes.ts";
 import { chooseWidth } from "./vector-width.ts";
 import { BLOCK_WIDTHS, registerBlock } from "./register-blocks.ts";
-import { COARSENINGS } from "./coarsen-columns.ts";
+import { COARSENINGS, UNROLLS } from "./choose-far-walk.ts";
 import { verifySchedule } from "./verify-schedule.ts";
 
 type ViewGroup = (options: ViewOptions) => GroupView;
@@ -76,7 +76,8 @@ export function enumerateSchedules(viewWith: ViewGroup, profile: DeviceProfile):
   for (const pairing of ["two-walks", "one-walk"] as const) {
     if (pairing === "one-walk" && views[pairing].pairs.length === 0) continue;
     const shape = { ...standard, pairing };
-    for (const finished of finish(views[pairing], shape)) add(finished);
+    for (const unroll of standard.unroll > 1 ? UNROLLS : [1])
+      for (const finished of finish(views[pairing], { ...shape, unroll })) add(finished);
     for (const dealt of dealAll(views[pairing], shape, profile))
       for (const finished of finish(views[pairing], dealt)) add(finished);
   }
@@ -95,7 +96,7 @@ const printLanes = (lanes: readonly LaneAxis[]): string =>
 const keyOf = (s: KernelSchedule): string =>
   JSON.stringify([
     printLanes(s.lanes),
-    s.coarsening,
+    [s.coarsening, s.unroll],
     [s.vectorWidth, s.vectorAxis, s.residency, s.pairing, s.reduction],
     [s.gridAxes, s.rowAxes, s.walkAxes, s.helperAxes],
     s.tile,

@@ -53,6 +53,7 @@ export function verifySchedule(
     ...verifyHelpers(view, schedule),
     ...verifyReduction(schedule, profile),
     ...verifyCoarsening(schedule),
+    ...verifyUnroll(schedule),
     ...verifyResidency(view, schedule),
     ...verifyWorkgroupMemory(view, schedule, profile),
     ...verifyTile(view, schedule, profile),
@@ -165,6 +166,13 @@ function verifyCoarsening({
     return [`${String(size)} lanes cannot be dealt out ${String(coarsening)} to an invocation`];
   const isAlone = reduction === "serial" && tile === null && stages.length === 0 && residency !== "workgroup";
   return isAlone ? [] : ["an invocation does the work of several lanes only where lanes share nothing"];
+}
+
+function verifyUnroll({ unroll, rowAxes }: KernelSchedule): string[] {
+  if (unroll === 1) return [];
+  if (!Number.isInteger(unroll) || unroll < 1 || unroll > MOST_UNROLLED)
+    return [`a turn cannot take ${String(unroll)} steps`];
+  return rowAxes.length > 0 ? [] : ["turns take several steps only where there are rows to walk"];
 }
 
 function verifyResidency(view: GroupView, schedule: KernelSchedule): string[] {

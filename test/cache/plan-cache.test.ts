@@ -45,6 +45,7 @@ async function run(device: Device): Promise<readonly number[]> {
 const ILLEGAL: KernelSchedule = {
   lanes: [],
   coarsening: 1,
+  unroll: 1,
   vectorWidth: 1,
   vectorAxis: null,
   residency: "registers",

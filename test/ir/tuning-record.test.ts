@@ -10,6 +10,7 @@ const SCHEDULE: KernelSchedule = {
     { axis: "a1", lanes: 4 },
   ],
   coarsening: 1,
+  unroll: 1,
   vectorWidth: 4,
   vectorAxis: "a1",
   residency: "registers",

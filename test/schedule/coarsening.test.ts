@@ -1,4 +1,7 @@
-/** Which columns share an invocation. That sharing one changes no result is what the random programs of test/pipeline find. */
+/**
+ * Which columns share an invocation, and which rows a turn of its walk. That sharing one changes no result is what the random
+ * programs of test/pipeline find.
+ */
 import { describe, expect, test } from "vitest";
 import { compileGraph, f32, softmax, trace, variance, type TracedTensor } from "../../src/index.ts";
 import type { Compiled } from "../../src/compile.ts";
@@ -24,23 +27,33 @@ function compile(fn: Program, shape: readonly number[], profileName: string): Co
   return compileGraph(graph, { profile, check: true });
 }
 
+const farWalksOf = (fn: Program, shape: readonly number[], profile: string): readonly unknown[] =>
+  compile(fn, shape, profile).kernels.map(({ schedule }) => [schedule.coarsening, schedule.unroll]);
+
 const coarseningOf = (fn: Program, shape: readonly number[], profile: string): readonly number[] =>
   compile(fn, shape, profile).kernels.map(({ schedule }) => schedule.coarsening);
 
 describe("on the software device", () => {
-  test.each<readonly [string, Program, readonly number[], readonly number[]]>([
-    ["norms of the columns of a large matrix", norms, [8192, 1024], [4]],
-    ["columns that are read again to be scaled", normalized, [4096, 768], [4]],
-    ["a middle axis", (x) => softmax(x, { axis: 1 }), [32, 197, 768], [4]],
-    ["short runs far apart", middle, [1024, 1024, 7], [4]],
-    ["runs that vectors divide", middle, [512, 256, 16], [1]],
-    ["rows of less than half a page", norms, [32768, 256], [1]],
-    ["a matrix that stays in the caches", norms, [256, 1024], [1]],
-    ["rows", (x) => softmax(x, { axis: -1 }), [4096, 1024], [1]],
-    ["moments, which take all registers", (x) => variance(x, { axis: 0 }), [8192, 1024], [1]],
-    ["columns that vectors do not divide", norms, [8192, 1023], [4]],
+  test.each<readonly [string, Program, readonly number[], readonly [number, number]]>([
+    ["norms of the columns of a large matrix", norms, [8192, 1024], [2, 4]],
+    ["rows of which two span many pages", norms, [2048, 4096], [4, 1]],
+    ["rows of which four do", norms, [4096, 2048], [2, 2]],
+    ["columns that are read again to be scaled", normalized, [4096, 768], [2, 4]],
+    [
+      "a middle axis, whose exponentials take longer than loads",
+      (x) => softmax(x, { axis: 1 }),
+      [32, 197, 768],
+      [2, 1],
+    ],
+    ["short runs far apart", middle, [1024, 1024, 7], [4, 1]],
+    ["runs that vectors divide", middle, [512, 256, 16], [1, 1]],
+    ["rows of less than half a page", norms, [32768, 256], [1, 1]],
+    ["a matrix that stays in the caches", norms, [256, 1024], [1, 1]],
+    ["rows", (x) => softmax(x, { axis: -1 }), [4096, 1024], [1, 1]],
+    ["moments, which take all registers", (x) => variance(x, { axis: 0 }), [8192, 1024], [1, 4]],
+    ["columns that vectors do not divide", norms, [8192, 1023], [4, 2]],
   ])("%s", (_, fn, shape, expected) => {
-    expect(coarseningOf(fn, shape, "swiftshader")).toEqual(expected);
+    expect(farWalksOf(fn, shape, "swiftshader")).toEqual([expected]);
   });
 
   test("as many invocations as a subgroup has, however few columns are left", () => {

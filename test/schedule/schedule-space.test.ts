@@ -34,6 +34,7 @@ const printSchedule = (s: KernelSchedule): string =>
   [
     s.lanes.length === 0 ? "one lane" : s.lanes.map((l) => `${l.axis}=${String(l.lanes)}`).join(" "),
     ...(s.coarsening === 1 ? [] : [`${String(s.coarsening)} to an invocation`]),
+    ...(s.unroll === 1 ? [] : [`${String(s.unroll)} a turn`]),
     s.vectorAxis === null ? "scalars" : `${s.vectorAxis}x${String(s.vectorWidth)}`,
     s.residency,
     s.pairing,

@@ -68,6 +68,8 @@ const BAD: readonly (readonly [string, Partial<KernelSchedule>, string])[] = [
   ["helpers that cannot", { helperAxes: [grid] }, "cannot help each other"],
   ["lanes of a row in one invocation", { coarsening: 2 }, "only where lanes share nothing"],
   ["lanes that cannot be dealt out", { coarsening: 3 }, "lanes cannot be dealt out 3 to an invocation"],
+  ["turns of no whole step", { unroll: 0.5 }, "a turn cannot take 0.5 steps"],
+  ["turns of more steps than text has room for", { unroll: 1024 }, "a turn cannot take 1024 steps"],
   ["turns along the row", { turns: { axis: row, count: 2 } }, `no workgroup takes 2 turns along ${row}`],
   ["turns along what is not shared", { turns: { axis: grid, count: 2 } }, `2 turns along ${grid}`],
   ["nothing combines", { reduction: "serial" }, "nothing combines what they find"],

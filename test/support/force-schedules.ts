@@ -7,12 +7,17 @@ import type { Graph } from "../../src/ir/graph.ts";
 import { printGraph } from "../../src/ir/print-graph.ts";
 import { createRandom } from "./random-values.ts";
 
+/** The space tries several steps in a turn where memory is large, which tests have not: here any walk may have them. */
+const UNROLLS = [1, 1, 2, 3];
+
 /** For `compileGraph`: each group takes any legal schedule. */
 export function forceSchedules(graph: Graph, draw: number): CompileOptions["schedule"] {
   const random = createRandom(hash(printGraph(graph)) ^ draw);
   return (chosen, _group, space) => {
     const all = space.enumerate();
-    return all[Math.floor(random() * all.length)] ?? chosen;
+    const schedule = all[Math.floor(random() * all.length)] ?? chosen;
+    const unroll = UNROLLS[Math.floor(random() * UNROLLS.length)] ?? 1;
+    return schedule.rowAxes.length === 0 ? schedule : { ...schedule, unroll };
   };
 }
 

@@ -3,7 +3,7 @@
  * on the CPU: a turn of a loop costs them several instructions for counter, test and masks, as much as a short body (measured
  * on SwiftShader, in processor time: sums of squares 0.7 to 0.8 of the plain loop; loops that store gain nothing, those with
  * exponentials lose up to a third; two turns of the loop around an unrolled block take up to twice as long as one at a time).
- * Loops that touch another page each turn are judged by that alone (far-loops.ts). Hardware is left alone: its drivers unroll
+ * Loops that the schedule unrolls (`KernelSchedule.unroll`) stay as they are. Hardware is left alone: its drivers unroll
  * by themselves. So are kernels that run so shortly that it would take hundreds of calls to win back what the driver compiles
  * longer, which the first call waits for.
  *
@@ -19,7 +19,6 @@
  */
 import type { Expr, Kernel, Stmt } from "../../ir/kernel.ts";
 import { U32 } from "../../ir/kernel.ts";
-import { openFarTurns } from "./far-loops.ts";
 import { modelKernelTime } from "../../ir/kernel-time.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import type { ScalarOp } from "../../ir/scalar-ops.ts";
@@ -60,7 +59,6 @@ export function unrollPartly(kernel: Kernel, profile: DeviceProfile): Kernel {
   if (!profile.software || modelKernelTime(kernel, profile) < LEAST_US) return kernel;
   let taken: Set<string> | undefined;
   const nested = new Set<Stmt>();
-  const farTurns = openFarTurns(kernel);
   forEachStmt(kernel.body, (stmt) => {
     if (stmt.kind === "for") for (const inner of stmt.body) nested.add(inner);
   });
@@ -68,11 +66,9 @@ export function unrollPartly(kernel: Kernel, profile: DeviceProfile): Kernel {
     if (stmt.kind !== "for" || !isShort(stmt)) return [stmt];
     const isWhole =
       nested.has(stmt) || stmt.trips % TIMES !== 0 || stmt.trips * stmt.body.length <= MOST_TEXT;
-    const turns = farTurns(stmt) ?? (stmt.trips <= MOST_WHOLE && isWhole ? stmt.trips : TIMES);
-    if (turns === 1) return [stmt];
-    if (turns === stmt.trips) return [{ ...stmt, unroll: true }];
+    if (stmt.trips <= MOST_WHOLE && isWhole) return [{ ...stmt, unroll: true }];
     taken ??= collectNames(kernel);
-    return [splitLoop(stmt, turns, takeName(taken, `${stmt.counter}_in`))];
+    return [splitLoop(stmt, takeName(taken, `${stmt.counter}_in`))];
   });
   return body === kernel.body ? kernel : { ...kernel, body };
 }
@@ -91,16 +87,16 @@ const isShort = (loop: Loop): boolean =>
     (stmt) => ["let", "var", "assign", "load"].includes(stmt.kind) && exprsOf(stmt).every(isCheap),
   );
 
-/** A loop of which so many turns are written out at a time. */
-function splitLoop(loop: Loop, turns: number, inner: string): Loop {
+/** A loop of which `TIMES` turns are written out at a time. */
+function splitLoop(loop: Loop, inner: string): Loop {
   const counter: Expr = { kind: "name", type: U32, name: loop.counter };
   const step: Expr = { kind: "name", type: U32, name: inner };
-  const whole = makeIndex("add", makeIndex("mul", counter, u32(turns)), step);
+  const whole = makeIndex("add", makeIndex("mul", counter, u32(TIMES)), step);
   const replace = (expr: Expr): Expr => (expr.kind === "name" && expr.name === loop.counter ? whole : expr);
   const body = loop.body.map((stmt) => rewriteExprsOf(stmt, (expr) => rewriteExpr(expr, replace)));
   return {
     ...loop,
-    trips: loop.trips / turns,
-    body: [{ kind: "for", counter: inner, trips: turns, unroll: true, body }],
+    trips: loop.trips / TIMES,
+    body: [{ kind: "for", counter: inner, trips: TIMES, unroll: true, body }],
   };
 }
