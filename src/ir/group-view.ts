@@ -74,7 +74,8 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
   const all = program.statements.filter((s) => members.has(s.name));
   const allStores = program.stores.filter((s) => members.has(s.statement));
   const { stages, main, staged } = viewStages(group, all, allStores);
-  const { statements: list, pairs } = runInOneWalk(main, wanted, axisSizes(program));
+  const { statements: walked, pairs } = runInOneWalk(main, wanted, axisSizes(program));
+  const list = pairs.length === 0 ? walked : dropUnread(walked, allStores);
   const statements = new Map([...staged, ...list].map((s) => [s.name, s]));
   const grid = new Set([...group.gridAxes, ...group.walkAxes]);
   const rowAxes = [...new Set(list.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]))].filter(
@@ -114,6 +115,14 @@ export function viewGroup(grouped: GroupedProgram, group: FusionGroup, options: 
 /** Grid axes along which a workgroup may take blocks in turn: what it computes first is the same for all of them. */
 export const turnAxes = (view: GroupView): readonly string[] =>
   view.stages.length > 0 ? view.gridAxes.filter((axis) => !view.pinnedAxes.includes(axis)) : view.helperAxes;
+
+/** Without what only the second of a pair has read: the state of both has taken the place of the first. */
+function dropUnread(statements: readonly Statement[], stores: readonly Store[]): readonly Statement[] {
+  const needed = new Set(stores.map((s) => s.statement));
+  for (const s of [...statements].reverse())
+    if (needed.has(s.name)) for (const name of valuesRead(s)) needed.add(name);
+  return statements.filter(({ name }) => needed.has(name));
+}
 
 function findHelperAxes(
   list: readonly Statement[],

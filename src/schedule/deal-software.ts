@@ -32,7 +32,7 @@ export const SOFTWARE_LANES = 16;
  * 0.82 and 0.71, [512, 128, 32] 0.67 and 0.66, [256, 64, 128] 0.80 and 0.78, [128, 64, 256] 0.85 and 1.05.
  */
 const MOST_RUN_BYTES = 512;
-/** Lanes of a workgroup with such rows, of elements that vectors do not divide: an invocation has several (coarsen-columns.ts). */
+/** Lanes of a workgroup with such rows, of elements that vectors do not divide: an invocation has several (choose-far-walk.ts). */
 const APART_LANES = 32;
 /**
  * Lanes of a workgroup that gives each row a subgroup, and those where so many of its rows leave several workgroups for each core:
