@@ -86,7 +86,14 @@ function takeVectors(
   // A lane with a row of its own has nothing to gain: it reads what lies along its row, or is one of neighbours that read together.
   const isShared = lanes.some((l) => l.axis === row && l.lanes > 1);
   if (!isShared || !fitsSubgroups(lanes, (axis) => axis === row, profile)) return usual;
-  return { ...usual, lanes: lanes.filter((l) => l.lanes > 1), coarsening: 1, unroll: 1, vectorWidth, vectorAxis: grid };
+  return {
+    ...usual,
+    lanes: lanes.filter((l) => l.lanes > 1),
+    coarsening: 1,
+    unroll: 1,
+    vectorWidth,
+    vectorAxis: grid,
+  };
 }
 
 /** The axis of the row, and one of the grid, along which much of what the group touches is contiguous in turn. */
