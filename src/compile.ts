@@ -104,7 +104,7 @@ const FINAL_PASSES: readonly GraphPass[] = [
 
 interface IndexPass {
   readonly name: string;
-  readonly run: (program: IndexProgram) => IndexProgram;
+  readonly run: (program: IndexProgram, profile: DeviceProfile) => IndexProgram;
   /** Axes that it leaves are at least so long: 2, unless it says otherwise. */
   readonly leastSize?: VerifyIndexOptions["leastSize"];
 }
@@ -147,7 +147,7 @@ const runIndexPasses = (
   options: CompileOptions,
 ): IndexProgram =>
   passes.reduce((program, pass) => {
-    const next = pass.run(program);
+    const next = pass.run(program, options.profile);
     return next === program ? program : checkIndex(next, pass.name, options, pass.leastSize);
   }, start);
 

@@ -1,10 +1,10 @@
 /**
  * Clones pointwise producers into reads that take their axes otherwise than by name: a transposed, shifted or sliced
  * read of a computed value is rewritten as the computation at that position. What is read so cannot share a kernel with
- * its producer, so without this pass the value would be stored first.
+ * its producer, so without this pass the value would be stored first (which on the CPU may be cheaper: costly-moves.ts).
  *
  * Requires: aligned axes.
- * Ensures:  same values; non-identity reads remain only of reductions, and of producers too big to clone. Statements
+ * Ensures:  same values; non-identity reads remain only of reductions, and of producers too big or too costly to clone. Statements
  *           that nothing reads any more are dropped.
  *
  *     y[i,j] = x[8*i + j] * 2                   w[i,j] = x[8*i + j] * 2 + x[i + 8*j] * 2
@@ -21,17 +21,27 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import { isIdentityRead } from "../../ir/expand-row.ts";
+import type { DeviceProfile } from "../../ir/profile.ts";
+import { findCostlyMoves } from "./costly-moves.ts";
 import { MAX_READS } from "./choose-statements.ts";
 
 /** Largest expression, in nodes, that cloning may make: bounds both the work and how deep expressions nest. */
 const MAX_NODES = 64;
 
-export function inlineReads(program: IndexProgram): IndexProgram {
+export function inlineReads(
+  program: IndexProgram,
+  { software }: Pick<DeviceProfile, "software"> = { software: false },
+): IndexProgram {
   const sizes = axisSizes(program);
+  const isCostly = findCostlyMoves(program, software);
   const done = new Map<string, Producer>();
   let changed = false;
   for (const statement of program.statements) {
-    const value = inlineInto(statement.value, done, sizes);
+    const value = inlineInto(
+      statement.value,
+      (read) => (isCostly(read) ? undefined : done.get(read.statement)),
+      sizes,
+    );
     if (value !== statement.value) changed = true;
     const inlined = value === statement.value ? statement : { ...statement, value };
     done.set(statement.name, { statement: inlined, nodes: countNodes(value) });
@@ -48,7 +58,7 @@ interface Producer {
 
 function inlineInto(
   value: ScalarExpr,
-  done: ReadonlyMap<string, Producer>,
+  producerOf: (read: ScalarExpr & { readonly kind: "value" }) => Producer | undefined,
   sizes: ReadonlyMap<string, number>,
 ): ScalarExpr {
   let current = value;
@@ -56,7 +66,7 @@ function inlineInto(
     let budget = MAX_NODES - countNodes(current);
     const next = mapScalar(current, (e) => {
       if (e.kind !== "value") return e;
-      const found = done.get(e.statement);
+      const found = producerOf(e);
       if (found === undefined || found.nodes > budget) return e;
       const producer = found.statement;
       if (producer.reduce !== undefined || isIdentityRead(e.index, producer.axes)) return e;
