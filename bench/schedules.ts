@@ -44,7 +44,9 @@ export async function runSchedulesBenchmark(argv: readonly string[]): Promise<nu
         if (values.all) rows.push(...report.tried.map((tried) => printTried(tried)));
         isGood &&= 1 / report.ratio <= GOAL;
       }
-      console.error(`${name} done`);
+      // The whole takes minutes: what is known already should not wait for the table.
+      const found = reports.map((report) => `${report.kernel} ${printRatio(report)}`);
+      console.error(`${name}: ${found.join(", ")}`);
     }
   } finally {
     device.dispose();
@@ -74,12 +76,15 @@ function subjectsOf(root: string | undefined, software: boolean): readonly Subje
   }));
 }
 
+const printRatio = ({ ratio }: TunedReport): string =>
+  (1 / ratio).toFixed(2) + (1 / ratio > GOAL ? " !" : "");
+
 const printRow = (name: string, report: TunedReport): string[] => [
   name,
   report.kernel,
   report.defaultUs.toFixed(1),
   report.us.toFixed(1),
-  (1 / report.ratio).toFixed(2) + (1 / report.ratio > GOAL ? " !" : ""),
+  printRatio(report),
   String(report.candidates),
   String(report.rejected),
   report.isDefault ? "the default" : printSchedule(report.schedule),
