@@ -18,7 +18,7 @@ import { chooseTile } from "./choose-tile.ts";
 import { chooseFarWalk } from "./choose-far-walk.ts";
 import { dealAcross } from "./deal-across.ts";
 import { dealHardware, dealNeighbours, narrowForGrid } from "./deal-hardware.ts";
-import { dealSoftware } from "./deal-software.ts";
+import { dealSoftware, type SoftwareDeal } from "./deal-software.ts";
 import { holdRows } from "./hold-rows.ts";
 import { bytesTouched } from "./access-size.ts";
 import { orderAxes, type MemoryOrder } from "./order-axes.ts";
@@ -85,10 +85,14 @@ function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number):
   const lay = (dealt: readonly LaneAxis[]): KernelSchedule =>
     layOut(view, profile, order, { width, tile: tiled?.tile ?? null, dealt });
   if (profile.software && tiled === undefined) {
-    const onCpu = lay(dealSoftware(view, profile, free, units, { leastPerRow, width }));
+    const deal = (how: Pick<SoftwareDeal, "fewPerLongRow" | "inTurns">): KernelSchedule =>
+      lay(dealSoftware(view, profile, free, units, { leastPerRow, width, ...how }));
+    const held = deal({ fewPerLongRow: false });
+    if (held.residency === "registers") return held;
+    const onCpu = deal({ fewPerLongRow: true });
     return onCpu.turns === null || view.stages.length > 0
       ? onCpu
-      : lay(dealSoftware(view, profile, free, units, { leastPerRow, width, inTurns: true }));
+      : deal({ fewPerLongRow: true, inTurns: true });
   }
   const usual = lay(tiled?.lanes ?? dealHardware(view, profile, free, units, width));
   if (profile.software || usual.residency !== "reload" || view.rowArrays.length === 0) return usual;

@@ -41,11 +41,12 @@ const APART_LANES = 32;
  */
 const ROW_WORKGROUP_LANES = 32;
 const MANY_ROWS_WORKGROUP_LANES = 128;
+const MANY_ROWS_WIDE_LANES = 256;
 const WORKGROUPS_PER_CORE = 4;
 /**
  * Lanes for each row of so many elements where subgroups are wide, and lanes of such a workgroup: lanes in many rows wait for
- * memory at once. lavapipe, rows of 1024 in vectors: layer norm 0.80 of the time with 8 lanes a row, rms norm 0.72, norms 0.54, softmax 0.96; rows of
- * 512 take 1.3 to 1.6 times as long so.
+ * memory at once. lavapipe, norms of rows of 1024 in vectors: 0.54 of the time with 8 lanes a row; rows of 512 take 1.3 to 1.6
+ * times as long so. Rows that wait in registers for another walk have the lanes of a subgroup: they would be long texts.
  */
 const LONG_ROW = 1024;
 const LANES_PER_LONG_ROW = 2;
@@ -63,6 +64,8 @@ export interface SoftwareDeal {
   /** Lanes that share a row at least, where it has so many steps. */
   readonly leastPerRow: number;
   readonly width: Width;
+  /** Long rows get few lanes each: where none of them waits in registers. */
+  readonly fewPerLongRow: boolean;
   /** Workgroups take blocks of points in turn. */
   readonly inTurns?: boolean;
 }
@@ -73,7 +76,7 @@ export function dealSoftware(
   profile: DeviceProfile,
   order: MemoryOrder,
   units: (axis: string) => number,
-  { leastPerRow, width, inTurns = false }: SoftwareDeal,
+  { leastPerRow, width, fewPerLongRow, inTurns = false }: SoftwareDeal,
 ): LaneAxis[] {
   const rowAxes = order.axes.filter((axis) => view.rowAxes.includes(axis));
   const gridAxes = order.axes.filter((axis) => view.gridAxes.includes(axis));
@@ -90,7 +93,8 @@ export function dealSoftware(
     const isWide = subgroup >= WIDE_SUBGROUP && width > 1 && count(rowAxes) >= COLUMN_STEPS * subgroup;
     const isShared = isContiguous || (isWide && isNear);
     const run = isContiguous ? units(rowAxes[0] ?? "") : 1;
-    isLong = isContiguous && subgroup >= WIDE_SUBGROUP && width === 4 && run * width >= LONG_ROW;
+    isLong =
+      fewPerLongRow && isContiguous && subgroup >= WIDE_SUBGROUP && width === 4 && run * width >= LONG_ROW;
     lanesPerRow = isLong ? LANES_PER_LONG_ROW : isShared ? subgroup : 1;
     if (lanesPerRow === 1 && count(gridAxes) < profile.usefulWorkgroups && count(rowAxes) >= SHARED_ROW_STEPS)
       lanesPerRow = SOFTWARE_LANES;
@@ -105,7 +109,9 @@ export function dealSoftware(
   const isLongAxis = units(gridAxes[0] ?? "") >= POINT_WORKGROUP_LANES;
   const points = inTurns && isLongAxis ? subgroupLanes(profile, SOFTWARE_LANES) : POINT_WORKGROUP_LANES;
   const busy = floorToPower(count(gridAxes) / (WORKGROUPS_PER_CORE * profile.usefulWorkgroups));
-  const many = Math.min(Math.max(ROW_WORKGROUP_LANES, shared * busy), MANY_ROWS_WORKGROUP_LANES);
+  const isWideDevice = subgroupLanes(profile, SOFTWARE_LANES) >= WIDE_SUBGROUP;
+  const mostLanes = isWideDevice ? MANY_ROWS_WIDE_LANES : MANY_ROWS_WORKGROUP_LANES;
+  const many = Math.min(Math.max(ROW_WORKGROUP_LANES, shared * busy), mostLanes);
   const perRows = isLong ? LONG_ROW_WORKGROUP_LANES : many;
   const most = isPoint ? points : shared > 1 ? perRows : isApart ? apart : SOFTWARE_LANES;
   const perWorkgroup =
