@@ -349,6 +349,6 @@ test("on a CPU rows of 128 (where lanes are eight to a vector: of 512) wait in r
     ]);
     expect(moves(compile(lastAxis, [[long, row]], profile), profile)).toEqual([1, 1, "registers"]);
     expect(compile(affine, [[64, row], [row], [row]], profile).kernels[0]?.schedule.residency).toBe("reload");
-    expect(compile(lastAxis, [[long, 4 * row]], profile).kernels[0]?.schedule.residency).toBe("reload");
+    expect(compile(lastAxis, [[long, 8 * row]], profile).kernels[0]?.schedule.residency).toBe("reload");
   }
 });
