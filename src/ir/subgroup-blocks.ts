@@ -16,6 +16,9 @@ export const isPowerOfTwo = (n: number): boolean => n >= 1 && Number.isInteger(M
 /** Lanes of subgroups from which on a CPU's vectors hide memory and keep more of a row (lavapipe's; SwiftShader's are of 4). */
 export const WIDE_SUBGROUP = 8;
 
+export const hasWideSubgroups = ({ subgroups }: DeviceProfile): boolean =>
+  (subgroups?.[0] ?? 1) >= WIDE_SUBGROUP;
+
 /** Lanes of an aligned block that are sure to share a subgroup, in a workgroup of that size; 1 without the feature. */
 export function subgroupLanes(profile: DeviceProfile, workgroupSize: number): number {
   if (!profile.features.includes("subgroups") || profile.subgroups === null) return 1;

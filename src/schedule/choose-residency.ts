@@ -4,7 +4,7 @@ import { registersPerLane, workgroupBytes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { wordsPerStep } from "../ir/row-arrays.ts";
 import { workgroupSizeOf, type KernelSchedule } from "../ir/schedule.ts";
-import { WIDE_SUBGROUP } from "../ir/subgroup-blocks.ts";
+import { hasWideSubgroups } from "../ir/subgroup-blocks.ts";
 import { bytesTouched } from "./access-size.ts";
 import { stepsPerLane } from "./row-steps.ts";
 import { countWorkgroupMemory } from "./workgroup-memory.ts";
@@ -43,12 +43,12 @@ export function chooseResidency(
 function chooseOnCpu(
   view: GroupView,
   schedule: KernelSchedule,
-  { copyGBps, subgroups }: DeviceProfile,
+  profile: DeviceProfile,
 ): KernelSchedule["residency"] {
   // One lane per row reads its row again from the caches of a CPU: unrolling it would only make the text long.
   const isShared = schedule.lanes.some(({ axis, lanes }) => lanes > 1 && view.rowAxes.includes(axis));
-  const us = bytesTouched(view).reduce((sum, bytes) => sum + bytes, 0) / (copyGBps * 1e3);
-  const long = (subgroups?.[0] ?? 1) >= WIDE_SUBGROUP ? LONG_WIDE_KERNEL : LONG_KERNEL;
+  const us = bytesTouched(view).reduce((sum, bytes) => sum + bytes, 0) / (profile.copyGBps * 1e3);
+  const long = hasWideSubgroups(profile) ? LONG_WIDE_KERNEL : LONG_KERNEL;
   const most = us >= long.us ? long.registers : SOFTWARE_REGISTERS;
   return isShared && countRegisters(view, schedule).registers <= most ? "registers" : "reload";
 }

@@ -22,7 +22,7 @@ import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
 import { farthestStep } from "./far-steps.ts";
 import type { MemoryOrder } from "./order-axes.ts";
-import { subgroupLanes, WIDE_SUBGROUP } from "../ir/subgroup-blocks.ts";
+import { hasWideSubgroups, subgroupLanes, WIDE_SUBGROUP } from "../ir/subgroup-blocks.ts";
 
 /** Lanes of a workgroup of columns. */
 export const SOFTWARE_LANES = 16;
@@ -32,6 +32,8 @@ export const SOFTWARE_LANES = 16;
  * 0.82 and 0.71, [512, 128, 32] 0.67 and 0.66, [256, 64, 128] 0.80 and 0.78, [128, 64, 256] 0.85 and 1.05.
  */
 const MOST_RUN_BYTES = 512;
+/** Lanes of a workgroup of columns of vectors whose rows are far apart, where subgroups are wide: an invocation has four of them. */
+const FAR_COLUMN_LANES = 32;
 /** Lanes of a workgroup with such rows, of elements that vectors do not divide: an invocation has several (choose-far-walk.ts). */
 const APART_LANES = 32;
 /**
@@ -109,11 +111,13 @@ export function dealSoftware(
   const isLongAxis = units(gridAxes[0] ?? "") >= POINT_WORKGROUP_LANES;
   const points = inTurns && isLongAxis ? subgroupLanes(profile, SOFTWARE_LANES) : POINT_WORKGROUP_LANES;
   const busy = floorToPower(count(gridAxes) / (WORKGROUPS_PER_CORE * profile.usefulWorkgroups));
-  const isWideDevice = subgroupLanes(profile, SOFTWARE_LANES) >= WIDE_SUBGROUP;
+  const isWideDevice = hasWideSubgroups(profile);
+  const isFar = reduces && width === 4 && rowAxes.some((axis) => farthestStep(view, axis) >= FAR_BYTES);
+  const columns = isWideDevice && isFar ? FAR_COLUMN_LANES : SOFTWARE_LANES;
   const mostLanes = isWideDevice ? MANY_ROWS_WIDE_LANES : MANY_ROWS_WORKGROUP_LANES;
   const many = Math.min(Math.max(ROW_WORKGROUP_LANES, shared * busy), mostLanes);
   const perRows = isLong ? LONG_ROW_WORKGROUP_LANES : many;
-  const most = isPoint ? points : shared > 1 ? perRows : isApart ? apart : SOFTWARE_LANES;
+  const most = isPoint ? points : shared > 1 ? perRows : isApart ? apart : columns;
   const perWorkgroup =
     2 ** Math.ceil(Math.log2(Math.max(1, Math.floor(count(gridAxes) / profile.usefulWorkgroups))));
   return [...rows, ...dealAlong(gridAxes, units, Math.min(Math.floor(most / shared) || 1, perWorkgroup))];
