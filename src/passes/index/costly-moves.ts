@@ -3,8 +3,8 @@
  * other positions ends its kernel anyway where it also moves what a reduction has left, and then a clone computes all over
  * again what lies between that and the value.
  *
- *     e[i,j] = exp(x[8*i + j] - m[i])             y is made once and stored: two exponentials and a quotient for each
- *     y[i,j] = e[i,j] / s[i]                      element would take longer than eight bytes
+ *     e[i,j] = exp(x[8*i + j] - m[i])             y is made once and stored: another exponential and quotient for each
+ *     y[i,j] = e[i,j] / s[i]                      element would take longer than to write it
  *     z[i,j] = y[i,j] + y[j,i]
  */
 import { storageBytes } from "../../ir/dtype.ts";
@@ -83,7 +83,9 @@ function findSites(
   const sizes = axisSizes(program);
   const sites = new Map<string, Site[]>();
   const add = (name: string, site: Site): void => {
-    sites.set(name, [...(sites.get(name) ?? []), site]);
+    const known = sites.get(name);
+    if (known === undefined) sites.set(name, [site]);
+    else known.push(site);
   };
   for (const { statement: name } of program.stores) {
     const axes = values.get(name)?.statement.axes ?? [];
