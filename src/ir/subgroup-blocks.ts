@@ -16,6 +16,7 @@ export const isPowerOfTwo = (n: number): boolean => n >= 1 && Number.isInteger(M
 /** Lanes of subgroups from which on a CPU's vectors hide memory and keep more of a row (lavapipe's; SwiftShader's are of 4). */
 export const WIDE_SUBGROUP = 8;
 
+/** Whether every subgroup of the device has so many lanes. */
 export const hasWideSubgroups = ({ subgroups }: DeviceProfile): boolean =>
   (subgroups?.[0] ?? 1) >= WIDE_SUBGROUP;
 

@@ -16,8 +16,8 @@ export const CHAIN = 8;
 /** States of several components cost ten times an addition to merge: their innermost blocks are longer. */
 export const STATE_CHAIN = 64;
 /**
- * Turns of a block where a turn takes several steps (lower/walk-row.ts) and adds these up by themselves: the text is as long as
- * eight steps, and a loop with its accumulators costs as much as some turns.
+ * Turns of an innermost block where a turn takes several steps (lower/walk-row.ts) and adds these up by themselves: more than
+ * `CHAIN`, for the loop is not unrolled, and starting and merging a block's accumulators costs as much as some turns of it.
  */
 export const CHAIN_OF_TURNS = 16;
 /** Loops of so many times the trips of a block are left whole. */

@@ -137,6 +137,7 @@ const withOwn = (
   body: (own: readonly Accumulator[]) => Stmt[],
 ): Stmt[] => withParts(walk, accumulators, (a) => terms > 1 && isBlock(terms, a.chain), body);
 
+/** The same where `hasPart` says which accumulators get one of their own. */
 function withParts(
   walk: Walk,
   accumulators: readonly Accumulator[],

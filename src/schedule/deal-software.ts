@@ -26,19 +26,19 @@ import { hasWideSubgroups, subgroupLanes, WIDE_SUBGROUP } from "../ir/subgroup-b
 
 /** Lanes of a workgroup of columns. */
 export const SOFTWARE_LANES = 16;
+/** Lanes of a workgroup of columns of vectors whose rows are far apart, where subgroups are wide: an invocation has four of them. */
+const FAR_COLUMN_LANES = 32;
 /**
  * Bytes of a run, where rows are made of short runs far apart: lanes that shared one would take another page each turn, lanes that
  * each have a row take the runs beside. Measured on SwiftShader and lavapipe, normalised over the axes 0 and 2 of f32: [512, 256, 16]
  * 0.82 and 0.71, [512, 128, 32] 0.67 and 0.66, [256, 64, 128] 0.80 and 0.78, [128, 64, 256] 0.85 and 1.05.
  */
 const MOST_RUN_BYTES = 512;
-/** Lanes of a workgroup of columns of vectors whose rows are far apart, where subgroups are wide: an invocation has four of them. */
-const FAR_COLUMN_LANES = 32;
 /** Lanes of a workgroup with such rows, of elements that vectors do not divide: an invocation has several (choose-far-walk.ts). */
 const APART_LANES = 32;
 /**
- * Lanes of a workgroup that gives each row a subgroup, and those where so many of its rows leave several workgroups for each core:
- * starting one has a price. SwiftShader, rows of 128: softmax 0.97, layer norm 0.92, rms norm 0.75 of the time, rows of 1024 0.88 to
+ * Lanes of a workgroup that gives each row a subgroup, and those (also of wide subgroups) where so many of its rows leave several
+ * workgroups for each core: starting one has a price. SwiftShader, rows of 128: softmax 0.97, layer norm 0.92, rms norm 0.75 of the time, rows of 1024 0.88 to
  * 0.98; lavapipe, rows of 128: 0.94, 0.94 and 0.86.
  */
 const ROW_WORKGROUP_LANES = 32;
@@ -48,7 +48,7 @@ const WORKGROUPS_PER_CORE = 4;
 /**
  * Lanes for each row of so many elements where subgroups are wide, and lanes of such a workgroup: lanes in many rows wait for
  * memory at once. lavapipe, norms of rows of 1024 in vectors: 0.54 of the time with 8 lanes a row; rows of 512 take 1.3 to 1.6
- * times as long so. Rows that wait in registers for another walk have the lanes of a subgroup: they would be long texts.
+ * times as long so. Rows that wait in registers for another walk have the lanes of a subgroup: with fewer lanes their texts would be longer.
  */
 const LONG_ROW = 1024;
 const LANES_PER_LONG_ROW = 2;
