@@ -23,6 +23,7 @@ import { collectSites, openIndexCompiler } from "./kernel-sites.ts";
 import type { Definition, IndexFunction, Point, Site } from "./kernel-sites.ts";
 import type { Expr, Kernel } from "./kernel.ts";
 import type { DeviceProfile } from "./profile.ts";
+import { SECTOR_BYTES } from "./sectors.ts";
 
 export interface BindingTraffic {
   readonly name: string;
@@ -39,7 +40,6 @@ export interface KernelAnalysis {
   readonly estimated: boolean;
 }
 
-const SECTOR_BYTES = 32;
 const MOST_EVALUATIONS = 4_000_000;
 /** Accesses of one workgroup that are listed to see whether two statements touch the same elements. */
 const MOST_IN_WORKGROUP = 65_536;

@@ -11,7 +11,7 @@ import type { DeviceProfile } from "../ir/profile.ts";
 import type { Width } from "../ir/kernel.ts";
 import type { LaneAxis, Tile } from "../ir/schedule.ts";
 import { fitLanes } from "./deal-software.ts";
-import { elementsOf } from "./access-size.ts";
+import { elementsOf, sectorOf } from "./access-size.ts";
 import type { MemoryOrder } from "./order-axes.ts";
 import { BLOCK_WIDTHS, registerBlock } from "./register-blocks.ts";
 
@@ -127,7 +127,7 @@ function chooseSides(
   // A short axis is taken whole: what is slower in memory goes on where it ends.
   if (b < SIDE) return { fast: Math.min(a, wholeSectors(most / b)), lanes: b, steps: 1 };
   if (a < SIDE) return { fast: a, lanes: Math.min(b, wholeSectors(most / a)), steps: 1 };
-  const isAligned = across.every((access) => coefficientOf(access.index, fast) % 8 === 0);
+  const isAligned = across.every((access) => coefficientOf(access.index, fast) % sectorOf(access) === 0);
   if (
     isAligned &&
     pointsOf(view) / (SIDE * SIDE) < profile.usefulWorkgroups &&

@@ -24,12 +24,10 @@ import type { KernelSchedule, LaneAxis } from "../ir/schedule.ts";
 import { chooseResidency, countRegisters } from "./choose-residency.ts";
 import { fitLanes } from "./deal-software.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
-import { elementsOf } from "./access-size.ts";
+import { bytesOf, elementsOf, sectorOf } from "./access-size.ts";
 import { widthAcross } from "./vector-width.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 
-/** f32 elements of a memory sector. */
-const SECTOR = 8;
 /** Lanes that access memory together where the device does not say. */
 const DEFAULT_SUBGROUP = 32;
 /** Share of the group's elements below which it does not matter how they are read. */
@@ -184,18 +182,19 @@ function sectorsWith(
   // A tensor that is touched both ways is bound as scalars: its vectors are read an element at a time.
   const isWide = (access: Access): boolean =>
     view.accesses.every((a) => a.tensor !== access.tensor || isContiguous(a, row));
-  let [elements, touched] = [0, 0];
+  let [bytes, touched] = [0, 0];
   for (const access of view.accesses) {
-    const own = elementsOf(view, access);
+    const own = bytesOf(view, access);
+    const sector = sectorOf(access);
     const alongRow = isContiguous(access, row);
-    const run = alongRow ? along * (isWide(access) ? width : 1) : isContiguous(access, grid) ? rows : SECTOR;
+    const run = alongRow ? along * (isWide(access) ? width : 1) : isContiguous(access, grid) ? rows : sector;
     const gaps = alongRow && !isWide(access) ? width : 1;
     const isAligned = access.index.terms.every(
-      (t) => (isAxisTerm(t) && t.coefficient === 1) || t.coefficient % SECTOR === 0,
+      (t) => (isAxisTerm(t) && t.coefficient === 1) || t.coefficient % sector === 0,
     );
-    const sectors = isAligned ? Math.max(1, (run * gaps) / SECTOR) : 1 + (run * gaps - 1) / SECTOR;
-    elements += own;
-    touched += (own * sectors * SECTOR) / Math.max(run, isAligned ? Math.min(run, SECTOR) : 1);
+    const sectors = isAligned ? Math.max(1, (run * gaps) / sector) : 1 + (run * gaps - 1) / sector;
+    bytes += own;
+    touched += (own * sectors * sector) / Math.max(run, isAligned ? Math.min(run, sector) : 1);
   }
-  return elements === 0 ? 1 : touched / elements;
+  return bytes === 0 ? 1 : touched / bytes;
 }

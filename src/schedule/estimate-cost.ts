@@ -6,13 +6,12 @@
 import { coefficientOf, readKey } from "../ir/index-expr.ts";
 import type { GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
+import { elementsPerSector } from "../ir/sectors.ts";
 import { pointsAlong, type KernelSchedule, type LaneAxis } from "../ir/schedule.ts";
-import { elementsOf } from "./access-size.ts";
+import { bytesOf, sectorOf } from "./access-size.ts";
 import { stepsPerLane, unitsAlong } from "./row-steps.ts";
 import { blockLanes, subgroupLanes } from "../ir/subgroup-blocks.ts";
 
-/** Elements of one 32-byte sector. */
-const SECTOR = 8;
 /** Invocations of a workgroup that `usefulWorkgroups` counts. */
 const FULL_WORKGROUP = 256;
 /** What starting a workgroup costs, in microseconds of the core that runs it. */
@@ -44,7 +43,7 @@ export function estimateCost(view: GroupView, schedule: KernelSchedule, profile:
     const subgroup = subgroupLanes(profile, size) * schedule.coarsening;
     const vectors = (Math.ceil(size / subgroup) * schedule.coarsening) / size;
     const crowded = schedule.coarsening === 1 ? 1 : CROWDED;
-    const gathered = schedule.tile === null && wasteOf(view, schedule) > 1 ? 1.5 : 1;
+    const gathered = schedule.tile === null && wasteOf(view, schedule, profile) > 1 ? 1.5 : 1;
     // A wider access is a few more instructions, not a longer wait.
     const each = ACCESS_US_SOFTWARE * (0.5 + 0.5 * schedule.vectorWidth) * gathered * crowded;
     const cores = Math.min(profile.usefulWorkgroups, workgroups);
@@ -54,7 +53,7 @@ export function estimateCost(view: GroupView, schedule: KernelSchedule, profile:
   const invocations = (size * workgroups) / schedule.coarsening;
   const full = Math.min(1, invocations / (profile.usefulWorkgroups * FULL_WORKGROUP));
   const few = schedule.vectorWidth === 4 ? 1 : schedule.vectorWidth === 2 ? 1.05 : 1.15;
-  const memory = ((bytes * wasteOf(view, schedule)) / (profile.copyGBps * 1e3)) * few;
+  const memory = ((bytes * wasteOf(view, schedule, profile)) / (profile.copyGBps * 1e3)) * few;
   const shared = Math.min(workgroups, 4 * profile.usefulWorkgroups);
   return memory / full + (barriers + workgroups * WORKGROUP_US) / shared;
 }
@@ -88,21 +87,22 @@ function barrierUs(schedule: KernelSchedule, profile: DeviceProfile): number {
 }
 
 /** Sectors that neighbouring lanes touch over those that their elements fill, of all accesses together. */
-function wasteOf(view: GroupView, schedule: KernelSchedule): number {
+function wasteOf(view: GroupView, schedule: KernelSchedule, { software }: DeviceProfile): number {
   const fastest = schedule.lanes[schedule.lanes.length - 1];
   if (fastest === undefined) return 1;
   const width = fastest.axis === schedule.vectorAxis ? schedule.vectorWidth : 1;
-  const run = Math.min(SECTOR, width * fastest.lanes);
-  let [elements, touched] = [0, 0];
+  let [bytes, touched] = [0, 0];
   for (const access of view.accesses) {
-    const own = elementsOf(view, access);
+    const own = bytesOf(view, access);
+    const sector = software ? elementsPerSector("f32") : sectorOf(access); // CPUs ask for gaps alone
+    const run = Math.min(sector, width * fastest.lanes);
     const step = coefficientOf(access.index, fastest.axis);
     const { tile } = schedule;
     const isTiled =
       tile?.memory === "workgroup" && tile.through.includes(readKey(access.tensor.name, access.index));
     const isWhole = step === 0 || isTiled;
-    elements += own;
-    touched += own * (isWhole ? 1 : step === 1 ? SECTOR / run : SECTOR / schedule.vectorWidth);
+    bytes += own;
+    touched += own * (isWhole ? 1 : step === 1 ? sector / run : sector / schedule.vectorWidth);
   }
-  return elements === 0 ? 1 : touched / elements;
+  return bytes === 0 ? 1 : touched / bytes;
 }

@@ -7,9 +7,8 @@ import { axisTerms } from "../ir/index-expr.ts";
 import type { Access, GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
-import { elementsOf } from "./access-size.ts";
+import { bytesOf, sectorOf } from "./access-size.ts";
 
-const SECTOR = 8;
 /** Lanes that access memory together where the device does not say. */
 const DEFAULT_SUBGROUP = 32;
 
@@ -20,13 +19,13 @@ export function estimateSectors(
   width: number,
   profile: DeviceProfile,
 ): number {
-  let [elements, touched] = [0, 0];
+  let [bytes, touched] = [0, 0];
   for (const access of view.accesses) {
-    const own = elementsOf(view, access);
-    elements += own;
+    const own = bytesOf(view, access);
+    bytes += own;
     touched += own * sectorsOf(access, view, lanes, width, profile);
   }
-  return elements === 0 ? 1 : touched / elements;
+  return bytes === 0 ? 1 : touched / bytes;
 }
 
 function sectorsOf(
@@ -39,7 +38,8 @@ function sectorsOf(
   const terms = new Map(axisTerms(access.index).map((t) => [t.axis, t.coefficient]));
   const size = lanes.reduce((n, l) => n * l.lanes, 1);
   const together = profile.subgroups?.[1] ?? DEFAULT_SUBGROUP;
-  const starts = startsOf(terms, view, lanes, width);
+  const sector = sectorOf(access);
+  const starts = startsOf(terms, view, lanes, width, sector);
   let [least, touched] = [0, 0];
   for (let first = 0; first < size; first += together) {
     const places = new Set<number>();
@@ -49,9 +49,9 @@ function sectorsOf(
       for (let c = 0; c < width; c++) places.add(place + c * step);
     }
     for (const start of starts) {
-      const sectors = new Set([...places].map((place) => Math.floor((place + start) / SECTOR)));
+      const sectors = new Set([...places].map((place) => Math.floor((place + start) / sector)));
       touched += sectors.size;
-      least += Math.ceil(places.size / SECTOR);
+      least += Math.ceil(places.size / sector);
     }
   }
   return touched / least;
@@ -91,8 +91,9 @@ function startsOf(
   view: GroupView,
   lanes: readonly LaneAxis[],
   width: number,
+  sector: number,
 ): number[] {
-  let common = SECTOR;
+  let common = sector;
   for (const [axis, coefficient] of terms) {
     const i = lanes.findIndex((l) => l.axis === axis);
     const taken = (lanes[i]?.lanes ?? 1) * (i === 0 ? width : 1);
@@ -100,5 +101,5 @@ function startsOf(
     const step = coefficient * taken;
     while (step % common !== 0) common /= 2;
   }
-  return Array.from({ length: SECTOR / common }, (_, i) => i * common);
+  return Array.from({ length: sector / common }, (_, i) => i * common);
 }
