@@ -65,7 +65,7 @@ function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
 }
 
 function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number): KernelSchedule {
-  const order = orderAxes(view);
+  const order = orderAxes(view, profile);
   const { contiguous } = order;
   // Stages share the lanes and the workgroup memory that a tile would take.
   const tiled = view.stages.length > 0 ? undefined : chooseTile(view, profile, order);
@@ -75,7 +75,7 @@ function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number):
   const width =
     tiled?.vectorWidth ??
     (contiguous !== null && view.gridAxes.includes(contiguous)
-      ? narrowForGrid(view, profile, widest)
+      ? narrowForGrid(view, profile, order, widest)
       : widest);
   // A workgroup has one coordinate along pinned axes: no lanes go along them.
   const free = { ...order, axes: order.axes.filter((axis) => !view.pinnedAxes.includes(axis)) };

@@ -7,6 +7,7 @@ import type { Width } from "../ir/kernel.ts";
 import { WORKGROUP_LANES } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
+import { elementsPerSector, longRun } from "../ir/sectors.ts";
 import { fitLanes, SOFTWARE_LANES } from "./deal-software.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
 import { elementsOf } from "./access-size.ts";
@@ -17,18 +18,16 @@ import { lanesToRepeat } from "./repeated-sums.ts";
 const ACCESSES_PER_LANE = 4;
 /** Fewer lanes than these leave most of a compute unit idle: more grid points join the workgroup. */
 const FEWEST_LANES = 128;
-/** Elements that neighbouring lanes should cover without a gap: two sectors of 32 bytes at least, four at best. */
-const GOOD_RUN = 32;
-/** A run of so many elements wastes at most a third of the sectors that it touches, wherever it starts. */
-const LONG_RUN = 26;
+/** Sectors of 32 bytes that neighbouring lanes should cover without a gap, at best. */
+const GOOD_RUN = 4;
+/** Lanes that are left for a row beside a good run of f32. */
+const ROW_LANES = 8;
 /** Below this share of the workgroups that fill the device, parallelism is worth more than whole sectors. */
 const FEW_WORKGROUPS = 0.75;
 /** Elements that keep a workgroup busy for one turn of its lanes. */
 const LITTLE_WORK = 1024;
-/** Elements of one 32-byte sector. */
-const SECTOR = 8;
-/** Elements side by side that are tried where the usual number is not good. */
-export const OTHER_NEIGHBOURS = [32, 24, 16, 12, 8];
+/** Sectors side by side that are tried where the usual number is not good. */
+const OTHER_NEIGHBOURS = [4, 3, 2, 1.5, 1];
 /** Sectors touched over those filled: so many are good, and so many bearable for the sake of a busy device. */
 export const GOOD_SECTORS = 1.35;
 const MOST_SECTORS = 1.6;
@@ -46,13 +45,29 @@ const powerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, n
 export const isPointwise = (view: GroupView): boolean =>
   view.rowAxes.length === 0 || view.helperAxes.length > 0;
 
-/** Vectors along the grid cost parallelism: each lane takes several points. They stay as wide as keeps the device full. */
-export function narrowForGrid(view: GroupView, profile: DeviceProfile, widest: Width): Width {
+/** Elements side by side that are tried where the usual number is not good, for sectors of so many. */
+export const otherNeighbours = (sector: number): readonly number[] =>
+  OTHER_NEIGHBOURS.map((sectors) => sectors * sector);
+
+/**
+ * Vectors along the grid cost parallelism: each lane takes several points. They stay as wide as keeps the device full. A word of
+ * memory is never less: lanes that take one of its two 16-bit elements load it twice, and store it by atomics. Those that take both
+ * load as many words each, and wait as long, in half as many workgroups.
+ */
+export function narrowForGrid(
+  view: GroupView,
+  profile: DeviceProfile,
+  { sector }: MemoryOrder,
+  widest: Width,
+): Width {
   const points = product(view.gridAxes, (axis) => view.sizes.get(axis) ?? 1);
-  const rowLanes = isPointwise(view) ? 1 : WORKGROUP_LANES / GOOD_RUN;
+  const rowLanes = isPointwise(view) ? 1 : ROW_LANES;
   const wanted = profile.usefulWorkgroups * (profile.software ? SOFTWARE_LANES : WORKGROUP_LANES / rowLanes);
   const fits = (width: Width): boolean => width <= widest && points / width >= wanted;
-  return fits(4) ? 4 : fits(2) ? 2 : isPointwise(view) ? widest : 1;
+  if (fits(4)) return 4;
+  if (fits(2)) return 2;
+  if (isPointwise(view)) return widest;
+  return sector > elementsPerSector("f32") && widest > 1 ? 2 : 1;
 }
 
 /**
@@ -75,7 +90,7 @@ export function dealHardware(
   if (shareOf(usual) === 1 && sectors <= GOOD_SECTORS) return usual;
   let [best, least] = [usual, sectors / shareOf(usual)];
   for (const isPadded of [false, true])
-    for (const neighbours of OTHER_NEIGHBOURS) {
+    for (const neighbours of otherNeighbours(order.sector)) {
       const lanes = deal({ neighbours, isPadded });
       const wasted = estimateSectors(view, lanes, width, profile);
       const cost = wasted / shareOf(lanes);
@@ -142,6 +157,7 @@ export function dealNeighbours(
   const total = (axes: readonly string[]): number => axes.reduce((n, axis) => n * (dealt.get(axis) ?? 1), 1);
   const isRepeated = (axis: string): boolean =>
     view.helperAxes.length > 0 && view.gridAxes.includes(axis) && !view.helperAxes.includes(axis);
+  const goodRun = GOOD_RUN * order.sector;
   let run = width;
   let isWhole = true; // every axis so far is covered by lanes: neighbours go on where it ends
   for (const axis of order.axes) {
@@ -149,7 +165,7 @@ export function dealNeighbours(
     if (free < 2) break;
     const isRow = view.rowAxes.includes(axis);
     if (isWalk && !isRow) continue;
-    const toRun = isWhole && run < GOOD_RUN;
+    const toRun = isWhole && run < goodRun;
     let wanted = 1;
     if (isRepeated(axis))
       wanted = lanesToRepeat(view, profile, fitLanes(units(axis), free), {
@@ -157,20 +173,21 @@ export function dealNeighbours(
         most: free,
         run: isWhole ? run : 0,
         isAligned: startsAtSectors(order, axis),
+        sector: order.sector,
         width: axis === order.contiguous ? width : 1,
         others: total(view.gridAxes.filter(isRepeated)),
       });
     else if (isPointwise(view)) wanted = isRow ? 1 : most;
     else if (isRow)
-      wanted = Math.max(Math.floor(rowLanes / total(view.rowAxes)), toRun ? Math.ceil(GOOD_RUN / run) : 1);
+      wanted = Math.max(Math.floor(rowLanes / total(view.rowAxes)), toRun ? Math.ceil(goodRun / run) : 1);
     else if (toRun) {
       const isAligned = startsAtSectors(order, axis);
       wanted =
         neighbours === undefined
-          ? neighboursFor(run, points / total(view.gridAxes), steps * reads, profile, isAligned)
+          ? neighboursFor(run, points / total(view.gridAxes), steps * reads, profile, order.sector, isAligned)
           : Math.ceil(neighbours / run);
       // A rest shorter than this is taken along: what is slower in memory then goes on without a gap.
-      if (units(axis) <= 2 * wanted && units(axis) % SECTOR !== 0) wanted = units(axis);
+      if (units(axis) <= 2 * wanted && units(axis) % order.sector !== 0) wanted = units(axis);
     }
     const atMost = Math.min(wanted, free);
     // Neighbours in the grid are as many as fill sectors: another number that divides the axis would not.
@@ -194,19 +211,21 @@ function neighboursFor(
   points: number,
   steps: number,
   profile: DeviceProfile,
+  sector: number,
   isAligned: boolean,
 ): number {
-  const long = Math.ceil(LONG_RUN / run);
+  const long = Math.ceil(longRun(sector) / run);
   let step = 1;
-  while ((run * step) % SECTOR !== 0) step++;
+  while ((run * step) % sector !== 0) step++;
   // So little data that it cannot keep the device busy: more workgroups are worth more than whole sectors.
   const busy = (run * points * steps) / LITTLE_WORK;
-  const good = Math.ceil(GOOD_RUN / run);
+  const good = Math.ceil((GOOD_RUN * sector) / run);
   const isLittle = busy < profile.usefulWorkgroups && points / good < FEW_WORKGROUPS * busy;
   if (!isAligned && !isLittle) return Math.max(step, good);
   if (long < step && points / step < FEW_WORKGROUPS * profile.usefulWorkgroups) return long;
   let lanes = step;
-  while (run * lanes < GOOD_RUN && points / (lanes + step) >= profile.usefulWorkgroups) lanes += step;
+  while (run * lanes < GOOD_RUN * sector && points / (lanes + step) >= profile.usefulWorkgroups)
+    lanes += step;
   return lanes;
 }
 

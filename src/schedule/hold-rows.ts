@@ -9,9 +9,9 @@ import type { Width } from "../ir/kernel.ts";
 import { mostLanes, WORKGROUP_LANES } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { KernelSchedule } from "../ir/schedule.ts";
-import { GOOD_SECTORS, OTHER_NEIGHBOURS, shareOfDevice, type DealOptions } from "./deal-hardware.ts";
+import { GOOD_SECTORS, otherNeighbours, shareOfDevice, type DealOptions } from "./deal-hardware.ts";
 import { estimateSectors } from "./estimate-sectors.ts";
-import { elementsOf } from "./access-size.ts";
+import { elementsOf, sectorOfGroup } from "./access-size.ts";
 import { unitsAlong } from "./row-steps.ts";
 
 /** What a row in workgroup memory costs over one in registers: its words go there and back. */
@@ -57,9 +57,10 @@ function* dealOthers(
   const widths = ([4, 2, 1] as const).filter(
     (width) => width <= vectorWidth && (isAcross || width === vectorWidth),
   );
+  const others = otherNeighbours(sectorOfGroup(view, profile));
   for (let most = WORKGROUP_LANES; most <= Math.max(WORKGROUP_LANES, mostLanes(profile)); most *= 2)
     for (const width of widths)
-      for (const neighbours of [undefined, ...OTHER_NEIGHBOURS])
+      for (const neighbours of [undefined, ...others])
         for (const isPadded of [false, true]) yield deal(width, { neighbours, most, isPadded });
 }
 

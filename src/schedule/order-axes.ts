@@ -9,7 +9,8 @@
  */
 import { axisTerms, coefficientOf, type IndexExpr } from "../ir/index-expr.ts";
 import type { Access, GroupView } from "../ir/group-view.ts";
-import { elementsOf } from "./access-size.ts";
+import type { DeviceProfile } from "../ir/profile.ts";
+import { elementsOf, sectorOfGroup } from "./access-size.ts";
 
 export interface MemoryOrder {
   /** The axis with stride 1 in most bytes, or null where nothing is contiguous. */
@@ -18,9 +19,11 @@ export interface MemoryOrder {
   readonly axes: readonly string[];
   /** Index of the access that speaks for the group. */
   readonly main: IndexExpr | undefined;
+  /** Elements side by side that fill memory sectors. */
+  readonly sector: number;
 }
 
-export function orderAxes(view: GroupView): MemoryOrder {
+export function orderAxes(view: GroupView, profile: DeviceProfile): MemoryOrder {
   // Writes weigh a little more: reads may be cached.
   const weighed = view.accesses.map((access) => ({
     access,
@@ -47,12 +50,17 @@ export function orderAxes(view: GroupView): MemoryOrder {
   for (const axis of [...view.rowAxes, ...view.gridAxes, ...view.walkAxes])
     if (!axes.includes(axis)) axes.push(axis);
   const own = new Set([...view.rowAxes, ...view.gridAxes, ...view.walkAxes]);
-  return { contiguous, axes: axes.filter((axis) => own.has(axis)), main: bySize[0]?.access.index };
+  return {
+    contiguous,
+    axes: axes.filter((axis) => own.has(axis)),
+    main: bySize[0]?.access.index,
+    sector: sectorOfGroup(view, profile),
+  };
 }
 
-/** Whether runs along an axis start at 32-byte sectors: all larger strides are multiples of 8 elements. */
-export function startsAtSectors({ main }: MemoryOrder, axis: string): boolean {
+/** Whether runs along an axis start at 32-byte sectors: all larger strides are multiples of their elements. */
+export function startsAtSectors({ main, sector }: MemoryOrder, axis: string): boolean {
   if (main === undefined) return true;
   const own = coefficientOf(main, axis);
-  return main.terms.every((t) => t.coefficient <= own || t.coefficient % 8 === 0);
+  return main.terms.every((t) => t.coefficient <= own || t.coefficient % sector === 0);
 }

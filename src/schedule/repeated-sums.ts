@@ -17,10 +17,8 @@ import { fitLanes } from "./deal-software.ts";
 const WORTH = 0.8;
 /** More lanes are as good as few up to this share of the time: they read longer runs. */
 const AS_GOOD = 1.1;
-/** Elements of one 32-byte sector. */
-const SECTOR = 8;
-/** Elements of a run that starts anywhere, at least. */
-const LONG_RUN = 32;
+/** Sectors of a run that starts anywhere, at least. */
+const LONG_RUN = 4;
 
 export interface LanesAlong {
   /** Accesses along the axis, and lanes that there are for them. */
@@ -30,6 +28,8 @@ export interface LanesAlong {
   readonly run: number;
   /** Runs start at memory sectors. */
   readonly isAligned: boolean;
+  /** Elements that fill a memory sector. */
+  readonly sector: number;
   /** Elements that each lane takes. */
   readonly width: number;
   /** Lanes along other axes whose points have sums. */
@@ -44,18 +44,18 @@ export function lanesToRepeat(
   view: GroupView,
   profile: DeviceProfile,
   usual: number,
-  { units, most, run, isAligned, width, others }: LanesAlong,
+  { units, most, run, isAligned, sector, width, others }: LanesAlong,
 ): number {
   const isLarge = bytesTouched(view).some((bytes) => bytes > profile.limits.maxStorageBufferBindingSize);
   if (isLarge) return usual; // it runs in parts, each of which reaches some of the rows: a workgroup must not take many
   const repeatedShare = shareOfRepeated(view, profile);
   const costOf = (lanes: number): number => {
     const isWhole = lanes >= units || run === 0;
-    const sectors = isAligned || isWhole ? 1 : 1 + (SECTOR - 1) / (lanes * run);
+    const sectors = isAligned || isWhole ? 1 : 1 + (sector - 1) / (lanes * run);
     return sectors * (1 + width * repeatedShare(lanes * others));
   };
-  const step = run === 0 ? 1 : Math.ceil(SECTOR / run);
-  const least = isAligned || run === 0 ? step : Math.ceil(LONG_RUN / run);
+  const step = run === 0 ? 1 : Math.ceil(sector / run);
+  const least = isAligned || run === 0 ? step : Math.ceil((LONG_RUN * sector) / run);
   const fewer: number[] = [];
   for (let wanted = Math.min(most, units); wanted >= least; wanted--) {
     const blocks = Math.ceil(units / wanted);

@@ -125,7 +125,7 @@ function finish(view: GroupView, schedule: KernelSchedule): readonly KernelSched
 
 /** All arrangements of vectors, lanes and blocks in registers. */
 function dealAll(view: GroupView, shape: KernelSchedule, profile: DeviceProfile): readonly KernelSchedule[] {
-  const order = orderAxes(view);
+  const order = orderAxes(view, profile);
   const most = mostLanes(profile);
   const counts = powersUpTo(most);
   const blocks = BLOCK_WIDTHS.flatMap((width) => dealBlocks(view, shape, order, width, counts));

@@ -26,7 +26,7 @@ testGoldens("schedule/order-axes", (golden) => {
   return grouped.groups
     .map((group) => {
       const view = viewGroup(grouped, group);
-      const { axes, contiguous, main } = orderAxes(view);
+      const { axes, contiguous, main } = orderAxes(view, profileNamed("default"));
       const by = main === undefined ? "nothing" : printIndex(main);
       const order = `slowest first ${[...axes].reverse().join(" ")}, contiguous ${contiguous ?? "none"}, by ${by}`;
       return [`${group.name} ${order}`, ...[...view.statements.values()].map(printAxes)].join("\n");
