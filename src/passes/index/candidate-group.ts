@@ -6,10 +6,11 @@
  * exactly R and give values over P alone; values that leave are over P, or over P and R whole (find-problem.ts). Walks add
  * sums over the rows themselves, stages reductions that obey none of this and are repeated by every workgroup.
  */
-import { storageBytes } from "../../ir/dtype.ts";
+import { storageBytes, type DType } from "../../ir/dtype.ts";
 import { isRefusal, refusal, refusalOf, type Refusal } from "../../ir/fusion-reason.ts";
 import { visitScalar } from "../../ir/index-notation.ts";
 import { fitsOnChip } from "../../ir/on-chip.ts";
+import { sectorOfLarge, type Touched } from "../../ir/sectors.ts";
 import { indexAxes, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import { chooseWalk, findProblem } from "./find-problem.ts";
 import { product, type FusionContext, type Members, type StatementFacts } from "./fusion-context.ts";
@@ -23,6 +24,7 @@ import {
   pointsPerWorkgroup,
   SHORT_ROW,
   tensorBytes,
+  type MainRead,
 } from "./fusion-cost.ts";
 
 /** Statements in one kernel at most: keeps kernels within what shader compilers take in stride. */
@@ -112,7 +114,7 @@ function formStaged(context: FusionContext, members: Members, all: boolean): Can
       statements: facts.map((f) => f.statement),
       tensors: context.tensors,
       grid,
-      mainRead: largestRead(context, members),
+      mainRead: largestRead(context, members)?.index,
       leaving: new Set(leaving.map((f) => f.statement.name)),
     },
     all,
@@ -126,7 +128,8 @@ function formStaged(context: FusionContext, members: Members, all: boolean): Can
 
 function formOver(context: FusionContext, members: Members): Candidate | Refusal {
   const problem = findProblem(context, members);
-  const walkAxes = problem === undefined ? [] : chooseWalk(context, members, largestRead(context, members));
+  const walkAxes =
+    problem === undefined ? [] : chooseWalk(context, members, largestRead(context, members)?.index);
   if (walkAxes === undefined) return problem ?? refusalOf("");
   return priceCandidate(context, members, members, walkAxes);
 }
@@ -220,21 +223,28 @@ function isContiguousRow(context: FusionContext, members: Members): boolean {
   return largest === undefined || pointsPerWorkgroup(largest, members.grid, context.sizes) === 1;
 }
 
-/** Where the most elements are read from: a tensor, or the temporary that a value of another kernel will be stored in. */
-function largestRead(context: FusionContext, { facts, inside }: Members): IndexExpr | undefined {
+/**
+ * Where the most elements are read from: a tensor, or the temporary that a value of another kernel will be stored in. What is as
+ * large and narrower, also what is written, says how many elements fill a sector.
+ */
+function largestRead(context: FusionContext, { facts, inside }: Members): MainRead | undefined {
   let best: { index: IndexExpr; points: number } | undefined;
-  const consider = (index: IndexExpr): void => {
+  const touched: Touched[] = [];
+  const consider = (index: IndexExpr, dtype: DType = "f32"): void => {
     const points = product(indexAxes(index), context.sizes);
+    touched.push({ dtype, elements: points });
     if (best === undefined || points > best.points) best = { index, points };
   };
-  for (const { statement, identity } of facts) {
+  for (const { statement, identity, storedAs } of facts) {
     visitScalar(statement.value, (e) => {
-      if (e.kind === "tensor") consider(e.index);
+      if (e.kind === "tensor") consider(e.index, context.tensors.get(e.tensor)?.dtype);
     });
     for (const name of identity)
       if (!inside.has(name)) consider(rowMajor(context.facts.get(name)?.statement.axes ?? [], context.sizes));
+    const elements = product(statement.axes, context.sizes);
+    for (const dtype of storedAs) touched.push({ dtype, elements });
   }
-  return best?.index;
+  return best && { index: best.index, sector: sectorOfLarge(touched, context.profile) };
 }
 
 /** Whether other kernels read the value from a temporary: an output serves, unless it is rounded to 16 bits. */

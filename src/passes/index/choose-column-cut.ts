@@ -21,14 +21,14 @@ const MOST_ROWS = 128;
 const WORTH = 1 / 16;
 /** The same where the sums are applied to the rows: pieces that every workgroup adds up are a chain before all that it does. */
 const WORTH_APPLIED = 1 / 4;
-/** Columns side by side that fill a memory sector. */
-const SECTOR = 8;
 /** What the shorter last piece costs: a row is compared with the end before it is stored and added. */
 const UNEVEN = 1.01;
 
 export interface Walk {
   readonly rows: number;
   readonly rowBytes: number;
+  /** Columns side by side that fill a memory sector. */
+  readonly sector: number;
   /** Sums over the rows that are carried. */
   readonly columns: number;
   /** Tensors of the rows' size that the program reads and writes, and those that the sums read. */
@@ -97,7 +97,7 @@ const wholeUs = ({ tensors, rows, rowBytes }: Walk, { copyGBps }: DeviceProfile)
  * workgroups add up the pieces of their columns where these are few enough.
  */
 function walkUs(walk: Walk, profile: DeviceProfile, cut: ColumnCut): number {
-  const { columns, tensors, readByColumns, use } = walk;
+  const { columns, sector, tensors, readByColumns, use } = walk;
   const [whole, partial, slow] = [
     wholeUs(walk, profile),
     partialShare(walk, cut),
@@ -109,7 +109,7 @@ function walkUs(walk: Walk, profile: DeviceProfile, cut: ColumnCut): number {
   const { pieces, length } = cut;
   if (!canRepeat(profile, { terms: pieces, sums: 1, points: pieces * length }))
     return movedUs + two + profile.launchUs;
-  const repeatedBytes = 4 * SECTOR * columns * pieces * profile.usefulWorkgroups;
+  const repeatedBytes = 4 * sector * columns * pieces * profile.usefulWorkgroups;
   return movedUs + two + repeatedBytes / (CACHE_SPEED * profile.copyGBps * 1e3);
 }
 
@@ -119,11 +119,11 @@ function walkUs(walk: Walk, profile: DeviceProfile, cut: ColumnCut): number {
  * read once to be summed and scaled.
  */
 function apartUs(walk: Walk, profile: DeviceProfile): number {
-  const { rows, rowBytes, tensors, readByColumns, use } = walk;
+  const { rows, rowBytes, sector, tensors, readByColumns, use } = walk;
   const whole = wholeUs(walk, profile);
   const read = (readByColumns / tensors) * whole;
-  const share = Math.min(1, rowBytes / (4 * SECTOR * profile.usefulWorkgroups));
-  const isKept = 4 * rows * SECTOR <= profile.onChipBytes;
+  const share = Math.min(1, rowBytes / (4 * sector * profile.usefulWorkgroups));
+  const isKept = 4 * rows * sector <= profile.onChipBytes;
   const two = 2 * profile.launchUs;
   // What else the sums are reduced to takes kernels of its own, walked or not: only what is read is compared.
   if (use === "further") return (isKept && share >= FULL_ENOUGH ? 0 : read) + whole + two;

@@ -1,14 +1,13 @@
 /** Reductions that have to be cut because what they read does not fit one binding of the device. */
 import { storageBytes } from "../../ir/dtype.ts";
-import { coefficientOf, indexAxes, type IndexExpr } from "../../ir/index-expr.ts";
+import { coefficientOf, indexAxes } from "../../ir/index-expr.ts";
 import type { IndexProgram } from "../../ir/index-notation.ts";
 import { BINDING_ALIGNMENT } from "../../ir/plan.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import { tensorBytes } from "./fusion-cost.ts";
+import { tensorBytes, type MainRead } from "./fusion-cost.ts";
 
-export interface LargestRead {
+export interface LargestRead extends MainRead {
   readonly tensor: string;
-  readonly index: IndexExpr;
   readonly points: number;
 }
 

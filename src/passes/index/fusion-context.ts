@@ -24,6 +24,8 @@ export interface StatementFacts {
   /** Stores of the value, and the bytes of an element in all of them. */
   readonly stored: number;
   readonly storedBytes: number;
+  /** Dtypes of the stores. */
+  readonly storedAs: readonly DType[];
   /** Whether a store keeps the value as it is: an output of 16 bits rounds it. */
   readonly isKept: boolean;
   /** What one point takes to compute, in bytes of copying (fusion-work.ts). */
@@ -77,6 +79,7 @@ export function fusionContext(program: IndexProgram, profile: DeviceProfile): Fu
           readers: readers.get(r.statement.name) ?? [],
           stored: dtypes.length,
           storedBytes: dtypes.reduce((bytes, dtype) => bytes + storageBytes(dtype), 0),
+          storedAs: dtypes,
           isKept: dtypes.some((dtype) => !isNarrowFloat(dtype)),
           work: scalarCost(r.statement.value),
         };

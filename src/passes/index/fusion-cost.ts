@@ -5,6 +5,7 @@
 import { elementCount, storageBytes } from "../../ir/dtype.ts";
 import { axisTerms, sizeOf, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { longRun } from "../../ir/sectors.ts";
 import type { StoredTensor } from "../../ir/index-notation.ts";
 import { CACHE_SPEED, workgroupsWithStages } from "../../ir/stage-view.ts";
 
@@ -114,61 +115,64 @@ function withStages(
   return chain + Math.max(memoryUs + allReadUs - readUs, (waves - 1) * chain, memoryUs);
 }
 
-/** f32 elements of a 32-byte memory sector. */
-const SECTOR = 8;
-/** A run of so many elements wastes at most a third of the sectors that it touches, wherever it starts. */
-const LONG_RUN = 26;
+/** A run of so many sectors touches a third more than it fills. */
+const BEARABLE_RUN = 2.5;
 
-/** A run of so many elements touches a third more sectors than it fills. */
-const BEARABLE_RUN = 20;
+/** Sectors of runs that start anywhere, at least. */
+const UNALIGNED_RUN = 4;
 
-/** Runs that start anywhere should be at least so long. */
-const UNALIGNED_RUN = 32;
+/** Where a group reads most, and elements side by side that fill memory sectors there. */
+export interface MainRead {
+  readonly index: IndexExpr;
+  readonly sector: number;
+}
 
 /** Grid points that must be taken together so that what they read fills whole sectors: 1 where a row is contiguous. */
-export const pointsPerWorkgroup = (read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number =>
-  pointsTogether(read, grid, sizes, (run) => Math.ceil(UNALIGNED_RUN / run));
+export const pointsPerWorkgroup = (read: MainRead, grid: readonly string[], sizes: AxisSizes): number =>
+  pointsTogether(read, grid, sizes, (run) => Math.ceil((UNALIGNED_RUN * read.sector) / run));
 
 /** Fewest points that schedules take together to keep their rows on the chip. */
-export const pointsHeldTogether = (read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number =>
-  pointsTogether(read, grid, sizes, (run) => Math.ceil(UNALIGNED_RUN / run), fewestFor);
+export const pointsHeldTogether = (read: MainRead, grid: readonly string[], sizes: AxisSizes): number =>
+  pointsTogether(
+    read,
+    grid,
+    sizes,
+    (run) => Math.ceil((UNALIGNED_RUN * read.sector) / run),
+    // Rows that are read once may waste more.
+    (run) => runsUpTo(run, BEARABLE_RUN * read.sector, read.sector),
+  );
 
 /** Points that schedules take together where there are enough: whole sectors next to each other, wherever the first starts. */
-export const usualPoints = (read: IndexExpr, grid: readonly string[], sizes: AxisSizes): number =>
+export const usualPoints = (read: MainRead, grid: readonly string[], sizes: AxisSizes): number =>
   pointsTogether(read, grid, sizes, (run) => {
     let step = 1;
-    while ((run * step) % SECTOR !== 0) step++;
-    return Math.max(step, Math.ceil(UNALIGNED_RUN / run));
+    while ((run * step) % read.sector !== 0) step++;
+    return Math.max(step, Math.ceil((UNALIGNED_RUN * read.sector) / run));
   });
 
 function pointsTogether(
-  read: IndexExpr,
+  { index, sector }: MainRead,
   grid: readonly string[],
   sizes: AxisSizes,
   unaligned: (run: number) => number,
-  aligned = neighboursFor,
+  aligned = (run: number): number => runsUpTo(run, longRun(sector), sector),
 ): number {
   let run = 1;
-  const terms = [...axisTerms(read)].sort((a, b) => a.coefficient - b.coefficient);
+  const terms = [...axisTerms(index)].sort((a, b) => a.coefficient - b.coefficient);
   for (const { axis, coefficient } of terms) {
     if (coefficient !== run) return 1;
-    const isAligned = terms.every((t) => t.coefficient <= coefficient || t.coefficient % SECTOR === 0);
+    const isAligned = terms.every((t) => t.coefficient <= coefficient || t.coefficient % sector === 0);
     if (grid.includes(axis)) return Math.min(sizeOf(axis, sizes), isAligned ? aligned(run) : unaligned(run));
     run *= sizeOf(axis, sizes);
-    if (run >= LONG_RUN) return 1;
+    if (run >= longRun(sector)) return 1;
   }
   return 1;
 }
 
-/** Fewest runs of that length side by side that fill sectors. */
-export const neighboursFor = (run: number): number => runsUpTo(run, LONG_RUN);
-
-/** Fewest that waste no more of the sectors that they touch than is worth it for rows that are read once. */
-const fewestFor = (run: number): number => runsUpTo(run, BEARABLE_RUN);
-
-function runsUpTo(run: number, most: number): number {
+/** Fewest runs of that length side by side that fill sectors, or are `most` long together. */
+function runsUpTo(run: number, most: number, sector: number): number {
   let points = 1;
-  while ((points * run) % SECTOR !== 0 && points * run < most) points++;
+  while ((points * run) % sector !== 0 && points * run < most) points++;
   return points;
 }
 

@@ -18,9 +18,8 @@ import type {
 import { axisSizes, mapScalar } from "../../ir/index-notation.ts";
 import { indexConst, indexSubstitute, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import { isNarrowFloat } from "../../ir/dtype.ts";
+import { elementsPerSector } from "../../ir/sectors.ts";
 
-/** f32 elements of a memory sector. */
-const SECTOR = 8;
 /** Shorter rows are read together with their neighbours, between which there must be no gap. */
 const SHORTEST_PADDED = 32;
 /** Gaps must not make a tensor too large that fitted the device. */
@@ -50,7 +49,7 @@ export function materialize(
   const homeOf = (statement: Statement): Store => {
     const known = homes.get(statement.name);
     if (known !== undefined) return known;
-    const pitches = alignRows ? padLast(statement.axes, sizes) : sizes;
+    const pitches = alignRows ? padLast(statement, sizes) : sizes;
     const home = {
       tensor: `tmp_${statement.name}`,
       statement: statement.name,
@@ -84,10 +83,14 @@ export function materialize(
 }
 
 /** The sizes, with the last of several axes as long as whole sectors. */
-function padLast(axes: readonly string[], sizes: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+function padLast(
+  { axes, dtype }: Statement,
+  sizes: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  const sector = elementsPerSector(dtype);
   const last = axes.at(-1) ?? "";
   const size = sizes.get(last) ?? 1;
   const elements = axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
   if (axes.length < 2 || size < SHORTEST_PADDED || elements > MOST_PADDED_ELEMENTS) return sizes;
-  return new Map([...sizes, [last, Math.ceil(size / SECTOR) * SECTOR]]);
+  return new Map([...sizes, [last, Math.ceil(size / sector) * sector]]);
 }

@@ -23,6 +23,7 @@ import {
   type StoredTensor,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { sectorOfLarge } from "../../ir/sectors.ts";
 import { expandRow } from "../../ir/expand-row.ts";
 import { chooseColumnCut, type Walk } from "./choose-column-cut.ts";
 import { cutRows, type RowCut } from "./cut-rows.ts";
@@ -61,6 +62,7 @@ function findCut(
   const [rows, length] = [sizes.get(axis) ?? 1, product(first.axes, sizes)];
   if (length > MAX_CARRIED_ROW) return undefined;
   const isFull = (t: StoredTensor): boolean => elementCount(t.shape) === rows * length;
+  const full = program.tensors.filter(isFull);
   const read = new Set(columns.flatMap((c) => [...fullReads(program, sizes, c)]));
   // What else is reduced over the rows would count what lies past the end.
   const isEven = program.statements.some((s) => s.reduce?.axes.includes(axis) && !columns.includes(s));
@@ -69,8 +71,12 @@ function findCut(
     {
       rows,
       rowBytes: 4 * length,
+      sector: sectorOfLarge(
+        full.map(({ dtype }) => ({ dtype, elements: rows * length })),
+        profile,
+      ),
       columns: columns.length,
-      tensors: program.tensors.filter(isFull).length,
+      tensors: full.length,
       readByColumns: read.size,
       use,
       isEven,

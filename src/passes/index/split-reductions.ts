@@ -14,6 +14,7 @@
  *           number, else the last is shorter and guarded; none is empty. The result keeps its name.
  */
 import { LONGEST_DISPATCH_US } from "../../ir/kernel-time.ts";
+import type { DType } from "../../ir/dtype.ts";
 import { coefficientOf, indexAxes, type IndexExpr } from "../../ir/index-expr.ts";
 import {
   visitScalar,
@@ -24,6 +25,7 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
+import { sectorOfLarge, type Touched } from "../../ir/sectors.ts";
 import { expandRow } from "../../ir/expand-row.ts";
 import { findForcedCut, type LargestRead } from "./find-forced-cut.ts";
 import { findReaders, isAppliedAcross, isWalked, type Readers } from "./find-readers.ts";
@@ -64,6 +66,7 @@ interface Splitter {
   readonly profile: DeviceProfile;
   readonly sizes: Map<string, number>;
   readonly statements: ReadonlyMap<string, Statement>;
+  readonly dtypes: ReadonlyMap<string, DType>;
   readonly axes: Axis[];
   /** One cut per axis, so that reductions over the same axis stay fusible. */
   readonly cuts: Map<string, Piece>;
@@ -86,6 +89,7 @@ export function splitReductions(
     profile,
     sizes: new Map(program.axes.map((a) => [a.name, a.size])),
     statements: new Map(program.statements.map((s) => [s.name, s])),
+    dtypes: new Map(program.tensors.map((t) => [t.name, t.dtype])),
     axes: [...program.axes],
     cuts: new Map(),
     shortestPiece: options.shortestPiece ?? SHORTEST_PIECE,
@@ -143,13 +147,15 @@ const product = (axes: readonly string[], sizes: ReadonlyMap<string, number>): n
 
 /** Largest tensor read of a statement's own expression. */
 function largestRead(splitter: Splitter, value: ScalarExpr): LargestRead | undefined {
-  let best: LargestRead | undefined;
+  let best: Omit<LargestRead, "sector"> | undefined;
+  const touched: Touched[] = [];
   visitScalar(value, (e) => {
     if (e.kind !== "tensor") return;
     const points = product([...indexAxes(e.index)], splitter.sizes);
+    touched.push({ dtype: splitter.dtypes.get(e.tensor) ?? "f32", elements: points });
     if (best === undefined || points > best.points) best = { tensor: e.tensor, index: e.index, points };
   });
-  return best;
+  return best && { ...best, sector: sectorOfLarge(touched, splitter.profile) };
 }
 
 function choosePiece(splitter: Splitter, statement: Statement): Piece | undefined {
@@ -159,7 +165,7 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
   const read = value === undefined ? undefined : largestRead(splitter, value);
   if (read === undefined) return undefined;
   const forced = findForcedCut(splitter, reduced, read);
-  const wanted = shortenPieces(splitter, statement, read.index, countWanted(splitter, statement, read.index));
+  const wanted = shortenPieces(splitter, statement, read, countWanted(splitter, statement, read));
   if (forced !== undefined) {
     const size = sizes.get(forced.axis) ?? 1;
     const pieces = Math.max(forced.pieces, Math.min(wanted?.pieces ?? 1, size));
@@ -199,7 +205,7 @@ interface Wanted {
 }
 
 /** Pieces that are worth their partial results; undefined where the reduction is better left whole. */
-function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr): Wanted | undefined {
+function countWanted(splitter: Splitter, statement: Statement, read: LargestRead): Wanted | undefined {
   const { profile, sizes } = splitter;
   const [points, length] = [product(statement.axes, sizes), product(statement.reduce?.axes ?? [], sizes)];
   const together = pointsPerWorkgroup(read, statement.axes, sizes);
@@ -246,7 +252,7 @@ function countWanted(splitter: Splitter, statement: Statement, read: IndexExpr):
 function shortenPieces(
   { profile, sizes }: Splitter,
   statement: Statement,
-  read: IndexExpr,
+  read: LargestRead,
   wanted: Wanted | undefined,
 ): Wanted | undefined {
   if (profile.maxLoopTurns === null) return wanted;
@@ -282,7 +288,7 @@ function countReadAgain({ program, sizes, statements }: Splitter, points: number
 function isOnChip(
   splitter: Splitter,
   statement: Statement,
-  read: IndexExpr,
+  read: LargestRead,
   { length, isStarved }: { readonly length: number; readonly isStarved: boolean },
 ): boolean {
   const { profile, program, sizes } = splitter;
