@@ -24,6 +24,7 @@ import type { Definition, IndexFunction, Point, Site } from "./kernel-sites.ts";
 import type { Expr, Kernel } from "./kernel.ts";
 import type { DeviceProfile } from "./profile.ts";
 import { SECTOR_BYTES } from "./sectors.ts";
+import { visitElements } from "./site-points.ts";
 
 export interface BindingTraffic {
   readonly name: string;
@@ -49,8 +50,8 @@ const SAMPLED_LOOPS = 3;
 
 interface SiteTraffic {
   readonly site: Site;
-  readonly index: IndexFunction | undefined;
-  readonly conditions: Conditions;
+  /** See `listTouched`; listed when asked for the first time. */
+  readonly touched: () => readonly Uint32Array[] | undefined;
   readonly bytes: number;
   readonly sectors: number;
   readonly exact: boolean;
@@ -65,23 +66,20 @@ export function analyzeKernel(kernel: Kernel, profile: DeviceProfile): KernelAna
     const index = compile(site.index);
     const conditions = site.conditions.map(compile);
     const bounds = site.conditions.flatMap((condition) => splitConjunction(condition, definitions));
-    const { elements, exact } = countElements(kernel, site, bounds, read, index, conditions);
+    const isKnown = index !== undefined && conditions.every((condition) => condition !== undefined);
+    const { elements, exact } =
+      countAffine(site, bounds, read) ?? countByPoints(kernel, definitions, site, isKnown);
     const bytes = elements * storageBytes(site.binding.dtype);
     const sectors = index === undefined ? 1 : sampleSectors(kernel, site, index, conditions, lanes);
-    return { site, index, conditions, bytes, sectors, exact };
+    const touched = once(() => listTouched(kernel, definitions, site, isKnown));
+    return { site, touched, bytes, sectors, exact };
   });
   const perBinding = kernel.bindings.map(({ name }): BindingTraffic => {
     const own = traffic.filter(({ site }) => site.binding.name === name);
     return {
       name,
-      bytesRead: sweepBytes(
-        kernel,
-        own.filter(({ site }) => !site.isStore),
-      ),
-      bytesWritten: sweepBytes(
-        kernel,
-        own.filter(({ site }) => site.isStore),
-      ),
+      bytesRead: sweepBytes(own.filter(({ site }) => !site.isStore)),
+      bytesWritten: sweepBytes(own.filter(({ site }) => site.isStore)),
       sectors: weighSectors(own),
     };
   });
@@ -105,10 +103,10 @@ function weighSectors(traffic: readonly SiteTraffic[]): number {
 type Conditions = readonly (IndexFunction | undefined)[];
 
 /** Bytes of one binding's statements: those of each sweep, at most the whole binding. */
-function sweepBytes(kernel: Kernel, traffic: readonly SiteTraffic[]): number {
+function sweepBytes(traffic: readonly SiteTraffic[]): number {
   const sweeps: SiteTraffic[][] = [];
   for (const one of traffic) {
-    const joined = sweeps.find((sweep) => sweep.every((other) => isOneSweep(kernel, one, other)));
+    const joined = sweeps.find((sweep) => sweep.every((other) => isOneSweep(one, other)));
     if (joined === undefined) sweeps.push([one]);
     else joined.push(one);
   }
@@ -120,16 +118,24 @@ function sweepBytes(kernel: Kernel, traffic: readonly SiteTraffic[]): number {
 }
 
 /** Whether a workgroup that runs both statements touches, for the most part, no element twice, or twice in one stretch. */
-function isOneSweep(kernel: Kernel, a: SiteTraffic, b: SiteTraffic): boolean {
+function isOneSweep(a: SiteTraffic, b: SiteTraffic): boolean {
   if (a.site.stretch === b.site.stretch) return true;
+  const [first, second] = [a.touched(), b.touched()];
+  if (first === undefined || second === undefined) return false;
   let [both, fewer] = [0, 0];
-  for (const workgroup of spreadOver(kernel.workgroupCount)) {
-    const [first, second] = [touchedBy(kernel, a, workgroup), touchedBy(kernel, b, workgroup)];
-    if (first === undefined || second === undefined) return false;
-    for (const element of first) if (second.has(element)) both++;
-    fewer += Math.min(first.size, second.size);
-  }
+  first.forEach((ofFirst, i) => {
+    const ofSecond = second[i] ?? NOTHING;
+    both += countCommon(ofFirst, ofSecond);
+    fewer += Math.min(ofFirst.length, ofSecond.length);
+  });
   return both * 2 <= fewer;
+}
+
+const NOTHING = new Uint32Array();
+
+function once<T>(compute: () => T): () => T {
+  let result: { readonly value: T } | undefined;
+  return () => (result ??= { value: compute() }).value;
 }
 
 /** Some ten workgroups over the whole grid, off its diagonals. */
@@ -137,56 +143,82 @@ const spreadOver = (count: number): readonly number[] => [
   ...new Set(Array.from({ length: 10 }, (_, i) => (i * Math.max(1, Math.floor(count / 9.7)) + i) % count)),
 ];
 
-/** First elements of the accesses that one workgroup makes; undefined where they depend on data or are too many to list. */
-function touchedBy(
+/**
+ * First elements of the accesses that each of the sampled workgroups makes, sorted; undefined where they depend on data or
+ * are too many to list.
+ */
+function listTouched(
   kernel: Kernel,
-  { site, index, conditions }: SiteTraffic,
-  workgroup: number,
-): ReadonlySet<number> | undefined {
-  const total = kernel.workgroupSize * site.loops.reduce((n, { trips }) => n * trips, 1);
-  if (index === undefined || !conditions.every((c) => c !== undefined) || total > MOST_IN_WORKGROUP)
-    return undefined;
-  const touched = new Set<number>();
-  const point: Point = { workgroup, lane: 0, counters: new Map() };
-  const visit = (): void => {
-    if (holds(conditions, point)) touched.add(index(point));
-  };
-  for (; point.lane < kernel.workgroupSize; point.lane++) forEachTurn(site, point, visit);
-  return touched;
-}
-
-/** Sets the counters of all loops around a site to each of their combinations. */
-function forEachTurn(site: Site, point: Point, visit: () => void, depth = 0): void {
-  const around = site.loops[depth];
-  if (around === undefined) visit();
-  else
-    for (let k = 0; k < around.trips; k++) {
-      point.counters.set(around.counter, k);
-      forEachTurn(site, point, visit, depth + 1);
-    }
-}
-
-function countElements(
-  kernel: Kernel,
+  definitions: ReadonlyMap<string, Definition>,
   site: Site,
+  isKnown: boolean,
+): readonly Uint32Array[] | undefined {
+  const total = kernel.workgroupSize * countTurns(site);
+  if (!isKnown || total > MOST_IN_WORKGROUP) return undefined;
+  return spreadOver(kernel.workgroupCount).map((workgroup) => {
+    const all = new Uint32Array(total);
+    let length = 0;
+    visitElements(kernel, definitions, site, workgroup, (elements, count) => {
+      for (let i = 0; i < count; i++) all[length++] = elements[i] ?? 0;
+    });
+    return sortUnique(all.subarray(0, length));
+  });
+}
+
+/** Sorts in place; what is sorted already, as most accesses are, is only looked through. */
+function sortUnique(elements: Uint32Array): Uint32Array {
+  if (!elements.every((element, i) => i === 0 || element >= (elements[i - 1] ?? 0))) elements.sort();
+  let length = 0;
+  for (const element of elements)
+    if (length === 0 || elements[length - 1] !== element) elements[length++] = element;
+  return elements.slice(0, length);
+}
+
+/** How many elements two sorted lists have in common. */
+function countCommon(a: Uint32Array, b: Uint32Array): number {
+  let common = 0;
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
+    const [x, y] = [a[i] ?? 0, b[j] ?? 0];
+    if (x === y) common++;
+    if (x <= y) i++;
+    if (y <= x) j++;
+  }
+  return common;
+}
+
+/** Turns of all loops around a site. */
+const countTurns = ({ loops }: Site): number => loops.reduce((n, { trips }) => n * trips, 1);
+
+interface ElementCount {
+  readonly elements: number;
+  readonly exact: boolean;
+}
+
+/** By the form of the index and the bounds; undefined where they say too little. */
+function countAffine(
+  { index, binding }: Site,
   bounds: readonly Expr[],
   read: (expr: Expr) => Affine | undefined,
-  index: IndexFunction | undefined,
-  conditions: Conditions,
-): { readonly elements: number; readonly exact: boolean } {
-  const { elements: most, width } = site.binding;
-  const form = read(site.index);
+): ElementCount | undefined {
+  const form = read(index);
   const ranges = form === undefined ? undefined : narrowRanges(bounds, form, read);
-  if (form !== undefined && ranges !== undefined) {
-    const count = countValues(form, width, (variable) => ranges.get(variable.key) ?? variable.range);
-    if (count !== undefined) return { elements: Math.min(count, most), exact: true };
-  }
-  const total =
-    kernel.workgroupCount * kernel.workgroupSize * site.loops.reduce((n, { trips }) => n * trips, 1);
-  const isKnown = index !== undefined && conditions.every((condition) => condition !== undefined);
-  if (index === undefined || !isKnown || total > MOST_EVALUATIONS)
-    return { elements: Math.min(most, total * width), exact: false };
-  return { elements: enumerateElements(kernel, site, index, conditions), exact: true };
+  if (form === undefined || ranges === undefined) return undefined;
+  const count = countValues(form, binding.width, (variable) => ranges.get(variable.key) ?? variable.range);
+  return count === undefined ? undefined : { elements: Math.min(count, binding.elements), exact: true };
+}
+
+/** One by one, where that can be done. */
+function countByPoints(
+  kernel: Kernel,
+  definitions: ReadonlyMap<string, Definition>,
+  site: Site,
+  isKnown: boolean,
+): ElementCount {
+  const { elements, width } = site.binding;
+  const total = kernel.workgroupCount * kernel.workgroupSize * countTurns(site);
+  return isKnown && total <= MOST_EVALUATIONS
+    ? { elements: enumerateElements(kernel, definitions, site), exact: true }
+    : { elements: Math.min(elements, total * width), exact: false };
 }
 
 /** Ranges of variables where all bounds hold; undefined where a condition is not understood. */
@@ -235,21 +267,19 @@ function readBound(
 const holds = (conditions: Conditions, point: Point): boolean =>
   conditions.every((condition) => condition === undefined || condition(point) !== 0);
 
-function enumerateElements(kernel: Kernel, site: Site, index: IndexFunction, conditions: Conditions): number {
+/** What vectors touch that start at a multiple of their width, as they all do. */
+function enumerateElements(kernel: Kernel, definitions: ReadonlyMap<string, Definition>, site: Site): number {
   const seen = new Uint8Array(site.binding.elements);
-  const point: Point = { workgroup: 0, lane: 0, counters: new Map() };
-  let count = 0;
-  const visit = (): void => {
-    if (!holds(conditions, point)) return;
-    const first = index(point);
-    for (let i = first; i < first + site.binding.width; i++) {
-      count += seen[i] === 0 ? 1 : 0;
-      seen[i] = 1;
+  let different = 0;
+  visitElements(kernel, definitions, site, undefined, (elements, count) => {
+    for (let i = 0; i < count; i++) {
+      const element = elements[i] ?? 0;
+      if (seen[element] !== 0) continue;
+      seen[element] = 1;
+      different++;
     }
-  };
-  for (point.workgroup = 0; point.workgroup < kernel.workgroupCount; point.workgroup++)
-    for (point.lane = 0; point.lane < kernel.workgroupSize; point.lane++) forEachTurn(site, point, visit);
-  return count;
+  });
+  return different * site.binding.width;
 }
 
 /** First, middle and last of `count`, each once. */

@@ -301,13 +301,15 @@ export function countSteps(expr: IndexExpr, sizes: AxisSizes): number | undefine
 export function evaluateIndex(expr: IndexExpr, at: ReadonlyMap<string, number>): number {
   let sum = expr.offset;
   for (const term of expr.terms) {
-    if (isAxisTerm(term)) sum += term.coefficient * (at.get(term.axis) ?? 0);
-    else if (isClampTerm(term)) sum += term.coefficient * Math.min(evaluateIndex(term.of, at), term.atMost);
-    else {
-      const value = Math.floor(evaluateIndex(term.of, at) / term.divide);
-      sum +=
-        term.coefficient * (term.modulo === 0 ? value : ((value % term.modulo) + term.modulo) % term.modulo);
-    }
+    const value = isAxisTerm(term) ? (at.get(term.axis) ?? 0) : applyTerm(term, evaluateIndex(term.of, at));
+    sum += term.coefficient * value;
   }
   return sum;
+}
+
+/** A quotient, remainder or minimum of a number, without the term's coefficient. */
+export function applyTerm(term: DivTerm | ClampTerm, of: number): number {
+  if (isClampTerm(term)) return Math.min(of, term.atMost);
+  const value = Math.floor(of / term.divide);
+  return term.modulo === 0 ? value : ((value % term.modulo) + term.modulo) % term.modulo;
 }

@@ -1,6 +1,7 @@
 /** The least traffic of a program: what its outputs depend on, counted once. */
 import { expect, test } from "vitest";
 import { countFloor } from "../../src/ir/count-floor.ts";
+import { evaluateIndex, type IndexExpr } from "../../src/ir/index-expr.ts";
 import { parseIndexProgram } from "../../src/ir/parse-index.ts";
 
 const floorOf = (axes: string, output: string, body: string): number =>
@@ -47,4 +48,62 @@ test.each<readonly [string, number, string, string, string]>([
   ],
 ])("%s", (_, bytes, axes, output, body) => {
   expect(floorOf(axes, output, body)).toBe(bytes);
+});
+
+/** Elements of x that a guarded read reaches, point by point. */
+function countByPoints(index: IndexExpr, bound: { index: IndexExpr; low: number; high: number }): number {
+  const seen = new Set<number>();
+  for (let i = 0; i < 4; i++)
+    for (let j = 0; j < 9; j++)
+      for (let k = 0; k < 3; k++) {
+        const at = new Map(Object.entries({ i, j, k }));
+        const value = evaluateIndex(bound.index, at);
+        const position = evaluateIndex(index, at);
+        if (value >= bound.low && value < bound.high && position >= 0 && position < 60) seen.add(position);
+      }
+  return seen.size;
+}
+
+test("counting along lines agrees with counting point by point", () => {
+  const indices = [
+    "2*j + 20*k",
+    "7*i + 5*j",
+    "7*i + -3*j + 24",
+    "3*((5*i + j) / 4 mod 6) + k",
+    "9*min(3*i + k, 5) + j",
+    "11*i",
+  ];
+  const conditions = [
+    "j",
+    "i",
+    "2*j + -3",
+    "-2*j + 8",
+    "-3*j + 2*k + 20",
+    "i + j + k",
+    "((3*j + k) mod 4)",
+    "min(j + i, 6)",
+  ];
+  for (const index of indices)
+    for (const condition of conditions)
+      for (const [low, high] of [
+        [0, 5],
+        [3, 7],
+        [-2, 2],
+        [4, 4],
+      ] as const) {
+        const text = `x[${index}] where ${condition} in ${String(low)}:${String(high)}`;
+        const program = parseIndexProgram(`index p {
+  axes i=4 j=9 k=3
+  input x: f32[6,10]
+  output a: f32[4]
+  n[i]: f32 = sum(j, k) guard([${condition} in ${String(low)}:${String(high)}], x[${index}] else f32:0)
+  store n -> a[i]
+}
+`);
+        const value = program.statements[0]?.value;
+        if (value?.kind !== "guard" || value.value.kind !== "tensor") throw new Error(text);
+        const [bound] = value.bounds;
+        if (bound === undefined) throw new Error(text);
+        expect(countFloor(program) - 16, text).toBe(4 * countByPoints(value.value.index, bound));
+      }
 });
