@@ -58,14 +58,19 @@ export function spectralNorm(
   const timesMatrix = (x: Value): Value => ops.reduce("sum", ops.mul(matrix, x), { axis: 1 });
   const timesTransposed = (x: Value): Value =>
     ops.reduce("sum", ops.mul(matrix, ops.reshape(x, [rows, 1])), { axis: 0 });
-  let left = u;
-  let right = v;
+  // u and v are constants, as PyTorch iterates under no_grad.
+  const unit = (x: Value): Value => ops.stopGradient(normalize(b, x, { axis: 0, eps }, span));
+  let left = ops.stopGradient(u);
+  let right = ops.stopGradient(v);
+  let product: Value | undefined; // transpose(M) u of the last step
   for (let step = 0; step < nPowerIterations; step++) {
-    left = normalize(b, timesMatrix(right), { axis: 0, eps }, span);
-    right = normalize(b, timesTransposed(left), { axis: 0, eps }, span);
+    left = unit(timesMatrix(right));
+    product = timesTransposed(left);
+    right = unit(product);
   }
-  [left, right] = [ops.stopGradient(left), ops.stopGradient(right)]; // constants, as PyTorch iterates under no_grad
-  const sigma = ops.reduce("sum", ops.mul(left, timesMatrix(right)), {});
+  // u (M v) is (transpose(M) u) v: the step has that product, and M need not be read again. Both have the gradient u v by M.
+  const terms = product === undefined ? ops.mul(left, timesMatrix(right)) : ops.mul(product, right);
+  const sigma = ops.reduce("sum", terms, {});
   return { y: ops.div(w, sigma), sigma, u: left, v: right };
 }
 
