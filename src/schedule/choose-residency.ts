@@ -6,7 +6,7 @@ import { wordsPerStep } from "../ir/row-arrays.ts";
 import { workgroupSizeOf, type KernelSchedule } from "../ir/schedule.ts";
 import { hasWideSubgroups } from "../ir/subgroup-blocks.ts";
 import { bytesTouched } from "./access-size.ts";
-import { stepsPerLane } from "./row-steps.ts";
+import { MOST_UNROLLED, stepsPerLane } from "./row-steps.ts";
 import { countWorkgroupMemory } from "./workgroup-memory.ts";
 
 /** CPUs have 16 vector registers, and caches that make reading again cheap. */
@@ -47,10 +47,17 @@ function chooseOnCpu(
 ): KernelSchedule["residency"] {
   // One lane per row reads its row again from the caches of a CPU: unrolling it would only make the text long.
   const isShared = schedule.lanes.some(({ axis, lanes }) => lanes > 1 && view.rowAxes.includes(axis));
+  const { registers } = hasWideSubgroups(profile) ? LONG_WIDE_KERNEL : LONG_KERNEL;
+  const most = runsLong(view, profile) ? registers : SOFTWARE_REGISTERS;
+  const fits =
+    countRegisters(view, schedule).registers <= most && stepsPerLane(view, schedule) <= MOST_UNROLLED;
+  return isShared && fits ? "registers" : "reload";
+}
+
+/** Whether a kernel on a CPU runs so long that a longer text of it pays. */
+export function runsLong(view: GroupView, profile: DeviceProfile): boolean {
   const us = bytesTouched(view).reduce((sum, bytes) => sum + bytes, 0) / (profile.copyGBps * 1e3);
-  const long = hasWideSubgroups(profile) ? LONG_WIDE_KERNEL : LONG_KERNEL;
-  const most = us >= long.us ? long.registers : SOFTWARE_REGISTERS;
-  return isShared && countRegisters(view, schedule).registers <= most ? "registers" : "reload";
+  return us >= (hasWideSubgroups(profile) ? LONG_WIDE_KERNEL : LONG_KERNEL).us;
 }
 
 /** Registers of a lane with rows in registers, and those of them that carry sums over a walk wherever rows are. */

@@ -10,15 +10,17 @@
 import type { GroupView, ViewOptions } from "../ir/group-view.ts";
 import { LONGEST_DISPATCH_US } from "../ir/kernel-time.ts";
 import type { Width } from "../ir/kernel.ts";
+import { mostLanes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
+import { hasWideSubgroups, WIDE_SUBGROUP } from "../ir/subgroup-blocks.ts";
 import { workgroupSizeOf, type KernelSchedule, type LaneAxis, type Tile } from "../ir/schedule.ts";
-import { chooseResidency } from "./choose-residency.ts";
+import { chooseResidency, runsLong } from "./choose-residency.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { chooseTile } from "./choose-tile.ts";
 import { chooseFarWalk } from "./choose-far-walk.ts";
 import { dealAcross } from "./deal-across.ts";
 import { dealHardware, dealNeighbours, narrowForGrid } from "./deal-hardware.ts";
-import { dealSoftware, type SoftwareDeal } from "./deal-software.ts";
+import { dealHeldRows, dealSoftware, type SoftwareDeal } from "./deal-software.ts";
 import { holdRows } from "./hold-rows.ts";
 import { bytesTouched } from "./access-size.ts";
 import { orderAxes, type MemoryOrder } from "./order-axes.ts";
@@ -36,10 +38,12 @@ export function chooseSchedule(viewWith: ViewGroup, device: DeviceProfile): Kern
   // A kernel that is dispatched in parts has to fill the device in each of them.
   const parts = foreseeParts(view, device);
   const profile = parts === 1 ? device : { ...device, usefulWorkgroups: parts * device.usefulWorkgroups };
-  const schedule = dealAcross(view, profile, scheduleView(view, profile));
+  const isReadAgain = hasWideSubgroups(profile) && viewWith({ pairing: "one-walk" }).rowArrays.length > 0;
+  const deal = (dealt: GroupView): KernelSchedule =>
+    dealAcross(dealt, profile, scheduleView(dealt, profile, isReadAgain));
+  const schedule = deal(view);
   const paired = schedule.residency === "reload" ? viewWith({ pairing: "one-walk" }) : view;
-  if (paired.pairs.length === 0) return schedule;
-  return { ...dealAcross(paired, profile, scheduleView(paired, profile)), pairing: "one-walk" };
+  return paired.pairs.length === 0 ? schedule : { ...deal(paired), pairing: "one-walk" };
 }
 
 /** About how many dispatches the group will take (split-dispatch.ts decides): for its largest tensor, or for its bytes. */
@@ -52,19 +56,27 @@ function foreseeParts(view: GroupView, { limits, software, copyGBps }: DevicePro
   return Math.ceil(Math.max(1, bySize > 1 ? 2 * bySize : 1, software ? us / LONGEST_DISPATCH_US : 1));
 }
 
-/** As few lanes per row as the device is best with, and more where its loops would not run to their end. */
-function scheduleView(view: GroupView, profile: DeviceProfile): KernelSchedule {
-  const chosen = dealView(view, profile, 1);
+/**
+ * As few lanes per row as the device is best with, and more where its loops would not run to their end. Rows that are read again even in
+ * one walk (`isReadAgain`) may get more to be kept.
+ */
+function scheduleView(view: GroupView, profile: DeviceProfile, isReadAgain: boolean): KernelSchedule {
+  const chosen = dealView(view, profile, 1, isReadAgain);
   const { maxLoopTurns, limits } = profile;
   if (maxLoopTurns === null || countScheduleTurns(view, chosen) <= maxLoopTurns) return chosen;
   for (let lanes = 2; lanes <= limits.maxComputeInvocationsPerWorkgroup; lanes *= 2) {
-    const schedule = dealView(view, profile, lanes);
+    const schedule = dealView(view, profile, lanes, isReadAgain);
     if (countScheduleTurns(view, schedule) <= maxLoopTurns) return schedule;
   }
   return chosen;
 }
 
-function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number): KernelSchedule {
+function dealView(
+  view: GroupView,
+  profile: DeviceProfile,
+  leastPerRow: number,
+  isReadAgain: boolean,
+): KernelSchedule {
   const order = orderAxes(view, profile);
   const { contiguous } = order;
   // Stages share the lanes and the workgroup memory that a tile would take.
@@ -72,11 +84,8 @@ function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number):
   // Vectors along a walked axis would be several rows at once, along a pinned one several coordinates.
   const single = [...view.walkAxes, ...view.pinnedAxes];
   const widest = contiguous === null || single.includes(contiguous) ? 1 : chooseWidth(view, contiguous);
-  const width =
-    tiled?.vectorWidth ??
-    (contiguous !== null && view.gridAxes.includes(contiguous)
-      ? narrowForGrid(view, profile, order, widest)
-      : widest);
+  const isAcross = contiguous !== null && view.gridAxes.includes(contiguous);
+  const width = tiled?.vectorWidth ?? (isAcross ? narrowForGrid(view, profile, order, widest) : widest);
   // A workgroup has one coordinate along pinned axes: no lanes go along them.
   const free = { ...order, axes: order.axes.filter((axis) => !view.pinnedAxes.includes(axis)) };
   const unitsOf = (vectorWidth: Width) => (axis: string) =>
@@ -89,6 +98,10 @@ function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number):
       lay(dealSoftware(view, profile, free, units, { leastPerRow, width, ...how }));
     const held = deal({ fewPerLongRow: false });
     if (held.residency === "registers") return held;
+    const rows = !isReadAgain
+      ? undefined
+      : holdLongRows(view, profile, (lanes) => lay(dealHeldRows(view, profile, free, units, lanes)));
+    if (rows !== undefined) return rows;
     const onCpu = deal({ fewPerLongRow: true });
     return onCpu.turns === null || view.stages.length > 0
       ? onCpu
@@ -103,6 +116,20 @@ function dealView(view: GroupView, profile: DeviceProfile, leastPerRow: number):
       dealt: dealNeighbours(view, profile, free, unitsOf(vectorWidth), vectorWidth, options),
     }),
   );
+}
+
+/** Rows in registers of as few subgroups as can keep them, where these are wide: narrow ones pay for barriers what it saves. */
+function holdLongRows(
+  view: GroupView,
+  profile: DeviceProfile,
+  lay: (lanesPerRow: number) => KernelSchedule,
+): KernelSchedule | undefined {
+  if (view.rowArrays.length === 0 || view.helperAxes.length > 0 || !runsLong(view, profile)) return undefined;
+  for (let lanes = WIDE_SUBGROUP; lanes <= mostLanes(profile); lanes *= 2) {
+    const schedule = lay(lanes);
+    if (schedule.residency === "registers") return schedule;
+  }
+  return undefined;
 }
 
 interface Layout {

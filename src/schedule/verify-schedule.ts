@@ -28,15 +28,13 @@ import { lanesAlong, NO_AXIS, workgroupSizeOf, type KernelSchedule, type Tile } 
 import { chooseWidth, widthAcross } from "./vector-width.ts";
 import { countRegisters } from "./choose-residency.ts";
 import { registerBlock } from "./register-blocks.ts";
-import { stepsPerLane, unitsAlong } from "./row-steps.ts";
+import { MOST_UNROLLED, stepsPerLane, unitsAlong } from "./row-steps.ts";
 import { countScheduleTurns } from "./schedule-turns.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 import { countWorkgroupMemory } from "./workgroup-memory.ts";
 
 /** f32 registers of one lane that cached rows or carried sums may take: hardware has 255, CPUs have a stack. */
 const MOST_REGISTERS = 256;
-/** Steps that may be written out one after the other: the accuracy contract has no longer chains of additions. */
-const MOST_UNROLLED = 128;
 
 /** What is wrong with the schedule, in words; empty where nothing is. `view` is the group's under the schedule's pairing. */
 export function verifySchedule(

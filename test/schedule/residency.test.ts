@@ -186,15 +186,41 @@ describe("rows that fit are read once", () => {
     expect(explainCompiled(compiled, profile).kernels[0]?.sectors).toBeLessThanOrEqual(1.35);
   });
 
-  test("devices on the CPU have caches: they get no larger workgroups, and nothing in workgroup memory", () => {
-    for (const name of ["swiftshader", "lavapipe"] as const) {
-      const profile = profileNamed(name);
-      const { kernels } = compile(lastAxis, [[64, 20_480]], profile);
-      for (const { schedule, kernel } of kernels) {
-        expect(schedule.residency).toBe("reload");
-        expect(kernel.workgroupSize).toBeLessThanOrEqual(32);
-      }
+  test("a CPU that pays for barriers has caches: no larger workgroups, and nothing in workgroup memory", () => {
+    const { kernels } = compile(lastAxis, [[64, 20_480]], profileNamed("swiftshader"));
+    for (const { schedule, kernel } of kernels) {
+      expect(schedule.residency).toBe("reload");
+      expect(kernel.workgroupSize).toBeLessThanOrEqual(32);
     }
+  });
+
+  const firstAxis: Program = (x) => softmax(x, { axis: 0 });
+  test.each<[string, Program, readonly number[], string, string]>([
+    ["rows of a subgroup's registers have a subgroup each", lastAxis, [4096, 1024], "registers", "i=32 j=8"],
+    ["longer ones have several", lastAxis, [512, 4096], "registers", "i=4 j=16"],
+    ["up to a whole workgroup", lastAxis, [64, 50_257], "registers", "j=512"],
+    ["and are read again where that is too small", lastAxis, [8, 1_048_576], "reload", "i=2 j=16"],
+    [
+      "columns have as many lanes as they need, and few beside them",
+      firstAxis,
+      [8192, 1024],
+      "registers",
+      "i=8 j=128",
+    ],
+    ["shorter ones fewer", firstAxis, [2048, 1024], "registers", "i=8 j=32"],
+    [
+      "kernels that end before their texts were compiled read again",
+      lastAxis,
+      [16, 4096],
+      "reload",
+      "i=4 j=2",
+    ],
+  ])("subgroups of eight keep what they can: %s", (_, fn, shape, residency, lanes) => {
+    const profile = profileNamed("lavapipe");
+    const [first, ...others] = compile(fn, [shape], profile).kernels;
+    expect(others).toEqual([]);
+    expect(first?.schedule.residency).toBe(residency);
+    expect(first?.schedule.lanes.map((l) => `${l.axis}=${String(l.lanes)}`).join(" ")).toBe(lanes);
   });
 });
 
@@ -349,6 +375,7 @@ test("on a CPU rows of 128 (where lanes are eight to a vector: of 512) wait in r
     ]);
     expect(moves(compile(lastAxis, [[long, row]], profile), profile)).toEqual([1, 1, "registers"]);
     expect(compile(affine, [[64, row], [row], [row]], profile).kernels[0]?.schedule.residency).toBe("reload");
-    expect(compile(lastAxis, [[long, 8 * row]], profile).kernels[0]?.schedule.residency).toBe("reload");
+    const longer = compile(lastAxis, [[long, 8 * row]], profile).kernels[0]?.schedule.residency;
+    expect(longer).toBe(name === "lavapipe" ? "registers" : "reload");
   }
 });
