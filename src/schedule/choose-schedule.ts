@@ -14,7 +14,7 @@ import { mostLanes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { hasWideSubgroups, WIDE_SUBGROUP } from "../ir/subgroup-blocks.ts";
 import { workgroupSizeOf, type KernelSchedule, type LaneAxis, type Tile } from "../ir/schedule.ts";
-import { chooseResidency, runsLong } from "./choose-residency.ts";
+import { chooseResidency, isBestAlone, runsLong } from "./choose-residency.ts";
 import { addStageLanes, chooseStages, chooseTurns } from "./choose-stages.ts";
 import { chooseTile } from "./choose-tile.ts";
 import { chooseFarWalk } from "./choose-far-walk.ts";
@@ -38,7 +38,8 @@ export function chooseSchedule(viewWith: ViewGroup, device: DeviceProfile): Kern
   // A kernel that is dispatched in parts has to fill the device in each of them.
   const parts = foreseeParts(view, device);
   const profile = parts === 1 ? device : { ...device, usefulWorkgroups: parts * device.usefulWorkgroups };
-  const isReadAgain = hasWideSubgroups(profile) && viewWith({ pairing: "one-walk" }).rowArrays.length > 0;
+  const isReadAgain =
+    profile.software && hasWideSubgroups(profile) && viewWith({ pairing: "one-walk" }).rowArrays.length > 0;
   const deal = (dealt: GroupView): KernelSchedule =>
     dealAcross(dealt, profile, scheduleView(dealt, profile, isReadAgain));
   const schedule = deal(view);
@@ -94,8 +95,12 @@ function dealView(
   const lay = (dealt: readonly LaneAxis[]): KernelSchedule =>
     layOut(view, profile, order, { width, tile: tiled?.tile ?? null, dealt });
   if (profile.software && tiled === undefined) {
-    const deal = (how: Pick<SoftwareDeal, "fewPerLongRow" | "inTurns">): KernelSchedule =>
+    const deal = (how: Pick<SoftwareDeal, "fewPerLongRow" | "laneEach" | "inTurns">): KernelSchedule =>
       lay(dealSoftware(view, profile, free, units, { leastPerRow, width, ...how }));
+    if (isReadAgain && isBestAlone(view, profile)) {
+      const alone = deal({ fewPerLongRow: false, laneEach: true });
+      if (alone.residency === "registers") return alone;
+    }
     const held = deal({ fewPerLongRow: false });
     if (held.residency === "registers") return held;
     const rows = !isReadAgain

@@ -64,6 +64,8 @@ const LONG_ROW_WORKGROUP_LANES = 64;
  */
 const HELD_COLUMNS = 8;
 const HELD_ROW_WORKGROUP_LANES = 64;
+/** Lanes of a workgroup whose lanes keep a row each. */
+const LANE_EACH_WORKGROUP_LANES = 64;
 /** Steps that each lane takes at least where a subgroup shares columns. */
 const COLUMN_STEPS = 2;
 /** Lanes of a workgroup without rows. */
@@ -79,6 +81,8 @@ export interface SoftwareDeal {
   readonly width: Width;
   /** Long rows get few lanes each: where none of them waits in registers. */
   readonly fewPerLongRow: boolean;
+  /** Rows get a lane each. */
+  readonly laneEach?: boolean;
   /** Workgroups take blocks of points in turn. */
   readonly inTurns?: boolean;
 }
@@ -89,7 +93,7 @@ export function dealSoftware(
   profile: DeviceProfile,
   order: MemoryOrder,
   units: (axis: string) => number,
-  { leastPerRow, width, fewPerLongRow, inTurns = false }: SoftwareDeal,
+  { leastPerRow, width, fewPerLongRow, laneEach = false, inTurns = false }: SoftwareDeal,
 ): LaneAxis[] {
   const rowAxes = order.axes.filter((axis) => view.rowAxes.includes(axis));
   const gridAxes = order.axes.filter((axis) => view.gridAxes.includes(axis));
@@ -98,7 +102,7 @@ export function dealSoftware(
   const isPoint = rowAxes.length === 0 || view.helperAxes.length > 0;
   let lanesPerRow = 1;
   let isLong = false;
-  if (reduces && !isPoint) {
+  if (reduces && !isPoint && !laneEach) {
     const isContiguous = order.contiguous !== null && rowAxes.includes(order.contiguous);
     const subgroup = subgroupLanes(profile, SOFTWARE_LANES);
     // A subgroup that shares columns loads from as many rows at once: not where these are too many pages.
@@ -129,7 +133,15 @@ export function dealSoftware(
   const mostLanes = isWideDevice ? MANY_ROWS_WIDE_LANES : MANY_ROWS_WORKGROUP_LANES;
   const many = Math.min(Math.max(ROW_WORKGROUP_LANES, shared * busy), mostLanes);
   const perRows = isLong ? LONG_ROW_WORKGROUP_LANES : many;
-  const most = isPoint ? points : shared > 1 ? perRows : isApart ? apart : columns;
+  const most = isPoint
+    ? points
+    : shared > 1
+      ? perRows
+      : laneEach
+        ? LANE_EACH_WORKGROUP_LANES
+        : isApart
+          ? apart
+          : columns;
   const perWorkgroup = shareOfCores(gridAxes, units, profile);
   return [...rows, ...dealAlong(gridAxes, units, Math.min(Math.floor(most / shared) || 1, perWorkgroup))];
 }

@@ -2,9 +2,6 @@
 import type { GroupView } from "../ir/group-view.ts";
 import { lanesSharing, type KernelSchedule } from "../ir/schedule.ts";
 
-/** Steps that may be written out one after the other: the accuracy contract has no longer chains of additions. */
-export const MOST_UNROLLED = 128;
-
 /** Accesses along an axis. */
 export const unitsAlong = (
   view: GroupView,

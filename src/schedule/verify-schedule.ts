@@ -26,15 +26,15 @@ import { mostLanes } from "../ir/on-chip.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import { lanesAlong, NO_AXIS, workgroupSizeOf, type KernelSchedule, type Tile } from "../ir/schedule.ts";
 import { chooseWidth, widthAcross } from "./vector-width.ts";
-import { countRegisters } from "./choose-residency.ts";
+import { countRegisters, mostKept } from "./choose-residency.ts";
 import { registerBlock } from "./register-blocks.ts";
-import { MOST_UNROLLED, stepsPerLane, unitsAlong } from "./row-steps.ts";
+import { stepsPerLane, unitsAlong } from "./row-steps.ts";
 import { countScheduleTurns } from "./schedule-turns.ts";
 import { fitsSubgroups } from "./subgroup-lanes.ts";
 import { countWorkgroupMemory } from "./workgroup-memory.ts";
 
-/** f32 registers of one lane that cached rows or carried sums may take: hardware has 255, CPUs have a stack. */
-const MOST_REGISTERS = 256;
+/** Steps of a turn: these are written out one after the other. */
+const MOST_UNROLLED = 128;
 
 /** What is wrong with the schedule, in words; empty where nothing is. `view` is the group's under the schedule's pairing. */
 export function verifySchedule(
@@ -52,7 +52,7 @@ export function verifySchedule(
     ...verifyReduction(schedule, profile),
     ...verifyCoarsening(schedule),
     ...verifyUnroll(schedule),
-    ...verifyResidency(view, schedule),
+    ...verifyResidency(view, schedule, profile),
     ...verifyWorkgroupMemory(view, schedule, profile),
     ...verifyTile(view, schedule, profile),
     ...verifyStages(view, schedule),
@@ -173,14 +173,15 @@ function verifyUnroll({ unroll, rowAxes }: KernelSchedule): string[] {
   return rowAxes.length > 0 ? [] : ["turns take several steps only where there are rows to walk"];
 }
 
-function verifyResidency(view: GroupView, schedule: KernelSchedule): string[] {
+function verifyResidency(view: GroupView, schedule: KernelSchedule, profile: DeviceProfile): string[] {
   const { residency } = schedule;
   if (residency !== "reload" && view.rowArrays.length === 0) return ["no phase needs what another has read"];
   const kept = countRegisters(view, schedule);
   const registers = residency === "registers" ? kept.registers : kept.carried;
   if (registers === 0) return [];
   const steps = stepsPerLane(view, schedule);
-  return registers > MOST_REGISTERS || steps > MOST_UNROLLED
+  const most = mostKept(profile);
+  return registers > most.registers || steps > most.steps
     ? [`a lane keeps ${String(registers)} registers in ${String(steps)} steps`]
     : [];
 }
