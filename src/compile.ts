@@ -36,6 +36,7 @@ import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
+import { nestReductions } from "./passes/index/nest-reductions.ts";
 import { mergeReductions } from "./passes/index/merge-reductions.ts";
 import { packTemporaries } from "./passes/index/pack-temporaries.ts";
 import { reduceBroadcasts } from "./passes/index/reduce-broadcasts.ts";
@@ -120,6 +121,7 @@ const INDEX_PASSES: readonly IndexPass[] = [
   { name: "reduce-broadcasts", run: reduceBroadcasts }, // needs operands without axes that only a value had
   { name: "align-axes", run: alignAxes }, // again: what was cloned reads tensors over axes that may be the same, too
   { name: "merge-reductions", run: mergeReductions }, // needs aligned axes; collapsing then joins the axes of both
+  { name: "nest-reductions", run: nestReductions }, // after merging, which makes rows longer
   { name: "collapse-axes", run: collapseAxes }, // last: reads inlined above may be the ones that kept axes apart
 ];
 

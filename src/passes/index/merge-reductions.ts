@@ -2,6 +2,7 @@
  * Reduction of a reduction: where one reduces what another has reduced by the same operation, and nobody else needs the inner
  * values, one reduction over all of the axes serves. The order of sums and products is nowhere promised. Where the outer
  * one repeats the inner values along an axis of its own, they stay a value: merged, they would be reduced once for each point there.
+ * So they do where the inner one needs a reduction along its own row (nest-reductions.ts).
  *
  * Requires: aligned axes.
  * Ensures:  the same values; sums and products up to rounding, within the same bound (`sumDepth`).
@@ -12,6 +13,7 @@
 import type { IndexProgram, Statement } from "../../ir/index-notation.ts";
 import { MONOIDS } from "../../ir/monoids.ts";
 import { isIdentityRead } from "../../ir/expand-row.ts";
+import { reductionsBehind } from "./nest-reductions.ts";
 import { findReaders, type Readers } from "./find-readers.ts";
 
 export function mergeReductions(program: IndexProgram): IndexProgram {
@@ -41,7 +43,10 @@ function innerOf(
   const inner = known.get(value.statement);
   if (inner?.reduce?.fn !== reduce.fn || !isIdentityRead(value.index, inner.axes)) return undefined;
   // Any other axis of the outer one may be one that the inner one reduces.
-  return inner.axes.length === axes.length + reduce.axes.length ? inner : undefined;
+  if (inner.axes.length !== axes.length + reduce.axes.length) return undefined;
+  const row = inner.reduce.axes;
+  const needsRow = reductionsBehind(inner, known).some((r) => r.reduce?.axes.some((a) => row.includes(a)));
+  return needsRow ? undefined : inner;
 }
 
 function merge(outer: Statement, { reduce, value }: Statement): Statement {
