@@ -1,7 +1,8 @@
 /**
  * Reduction of rows first: a reduction over rows and along them whose operand needs what a reduction along the row gives becomes two,
  * one of each row and one over the rows. The first runs where the row is, in the kernel of what it needs, while the whole reduction
- * would read everything again in another one: a loss is a sum over all elements of what a softmax leaves of each row.
+ * would read everything again in another one: a loss is a sum over all elements of what a softmax leaves of each row. An operand made of
+ * several results of rows becomes a value as well: one is stored then, and not all of them.
  *
  * Requires: aligned axes; after `mergeReductions`, which does the contrary where no row is needed.
  * Ensures:  the same values; sums and products up to rounding, within the same bound (`sumDepth`).
@@ -12,6 +13,7 @@
 import { indexAxis } from "../../ir/index-expr.ts";
 import { visitScalar, type IndexProgram, type Statement } from "../../ir/index-notation.ts";
 import { isIdentityRead, type StatementsByName } from "../../ir/expand-row.ts";
+import { rowResults } from "./row-results.ts";
 import { MONOIDS } from "../../ir/monoids.ts";
 
 /** Statements behind an operand that are looked at. Bounds the pass to linear time. */
@@ -28,18 +30,24 @@ export function nestReductions(program: IndexProgram): IndexProgram {
 function nest(statement: Statement, known: Map<string, Statement>, taken: Set<string>): readonly Statement[] {
   const { axes, reduce } = statement;
   if (reduce === undefined || MONOIDS[reduce.fn].components.length > 1) return [statement];
-  const row = findRow(statement, reduce.axes, known);
+  const row = rowResults(known, statement.value).length > 1 ? [] : findRow(statement, reduce.axes, known);
   if (row === undefined) return [statement];
   const across = reduce.axes.filter((axis) => !row.includes(axis));
   const points = [...axes, ...across];
   let name = `${statement.name}_rows`;
   while (taken.has(name)) name += "_";
   taken.add(name);
-  const rows: Statement = { ...statement, name, axes: points, reduce: { ...reduce, axes: row } };
+  const rows: Statement = {
+    ...statement,
+    name,
+    axes: points,
+    reduce: row.length === 0 ? undefined : { ...reduce, axes: row },
+    dtype: row.length === 0 ? statement.value.dtype : statement.dtype,
+  };
   const total: Statement = {
     ...statement,
     reduce: { ...reduce, axes: across },
-    value: { kind: "value", dtype: statement.dtype, statement: name, index: points.map(indexAxis) },
+    value: { kind: "value", dtype: rows.dtype, statement: name, index: points.map((axis) => indexAxis(axis)) },
   };
   known.set(name, rows).set(total.name, total);
   return [...nest(rows, known, taken), total];

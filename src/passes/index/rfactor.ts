@@ -29,6 +29,7 @@ import {
 import { monoidOf, startOf, type MonoidName } from "../../ir/monoids.ts";
 import { expSumOf, readOf, weighedOperand } from "../../ir/one-walk.ts";
 import { instantiate } from "../../ir/state-expr.ts";
+import { rowResults } from "./row-results.ts";
 import { readWeights } from "../../ir/read-weights.ts";
 import { expandRow } from "../../ir/expand-row.ts";
 
@@ -163,7 +164,10 @@ function splitMoments(cut: Cut, sum: Statement, second: Statement, count: Scalar
   return [mean, squares, total];
 }
 
-/** The operand of a reduction at the positions of a piece, its row values written out; undefined where that cannot be done. */
+/**
+ * The operand of a reduction at the positions of a piece, its row values written out; undefined where that cannot be done. What reads
+ * nothing but what other reductions have left stays as it is: that waits in memory.
+ */
 export function operandAt(
   context: PieceContext,
   { reduce, value }: Statement,
@@ -171,9 +175,10 @@ export function operandAt(
 ): ScalarExpr | undefined {
   const row = new Set(reduce?.axes ?? []);
   const expanded = expandRow(context.statements, value, row);
-  if (expanded === undefined || readsRowValues(expanded, row)) return undefined;
+  const isWritten = expanded !== undefined && !readsRowValues(expanded, row);
+  if (!isWritten && rowResults(context.statements, value).length === 0) return undefined;
   const at = new Map([[piece.axis, positionIn(piece)]]);
-  return mapIndices(expanded, (index) => indexSubstitute(index, at, context.sizes));
+  return mapIndices(isWritten ? expanded : value, (index) => indexSubstitute(index, at, context.sizes));
 }
 
 /** A reduction of every piece, for the points of `whole`. */

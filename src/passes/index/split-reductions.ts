@@ -15,7 +15,14 @@
  */
 import { LONGEST_DISPATCH_US } from "../../ir/kernel-time.ts";
 import type { DType } from "../../ir/dtype.ts";
-import { coefficientOf, indexAxes, type IndexExpr } from "../../ir/index-expr.ts";
+import {
+  coefficientOf,
+  indexAdd,
+  indexAxes,
+  indexAxis,
+  indexConst,
+  type IndexExpr,
+} from "../../ir/index-expr.ts";
 import {
   visitScalar,
   type Axis,
@@ -25,7 +32,7 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
-import { sectorOfLarge, type Touched } from "../../ir/sectors.ts";
+import { elementsPerSector, sectorOfLarge, type Touched } from "../../ir/sectors.ts";
 import { expandRow } from "../../ir/expand-row.ts";
 import { findForcedCut, type LargestRead } from "./find-forced-cut.ts";
 import { findReaders, isAppliedAcross, isWalked, type Readers } from "./find-readers.ts";
@@ -40,6 +47,7 @@ import { dropDead } from "./inline-reads.ts";
 import { pairReductions } from "./pair-reductions.ts";
 import { factorsOf, keyOfProduct, splitCoMoment, type PartialSums } from "./co-moments.ts";
 import { MANY_PIECES, pieceLength, type Cutting } from "./piece-length.ts";
+import { rowResults } from "./row-results.ts";
 import { operandAt, rfactor, type Piece } from "./rfactor.ts";
 
 /** Pieces shorter than this cost more in partial results, 2 % of what is read, than they gain in parallelism. */
@@ -158,11 +166,25 @@ function largestRead(splitter: Splitter, value: ScalarExpr): LargestRead | undef
   return best && { ...best, sector: sectorOfLarge(touched, splitter.profile) };
 }
 
+/** The largest of the results of others that a reduction reads, if these are all: they lie in memory in the order of their axes. */
+function largestResult({ sizes, statements }: Splitter, { value }: Statement): LargestRead | undefined {
+  const points = ({ axes }: Statement): number => product(axes, sizes);
+  const [largest] = [...rowResults(statements, value)].sort((a, b) => points(b) - points(a));
+  if (largest === undefined) return undefined;
+  let [index, step] = [indexConst(0), 1];
+  for (const axis of [...largest.axes].reverse()) {
+    index = indexAdd(indexAxis(axis, step), index);
+    step *= sizes.get(axis) ?? 1;
+  }
+  return { tensor: largest.name, index, points: step, sector: elementsPerSector(largest.dtype) };
+}
+
 function choosePiece(splitter: Splitter, statement: Statement): Piece | undefined {
   const { sizes } = splitter;
   const reduced = statement.reduce?.axes ?? [];
   const value = expandRow(splitter.statements, statement.value, new Set(reduced));
-  const read = value === undefined ? undefined : largestRead(splitter, value);
+  const tensor = value === undefined ? undefined : largestRead(splitter, value);
+  const read = tensor ?? largestResult(splitter, statement);
   if (read === undefined) return undefined;
   const forced = findForcedCut(splitter, reduced, read);
   const wanted = shortenPieces(splitter, statement, read, countWanted(splitter, statement, read));

@@ -6,6 +6,7 @@ import { foldEmptyReductions } from "../../../src/passes/index/fold-empty-reduct
 import { collapseAxes } from "../../../src/passes/index/collapse-axes.ts";
 import { inlineReads } from "../../../src/passes/index/inline-reads.ts";
 import { mergeReductions } from "../../../src/passes/index/merge-reductions.ts";
+import { nestReductions } from "../../../src/passes/index/nest-reductions.ts";
 import { pairReductions } from "../../../src/passes/index/pair-reductions.ts";
 import { reduceBroadcasts } from "../../../src/passes/index/reduce-broadcasts.ts";
 import { rfactor, type Piece } from "../../../src/passes/index/rfactor.ts";
@@ -34,6 +35,7 @@ const PASSES: Readonly<Record<string, (program: IndexProgram) => IndexProgram>> 
   "inline-reads-on-a-cpu": (program) => inlineReads(program, { software: true }),
   "collapse-axes": collapseAxes,
   "merge-reductions": mergeReductions,
+  "nest-reductions": nestReductions,
   "reduce-broadcasts": reduceBroadcasts,
   "widen-values": widenValues,
   "share-sums": (program) => shareSums(program, { ...profileNamed("default"), onChipBytes: 1024 }),
@@ -82,6 +84,7 @@ for (const pass of [
   "inline-reads",
   "collapse-axes",
   "merge-reductions",
+  "nest-reductions",
   "reduce-broadcasts",
   "share-sums",
   "split-columns",
