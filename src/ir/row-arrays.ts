@@ -6,7 +6,7 @@
  * waits: without these a chain of dependent norms in one kernel would compute its whole history in every phase. So does
  * what costs as much as an exponential, where it takes the place of what it is computed from: softmax keeps its row until
  * the exponentials are there, and then these. And so does a value that needs less room than what it is computed from, such
- * as the sum of two tensors. Each is an array with an element for each step of a lane, and is needed from the phase that
+ * as the sum of two tensors, and one that reads under bounds, as a concat does. Each is an array with an element for each step of a lane, and is needed from the phase that
  * fills it to the last that reads it. So a chain needs room for a few values, however long it is.
  */
 import { coefficientOf, indexAxes, readKey } from "./index-expr.ts";
@@ -50,7 +50,7 @@ const REPEATED_OPS = 16;
 
 export function findRowArrays(row: Row): readonly RowArray[] {
   if (row.phases.length < 2) return [];
-  let kept = findLongValues(row);
+  let kept: ReadonlySet<string> = new Set([...findLongValues(row), ...findGuardedValues(row)]);
   let arrays = arraysFor(row, kept);
   for (const statement of findRepeatedValues(row)) {
     if (kept.has(statement.name)) continue;
@@ -103,6 +103,19 @@ function plainReads(value: ScalarExpr): readonly Read[] {
     if (e.kind === "tensor" && !guarded.has(e)) reads.push(e);
   });
   return reads;
+}
+
+/** Row values of several phases that read under a bound (concat, pad): such a read does not wait, what is made of it can. */
+function findGuardedValues(row: Row): readonly string[] {
+  return findRepeatedValues(row).flatMap(({ name, value }) => {
+    const plain = new Set(plainReads(value));
+    let isGuarded = false;
+    visitScalar(value, (e) => {
+      if (e.kind !== "tensor" || plain.has(e)) return;
+      isGuarded ||= row.rowAxes.some((axis) => indexAxes(e.index).has(axis));
+    });
+    return isGuarded ? [name] : [];
+  });
 }
 
 /** Row values of several phases that take many ops from what is read or from other such values. */

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { legalize } from "../../src/codegen/wgsl/emit-wgsl.ts";
 import { compileGraph, type Compiled, type CompileOptions } from "../../src/compile.ts";
 import {
+  concat,
   explainCompiled,
   f32,
   layerNorm,
@@ -322,6 +323,30 @@ describe("workgroup memory", () => {
     }
     expect(seen).toBeGreaterThan(100);
   });
+});
+
+test.each<[string, Program, readonly (readonly number[])[]]>([
+  [
+    "a class token before the patches",
+    (c, x, p) => layerNorm(concat([c.broadcastTo([8, 1, 768]), x], { axis: 1 }).add(p)),
+    [
+      [1, 1, 768],
+      [8, 196, 768],
+      [197, 768],
+    ],
+  ],
+  [
+    "two halves of a row",
+    (a, b) => layerNorm(concat([a, b], { axis: -1 })),
+    [
+      [1024, 512],
+      [1024, 256],
+    ],
+  ],
+  ["a padded row", (x) => softmax(x.pad([0, 12], [0, 12]), { axis: -1 }), [[64, 1000]]],
+])("what is read under bounds waits as a value: %s", (_, fn, shapes) => {
+  for (const profile of [nvidia, profileNamed("default")])
+    expect(moves(compile(fn, shapes, profile), profile)).toEqual([1, 1, "registers"]);
 });
 
 test("registers count what waits at once: reads of several phases, and long values", () => {

@@ -1,8 +1,8 @@
 /**
  * Decides which graph nodes become statements of their own. The rest is written into the one expression that uses it.
  *
- * A node is a statement when it is a reduction, a result, used more than once, or used through a broadcast that repeats
- * it (it would be computed again for every repetition); and wherever an expression would otherwise grow past
+ * A node is a statement when it is a reduction, a result, used more than once (concat and pad as well, other views not), or used
+ * through a broadcast that repeats it (it would be computed again for every repetition); and wherever an expression would otherwise grow past
  * `MAX_HEIGHT` ops or read more than `MAX_READS` values, so that walking an expression never nests deeper than that and
  * one statement always fits the bindings of a default device.
  *
@@ -38,8 +38,10 @@ export function chooseStatements(graph: Graph, options: StatementOptions = {}): 
       reads.push(new Set());
       return;
     }
-    if (node.op === "reduce" || (isCompute(node) && ((uses[id] ?? 0) > 1 || repeated.has(id))))
-      statements.add(id);
+    const isShared = (uses[id] ?? 0) > 1;
+    if (node.op === "reduce" || (isCompute(node) && (isShared || repeated.has(id)))) statements.add(id);
+    // What is read under bounds waits for another walk over the row as a value (ir/row-arrays.ts).
+    if ((node.op === "concat" || node.op === "pad") && isShared) statements.add(id);
     limitOperands(graph, node, statements, heights, reads);
     const inner = operandsOf(node).map((arg) =>
       statements.has(arg) ? new Set([arg]) : (reads[arg] ?? new Set<NodeId>()),

@@ -47,7 +47,12 @@ function nest(statement: Statement, known: Map<string, Statement>, taken: Set<st
   const total: Statement = {
     ...statement,
     reduce: { ...reduce, axes: across },
-    value: { kind: "value", dtype: rows.dtype, statement: name, index: points.map((axis) => indexAxis(axis)) },
+    value: {
+      kind: "value",
+      dtype: rows.dtype,
+      statement: name,
+      index: points.map((axis) => indexAxis(axis)),
+    },
   };
   known.set(name, rows).set(total.name, total);
   return [...nest(rows, known, taken), total];
