@@ -93,29 +93,29 @@ type Read = ScalarExpr & { readonly kind: "tensor" };
 
 /** Reads that no bound guards: where one does, what is loaded may be another element. */
 function plainReads(value: ScalarExpr): readonly Read[] {
-  const reads: Read[] = [];
   const guarded = new Set<ScalarExpr>();
   visitScalar(value, (e) => {
     if (e.kind === "guard")
       for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
   });
-  visitScalar(value, (e) => {
-    if (e.kind === "tensor" && !guarded.has(e)) reads.push(e);
-  });
-  return reads;
+  return readsIn(value).filter((read) => !guarded.has(read));
 }
 
 /** Row values of several phases that read under a bound (concat, pad): such a read does not wait, what is made of it can. */
 function findGuardedValues(row: Row): readonly string[] {
+  const isOfRow = ({ index }: Read): boolean => row.rowAxes.some((axis) => indexAxes(index).has(axis));
   return findRepeatedValues(row).flatMap(({ name, value }) => {
     const plain = new Set(plainReads(value));
-    let isGuarded = false;
-    visitScalar(value, (e) => {
-      if (e.kind !== "tensor" || plain.has(e)) return;
-      isGuarded ||= row.rowAxes.some((axis) => indexAxes(e.index).has(axis));
-    });
-    return isGuarded ? [name] : [];
+    return readsIn(value).some((read) => !plain.has(read) && isOfRow(read)) ? [name] : [];
   });
+}
+
+function readsIn(value: ScalarExpr): readonly Read[] {
+  const reads: Read[] = [];
+  visitScalar(value, (e) => {
+    if (e.kind === "tensor") reads.push(e);
+  });
+  return reads;
 }
 
 /** Row values of several phases that take many ops from what is read or from other such values. */

@@ -194,50 +194,6 @@ describe("rows that fit are read once", () => {
       expect(kernel.workgroupSize).toBeLessThanOrEqual(32);
     }
   });
-
-  const firstAxis: Program = (x) => softmax(x, { axis: 0 });
-  test.each<[string, Program, readonly number[], string, string]>([
-    ["rows of a subgroup's registers have a subgroup each", lastAxis, [4096, 1024], "registers", "i=32 j=8"],
-    ["longer ones have several", lastAxis, [512, 4096], "registers", "i=4 j=16"],
-    ["up to a whole workgroup", lastAxis, [64, 50_257], "registers", "j=256"],
-    ["and are read again where that is too small", lastAxis, [8, 1_048_576], "reload", "i=2 j=16"],
-    [
-      "columns have as many lanes as they need, and few beside them",
-      firstAxis,
-      [8192, 1024],
-      "registers",
-      "i=8 j=128",
-    ],
-    ["shorter ones fewer", firstAxis, [2048, 1024], "registers", "i=8 j=32"],
-    [
-      "kernels that end before their texts were compiled read again",
-      lastAxis,
-      [16, 4096],
-      "reload",
-      "i=4 j=2",
-    ],
-  ])("subgroups of eight keep what they can: %s", (_, fn, shape, residency, lanes) => {
-    const profile = profileNamed("lavapipe");
-    const [first, ...others] = compile(fn, [shape], profile).kernels;
-    expect(others).toEqual([]);
-    expect(first?.schedule.residency).toBe(residency);
-    expect(first?.schedule.lanes.map((l) => `${l.axis}=${String(l.lanes)}`).join(" ")).toBe(lanes);
-  });
-
-  test("subgroups of eight: a lane for each row where all rows read weights, which lanes in step load together", () => {
-    const affine: Program = (x, weight, bias) => layerNorm(x, { weight, bias });
-    const scheduleOf = (rows: number, row: number): string => {
-      const [first] = compile(affine, [[rows, row], [row], [row]], profileNamed("lavapipe")).kernels;
-      const lanes = first?.schedule.lanes.map((l) => `${l.axis}=${String(l.lanes)}`).join(" ");
-      return `${lanes ?? ""} ${first?.schedule.residency ?? ""}`;
-    };
-    expect(scheduleOf(32_768, 128)).toBe("i=64 registers");
-    expect(scheduleOf(4096, 1024)).toBe("i=64 registers");
-    // Longer than a lane can keep, too few, or sooner done than compiled.
-    expect(scheduleOf(4096, 2048)).toBe("i=32 j=8 registers");
-    expect(scheduleOf(64, 65_536)).toBe("j=256 registers");
-    expect(scheduleOf(512, 1024)).toBe("i=32 j=8 registers");
-  });
 });
 
 /** The only kernel of a program, its view, and the schedule that it gets. */
