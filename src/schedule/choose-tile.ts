@@ -103,9 +103,17 @@ const runsAcross = ({ index, irregular }: Access, axis: string, fast: string): b
 const pointsOf = (view: GroupView): number =>
   view.gridAxes.reduce((n, axis) => n * (view.sizes.get(axis) ?? 1), 1);
 
-/** Blocks that begin at sectors, where the tensors do: a multiple of two sectors of f32. */
-const wholeSectors = (points: number): number =>
-  points < SMALL_SIDE ? Math.floor(points) : Math.floor(points / SMALL_SIDE) * SMALL_SIDE;
+/** Blocks that begin at sectors, where the tensors do: a multiple of two sectors of f32, or one where there is no room for more. */
+function wholeSectors(points: number, sector: number): number {
+  const whole = [SMALL_SIDE, sector].find((side) => side <= points) ?? 1;
+  return Math.floor(points / whole) * whole;
+}
+
+/** Elements of a sector where runs start at sectors, from one to the next along the other axis; 1 where they start anywhere. */
+const sectorIn = (runs: readonly Access[], other: string): number =>
+  runs.every((run) => coefficientOf(run.index, other) % sectorOf(run) === 0)
+    ? Math.max(1, ...runs.map(sectorOf))
+    : 1;
 
 interface Sides {
   /** Lanes along the fastest axis. */
@@ -124,10 +132,13 @@ function chooseSides(
 ): Sides {
   const most = Math.min(TILE_LANES, profile.limits.maxComputeInvocationsPerWorkgroup);
   const [a, b] = [view.sizes.get(fast) ?? 1, view.sizes.get(axis) ?? 1];
-  // A short axis is taken whole: what is slower in memory goes on where it ends.
-  if (b < SIDE) return { fast: Math.min(a, wholeSectors(most / b)), lanes: b, steps: 1 };
-  if (a < SIDE) return { fast: a, lanes: Math.min(b, wholeSectors(most / a)), steps: 1 };
   const isAligned = across.every((access) => coefficientOf(access.index, fast) % sectorOf(access) === 0);
+  // A short axis is taken whole: what is slower in memory goes on where it ends.
+  const along = view.accesses.filter((access) => coefficientOf(access.index, fast) === 1);
+  if (b < SIDE)
+    return { fast: Math.min(a, wholeSectors(most / b, sectorIn(along, axis))), lanes: b, steps: 1 };
+  if (a < SIDE)
+    return { fast: a, lanes: Math.min(b, wholeSectors(most / a, sectorIn(across, fast))), steps: 1 };
   if (
     isAligned &&
     pointsOf(view) / (SIDE * SIDE) < profile.usefulWorkgroups &&

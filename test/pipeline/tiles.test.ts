@@ -91,6 +91,9 @@ const LARGE = [
   { shape: [100_000, 3], sectors: 1.1 },
   { shape: [3, 100_000], sectors: 1.1 },
   { shape: [1001, 777], sectors: 1.35 },
+  // 15 and 10 rows would fit as well, and end within sectors.
+  { shape: [17, 65_536], sectors: 1.35 },
+  { shape: [24, 4096], sectors: 1.1 },
 ];
 test.each(["default", "nvidia", "apple", "intel"])("one coalesced kernel for %s", (name) => {
   const profile = profileOf(name);
