@@ -95,22 +95,10 @@ function dealView(
   const lay = (dealt: readonly LaneAxis[]): KernelSchedule =>
     layOut(view, profile, order, { width, tile: tiled?.tile ?? null, dealt });
   if (profile.software && tiled === undefined) {
-    const deal = (how: Pick<SoftwareDeal, "fewPerLongRow" | "laneEach" | "inTurns">): KernelSchedule =>
-      lay(dealSoftware(view, profile, free, units, { leastPerRow, width, ...how }));
-    if (isReadAgain && isBestAlone(view, profile)) {
-      const alone = deal({ fewPerLongRow: false, laneEach: true });
-      if (alone.residency === "registers") return alone;
-    }
-    const held = deal({ fewPerLongRow: false });
-    if (held.residency === "registers") return held;
-    const rows = !isReadAgain
-      ? undefined
-      : holdLongRows(view, profile, (lanes) => lay(dealHeldRows(view, profile, free, units, lanes)));
-    if (rows !== undefined) return rows;
-    const onCpu = deal({ fewPerLongRow: true });
-    return onCpu.turns === null || view.stages.length > 0
-      ? onCpu
-      : deal({ fewPerLongRow: true, inTurns: true });
+    return dealOnCpu(view, profile, isReadAgain, {
+      deal: (how) => lay(dealSoftware(view, profile, free, units, { leastPerRow, width, ...how })),
+      hold: (lanesPerRow) => lay(dealHeldRows(view, profile, free, units, lanesPerRow)),
+    });
   }
   const usual = lay(tiled?.lanes ?? dealHardware(view, profile, free, units, width));
   if (profile.software || usual.residency !== "reload" || view.rowArrays.length === 0) return usual;
@@ -123,15 +111,42 @@ function dealView(
   );
 }
 
+interface CpuDeals {
+  readonly deal: (how: Pick<SoftwareDeal, "fewPerLongRow" | "laneEach" | "inTurns">) => KernelSchedule;
+  /** So many lanes to a row that waits in registers. */
+  readonly hold: (lanesPerRow: number) => KernelSchedule;
+}
+
+/** On a CPU: rows in registers where they fit (a lane's, a subgroup's, those of several), and else rows that are read again. */
+function dealOnCpu(
+  view: GroupView,
+  profile: DeviceProfile,
+  isReadAgain: boolean,
+  { deal, hold }: CpuDeals,
+): KernelSchedule {
+  if (isReadAgain && isBestAlone(view, profile)) {
+    const alone = deal({ fewPerLongRow: false, laneEach: true });
+    if (alone.residency === "registers") return alone;
+  }
+  const held = deal({ fewPerLongRow: false });
+  if (held.residency === "registers") return held;
+  const long = isReadAgain ? holdLongRows(view, profile, hold) : undefined;
+  if (long !== undefined) return long;
+  const again = deal({ fewPerLongRow: true });
+  return again.turns === null || view.stages.length > 0
+    ? again
+    : deal({ fewPerLongRow: true, inTurns: true });
+}
+
 /** Rows in registers of as few subgroups as can keep them, where these are wide: narrow ones pay for barriers what it saves. */
 function holdLongRows(
   view: GroupView,
   profile: DeviceProfile,
-  lay: (lanesPerRow: number) => KernelSchedule,
+  hold: CpuDeals["hold"],
 ): KernelSchedule | undefined {
   if (view.rowArrays.length === 0 || view.helperAxes.length > 0 || !runsLong(view, profile)) return undefined;
   for (let lanes = WIDE_SUBGROUP; lanes <= mostLanes(profile); lanes *= 2) {
-    const schedule = lay(lanes);
+    const schedule = hold(lanes);
     if (schedule.residency === "registers") return schedule;
   }
   return undefined;
