@@ -6,8 +6,9 @@
  * waits: without these a chain of dependent norms in one kernel would compute its whole history in every phase. So does
  * what costs as much as an exponential, where it takes the place of what it is computed from: softmax keeps its row until
  * the exponentials are there, and then these. And so does a value that needs less room than what it is computed from, such
- * as the sum of two tensors, and one that reads under bounds, as a concat does. Each is an array with an element for each step of a lane, and is needed from the phase that
- * fills it to the last that reads it. So a chain needs room for a few values, however long it is.
+ * as the sum of two tensors, and one that reads under bounds, as a concat does. Each is an array with an element for each step
+ * of a lane, and is needed from the phase that fills it to the last that reads it. So a chain needs room for a few values,
+ * however long it is.
  */
 import { coefficientOf, indexAxes, readKey } from "./index-expr.ts";
 import { valuesRead, visitScalar, type ScalarExpr, type Statement, type Store } from "./index-notation.ts";

@@ -1,10 +1,10 @@
 /**
  * Decides which graph nodes become statements of their own. The rest is written into the one expression that uses it.
  *
- * A node is a statement when it is a reduction, a result, used more than once (concat and pad as well, other views not), or used
- * through a broadcast that repeats it (it would be computed again for every repetition); and wherever an expression would otherwise grow past
- * `MAX_HEIGHT` ops or read more than `MAX_READS` values, so that walking an expression never nests deeper than that and
- * one statement always fits the bindings of a default device.
+ * A node is a statement when it is a reduction, a result, used more than once (concat and pad as well, other views not), or
+ * used through a broadcast that repeats it (it would be computed again for every repetition); and wherever an expression would
+ * otherwise grow past `MAX_HEIGHT` ops or read more than `MAX_READS` values, so that walking an expression never nests deeper
+ * than that and one statement always fits the bindings of a default device.
  *
  * Requires: a verified graph in which concat has at most 4 operands (`nestConcats`).
  */
