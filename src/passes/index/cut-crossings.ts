@@ -23,6 +23,7 @@ import {
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { isIdentityRead } from "../../ir/expand-row.ts";
 import { minVertexCut, type CutVertex } from "../min-cut.ts";
+import { freshName } from "./fresh-name.ts";
 import { formCandidate } from "./candidate-group.ts";
 import { fusionContext, type FusionContext } from "./fusion-context.ts";
 import { tensorBytes } from "./fusion-cost.ts";
@@ -230,12 +231,7 @@ function cloneStatements(
   const renamed = new Map<FusionGroup, ReadonlyMap<string, string>>();
   for (const { reader, again } of plans) {
     const names = new Map<string, string>();
-    for (const name of again) {
-      let own = `${name}_again`;
-      while (taken.has(own)) own += "_";
-      taken.add(own);
-      names.set(name, own);
-    }
+    for (const name of again) names.set(name, freshName(taken, `${name}_again`));
     renamed.set(reader, names);
   }
   const readerOf = new Map(plans.flatMap(({ reader }) => reader.statements.map((s) => [s, reader] as const)));

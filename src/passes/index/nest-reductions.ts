@@ -13,6 +13,7 @@
 import { indexAxis } from "../../ir/index-expr.ts";
 import { visitScalar, type IndexProgram, type Statement } from "../../ir/index-notation.ts";
 import { isIdentityRead, type StatementsByName } from "../../ir/expand-row.ts";
+import { freshName } from "./fresh-name.ts";
 import { rowResults } from "./row-results.ts";
 import { MONOIDS } from "../../ir/monoids.ts";
 
@@ -34,9 +35,7 @@ function nest(statement: Statement, known: Map<string, Statement>, taken: Set<st
   if (row === undefined) return [statement];
   const across = reduce.axes.filter((axis) => !row.includes(axis));
   const points = [...axes, ...across];
-  let name = `${statement.name}_rows`;
-  while (taken.has(name)) name += "_";
-  taken.add(name);
+  const name = freshName(taken, `${statement.name}_rows`);
   const rows: Statement = {
     ...statement,
     name,

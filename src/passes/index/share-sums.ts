@@ -27,6 +27,7 @@ import { readOf } from "../../ir/one-walk.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { axesRead, expandRow } from "../../ir/expand-row.ts";
 import { factorsOf, isMeanOf, keyOfProduct, productOf, type PartialSums } from "./co-moments.ts";
+import { freshName } from "./fresh-name.ts";
 import { dropDead } from "./inline-reads.ts";
 import { pairReductions } from "./pair-reductions.ts";
 import { constantOf, mapOf, rfactor, type Piece } from "./rfactor.ts";
@@ -181,13 +182,6 @@ function rewrite(
   });
   const used = new Set(next.statements.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]));
   return { ...next, axes: next.axes.filter((a) => used.has(a.name)) };
-}
-
-function freshName(taken: Set<string>, base: string): string {
-  let name = base;
-  while (taken.has(name)) name += "_";
-  taken.add(name);
-  return name;
 }
 
 const substitute = (context: Rewriting, expr: ScalarExpr, from: string, to: string): ScalarExpr =>

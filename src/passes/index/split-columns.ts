@@ -27,6 +27,7 @@ import { sectorOfLarge } from "../../ir/sectors.ts";
 import { expandRow } from "../../ir/expand-row.ts";
 import { chooseColumnCut, type Walk } from "./choose-column-cut.ts";
 import { cutRows, type RowCut } from "./cut-rows.ts";
+import { freshName } from "./fresh-name.ts";
 
 /** Longest row whose columns a workgroup carries in registers. */
 export const MAX_CARRIED_ROW = 8192;
@@ -90,11 +91,7 @@ function findCut(
     ...program.tensors.map((t) => t.name),
     ...program.statements.map((s) => s.name),
   ]);
-  const fresh = (suffix: string): string => {
-    let name = `${axis}${suffix}`;
-    while (taken.has(name)) name += "_";
-    return name;
-  };
+  const fresh = (suffix: string): string => freshName(taken, `${axis}${suffix}`);
   const outer = fresh("a");
   // Statements over all rows can add up the pieces themselves, if they do not run along the same axis.
   const total = use === "applied" ? fresh("c") : outer;
