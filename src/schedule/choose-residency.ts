@@ -24,9 +24,24 @@ const LONG_WIDE_KERNEL: Keeping = { us: 2000, registers: 256 };
 /** There, where a lane has a row for itself. */
 const LANE_EACH: Keeping = { us: 10_000, registers: 1024 };
 
-/** f32 registers of one lane that cached rows or carried sums may take, in so many steps: hardware has 255, CPUs have a stack. */
-export const mostKept = (profile: DeviceProfile): { readonly registers: number; readonly steps: number } =>
-  isWideOnCpu(profile) ? { registers: LANE_EACH.registers, steps: 256 } : { registers: 256, steps: 128 };
+/**
+ * f32 registers of one lane that cached rows or carried sums may take, in so many steps: hardware has 255, CPUs have a stack. Lanes that
+ * share a row shuffle as well: with more than that, llvmpipe compiles for seconds.
+ */
+export function mostKept(
+  view: GroupView,
+  { lanes }: KernelSchedule,
+  profile: DeviceProfile,
+): { readonly registers: number; readonly steps: number } {
+  if (!isWideOnCpu(profile)) return { registers: 256, steps: 128 };
+  return {
+    registers: sharesRows(view, lanes) ? LONG_WIDE_KERNEL.registers : LANE_EACH.registers,
+    steps: 256,
+  };
+}
+
+const sharesRows = (view: GroupView, lanes: KernelSchedule["lanes"]): boolean =>
+  lanes.some((l) => l.lanes > 1 && view.rowAxes.includes(l.axis));
 
 /** Rows that have a lane each: so many for each core. */
 const ROWS_PER_CORE = 4 * WIDE_SUBGROUP;
@@ -62,13 +77,15 @@ function chooseOnCpu(
   schedule: KernelSchedule,
   profile: DeviceProfile,
 ): KernelSchedule["residency"] {
-  const isShared = schedule.lanes.some(({ axis, lanes }) => lanes > 1 && view.rowAxes.includes(axis));
+  const isShared = sharesRows(view, schedule.lanes);
   // One lane per row reads its row again from the caches of a CPU: unrolling it would only make the text long.
   if (!isShared && !isBestAlone(view, profile)) return "reload";
   const { registers } = countRegisters(view, schedule);
   const long = isShared ? longKernel(profile) : LANE_EACH;
   const isKept = [SHORT_KERNEL, long].some((k) => registers <= k.registers && copyUs(view, profile) >= k.us);
-  return isKept && stepsPerLane(view, schedule) <= mostKept(profile).steps ? "registers" : "reload";
+  return isKept && stepsPerLane(view, schedule) <= mostKept(view, schedule, profile).steps
+    ? "registers"
+    : "reload";
 }
 
 /**

@@ -180,7 +180,7 @@ function verifyResidency(view: GroupView, schedule: KernelSchedule, profile: Dev
   const registers = residency === "registers" ? kept.registers : kept.carried;
   if (registers === 0) return [];
   const steps = stepsPerLane(view, schedule);
-  const most = mostKept(profile);
+  const most = mostKept(view, schedule, profile);
   return registers > most.registers || steps > most.steps
     ? [`a lane keeps ${String(registers)} registers in ${String(steps)} steps`]
     : [];
