@@ -28,6 +28,11 @@ import { MOST_PACKED_ELEMENTS } from "./pack-temporaries.ts";
 const SEARCH_LIMIT = 256;
 /** Times that a program is fused with more and more of its statements held to the bindings of the device. */
 const MOST_ATTEMPTS = 3;
+/**
+ * Groups that are merged together with two that they stand between. On CPUs none: a kernel of three would compute anew in each walk what
+ * the first of them had stored, and by the model that costs about what it saves.
+ */
+const MOST_BETWEEN = 2;
 /** Groups that read the same tensor with which a sideways merge is tried. */
 const SIDEWAYS_TRIES = 3;
 /** Kernels in a row, each of statistics of the one before, that are tried where the last is applied. */
@@ -187,21 +192,28 @@ function absorbStatistics(state: State, position: number): void {
   }
 }
 
-/** `isHeld`: the merged group must not bind too many buffers, whatever joins it later. */
+/**
+ * Merges two groups, with those that stand between them. `isHeld`: the merged group must not bind too many buffers, whatever joins
+ * it later.
+ */
 function tryMerge(state: State, a: number, b: number, isHeld = false): void {
   const [ga, gb] = [state.groups.find(a), state.groups.find(b)];
   const [ca, cb] = [state.candidates.get(ga), state.candidates.get(gb)];
   if (ga === gb || ca === undefined || cb === undefined) return;
-  const statements = [...cb.statements, ...ca.statements].sort(
-    (x, y) => (state.order.get(x) ?? 0) - (state.order.get(y) ?? 0),
-  );
-  const merged = formCandidate(state.context, statements);
   const names = { statement: last(ca.statements), with: last(cb.statements) };
   const refuse = (why: Refusal): void => {
     noteRefusal(state, ga, { kind: "not-fused", ...names, why });
   };
+  const between = groupsBetween(state, ga, gb);
+  const parts = [gb, ...(between ?? []), ga].flatMap((group) => state.candidates.get(group) ?? []);
+  const byOrder = (x: string, y: string): number => (state.order.get(x) ?? 0) - (state.order.get(y) ?? 0);
+  const merged = formCandidate(state.context, parts.flatMap((part) => part.statements).sort(byOrder));
   if (isRefusal(merged)) {
     refuse(merged);
+    return;
+  }
+  if (between === undefined) {
+    refuse(refusalOf("other kernels stand between them"));
     return;
   }
   const { maxStorageBuffersPerShaderStage: most } = state.context.profile.limits;
@@ -210,39 +222,44 @@ function tryMerge(state: State, a: number, b: number, isHeld = false): void {
     refuse(refusalOf(`${String(bindings)} storage buffers, the device binds ${String(most)}`));
     return;
   }
-  const apart = ca.timeUs + cb.timeUs;
+  const apart = parts.reduce((sum, part) => sum + part.timeUs, 0);
   if (merged.timeUs > apart * (1 + 1e-9)) {
-    const [one, two] = [merged.timeUs.toFixed(1), apart.toFixed(1)];
-    refuse(refusalOf(`one kernel would take ${one} us, two take ${two} us by the model`));
+    const [one, more] = [merged.timeUs.toFixed(1), apart.toFixed(1)];
+    const count = parts.length === 2 ? "two" : String(parts.length);
+    refuse(refusalOf(`one kernel would take ${one} us, ${count} take ${more} us by the model`));
     return;
   }
-  if (wouldCycle(state, ga, gb)) {
-    refuse(refusalOf("another kernel stands between them"));
-    return;
-  }
-  const root = state.groups.union(ga, gb);
-  const savedBytes = ca.bytes + cb.bytes - merged.bytes;
-  const reasons = [...(state.reasons.get(gb) ?? []), ...(state.reasons.get(ga) ?? [])];
+  const members = [gb, ...between, ga];
+  const reasons = members.flatMap((group) => state.reasons.get(group) ?? []);
+  const root = members.reduce((one, other) => state.groups.union(one, other));
+  const savedBytes = parts.reduce((sum, part) => sum + part.bytes, 0) - merged.bytes;
   reasons.push({ kind: "fused", ...names, savedBytes });
   state.reasons.set(root, reasons);
   state.candidates.set(root, merged);
 }
 
-/** Sideways: equal grid axes and a shared read that is a quarter of the smaller's traffic. Sharing a weight is no reason. */
+/**
+ * Sideways: the same points, each with a row or as points of one, and a shared read that is a quarter of the smaller's traffic.
+ * Sharing a weight is no reason.
+ */
 function tryMergeSideways(state: State, a: number, b: number, sharedElements: number): void {
   const [ga, gb] = [state.groups.find(a), state.groups.find(b)];
   const [ca, cb] = [state.candidates.get(ga), state.candidates.get(gb)];
   if (ga === gb || ca === undefined || cb === undefined) return;
-  const sameGrid =
-    ca.gridAxes.length === cb.gridAxes.length && ca.gridAxes.every((axis) => cb.gridAxes.includes(axis));
+  const space = ({ gridAxes, rowAxes }: Candidate): readonly string[] => [...gridAxes, ...rowAxes];
+  const samePoints = isSameSet(ca.gridAxes, cb.gridAxes) || isSameSet(space(ca), space(cb));
   // A sum over rows may join the kernel that walks them, whatever its own grid would be.
   const crosses =
     ca.rowAxes.some((axis) => cb.gridAxes.includes(axis)) &&
     cb.rowAxes.some((axis) => ca.gridAxes.includes(axis));
   const isWalk = crosses || ca.walkAxes.length > 0 || cb.walkAxes.length > 0;
-  if ((!sameGrid && !isWalk) || sharedElements * 16 < Math.min(ca.bytes, cb.bytes)) return;
+  if ((!samePoints && !isWalk) || sharedElements * 16 < Math.min(ca.bytes, cb.bytes)) return;
   tryMerge(state, a, b, !isWalk);
 }
+
+/** Whether two lists without repetition have the same members. */
+const isSameSet = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((member) => b.includes(member));
 
 /** Equal form: the same points and the same rows, whatever they read, share a launch. */
 function tryMergeEqual(state: State, position: number, groupsOfForm: Map<string, number>): void {
@@ -284,29 +301,37 @@ function dependencies(state: State, group: number): Set<number> {
   return out;
 }
 
-/** Whether a third group stands on a path between the two: then they cannot be one. Gives up (true) on a long search. */
-function wouldCycle(state: State, a: number, b: number): boolean {
-  return reachesThroughOther(state, a, b) || reachesThroughOther(state, b, a);
+/**
+ * The groups on paths between the two, with which they would be a circle if they were one; undefined where these are more than
+ * `MOST_BETWEEN`, or the search is long.
+ */
+function groupsBetween(state: State, a: number, b: number): readonly number[] | undefined {
+  const [down, up] = [groupsOnPaths(state, a, b), groupsOnPaths(state, b, a)];
+  if (down === undefined || up === undefined) return undefined;
+  const between = [...down, ...up];
+  const most = state.context.profile.software ? 0 : MOST_BETWEEN;
+  return between.length > most ? undefined : between;
 }
 
-function reachesThroughOther(state: State, from: number, to: number): boolean {
+/** Groups that stand between two of which the first reads from the second through them. */
+function groupsOnPaths(state: State, from: number, to: number): readonly number[] | undefined {
   const earliest = state.order.get(state.candidates.get(to)?.statements[0] ?? "") ?? 0;
+  const readers = new Map<number, number[]>();
   const seen = new Set<number>([from]);
-  const pending = [...dependencies(state, from)].filter((g) => g !== to);
-  while (pending.length > 0) {
-    const group = pending.pop();
-    if (group === undefined || seen.has(group)) continue;
-    seen.add(group);
-    if (seen.size > SEARCH_LIMIT) return true;
+  for (const group of seen) {
+    if (seen.size > SEARCH_LIMIT) return undefined;
     // A group whose last statement stands before all of `to` cannot depend on it.
     const latest = state.order.get(last(state.candidates.get(group)?.statements ?? [])) ?? 0;
-    if (latest < earliest) continue;
+    if (group !== from && latest < earliest) continue;
     for (const next of dependencies(state, group)) {
-      if (next === to) return true;
-      pending.push(next);
+      readers.set(next, [...(readers.get(next) ?? []), group]);
+      if (next !== to) seen.add(next);
     }
   }
-  return false;
+  const found = new Set(readers.get(to));
+  for (const group of found) for (const reader of readers.get(group) ?? []) found.add(reader);
+  found.delete(from);
+  return [...found];
 }
 
 /** A candidate as a group, with the pairs of reductions that it holds whole. */
