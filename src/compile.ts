@@ -36,12 +36,15 @@ import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
+import { modelCost, type ModelledCost } from "./passes/index/model-cost.ts";
 import { nestReductions } from "./passes/index/nest-reductions.ts";
 import { mergeReductions } from "./passes/index/merge-reductions.ts";
+import { overlayParts } from "./passes/index/overlay-parts.ts";
 import { packTemporaries } from "./passes/index/pack-temporaries.ts";
 import { reduceBroadcasts } from "./passes/index/reduce-broadcasts.ts";
 import { shareSums } from "./passes/index/share-sums.ts";
 import { splitColumns } from "./passes/index/split-columns.ts";
+import { splitIndexSets } from "./passes/index/split-index-sets.ts";
 import { splitReductions } from "./passes/index/split-reductions.ts";
 import { widenValues } from "./passes/index/widen-values.ts";
 import { chooseSchedule } from "./schedule/choose-schedule.ts";
@@ -120,6 +123,7 @@ const INDEX_PASSES: readonly IndexPass[] = [
   { name: "inline-reads", run: inlineReads }, // needs aligned axes to tell which reads are not by name
   { name: "reduce-broadcasts", run: reduceBroadcasts }, // needs operands without axes that only a value had
   { name: "align-axes", run: alignAxes }, // again: what was cloned reads tensors over axes that may be the same, too
+  { name: "overlay-parts", run: overlayParts }, // needs reads inlined; before all that asks what shares a row
   { name: "merge-reductions", run: mergeReductions }, // needs aligned axes; collapsing then joins the axes of both
   { name: "nest-reductions", run: nestReductions }, // after merging, which makes rows longer
   { name: "collapse-axes", run: collapseAxes }, // last: reads inlined above may be the ones that kept axes apart
@@ -170,9 +174,40 @@ interface Fused {
   readonly grouped: GroupedProgram;
 }
 
+/** Results whole, or each side of their bounds by itself: whichever is better by the model. */
 function fuseGraph(graph: Graph, options: CompileOptions): Fused {
+  const whole = startIndex(graph, options);
+  const split = splitIndexSets(whole);
+  if (split === whole) return fuseProgram(whole, options);
+  const tryForm = (form: (own: CompileOptions) => IndexProgram): TriedForm => {
+    const dumped: [stage: string, text: string][] = [];
+    const own = { ...options, dump: options.dump && ((...entry: [string, string]) => dumped.push(entry)) };
+    const fused = fuseProgram(form(own), own);
+    return { fused, cost: modelCost(fused.grouped, options.profile), dumped };
+  };
+  const one = tryForm(() => whole);
+  const two = tryForm((own) => checkIndex(split, "split-index-sets", own));
+  const { fused, dumped } = isBetter(two.cost, one.cost) ? two : one;
+  for (const entry of dumped) options.dump?.(...entry);
+  return fused;
+}
+
+/** Slower forms of as many kernels that move less: how few workgroups slow a kernel down is the least certain of the model. */
+const ABOUT_AS_QUICK = 1.25;
+
+const isBetter = (split: ModelledCost, whole: ModelledCost): boolean =>
+  split.us < whole.us ||
+  (split.kernels <= whole.kernels && split.bytes < whole.bytes && split.us < ABOUT_AS_QUICK * whole.us);
+
+interface TriedForm {
+  readonly fused: Fused;
+  readonly cost: ModelledCost;
+  readonly dumped: readonly (readonly [stage: string, text: string])[];
+}
+
+function fuseProgram(start: IndexProgram, options: CompileOptions): Fused {
   const { profile } = options;
-  const whole = lowerToIndex(graph, options);
+  const whole = runIndexPasses(INDEX_PASSES, start, options);
   const index = splitReductions(shareSums(splitColumns(whole, profile, options), profile), profile, options);
   if (index !== whole) checkIndex(index, "split-reductions", options);
   const cut = cutCrossings(index, fuseStatements(index, profile), profile);

@@ -81,8 +81,8 @@ export interface Statement {
 }
 
 /**
- * Writes a statement's value, for all its axes, to a tensor; the index is one-to-one and covers the tensor. Points whose index
- * is clamped lie past the end of an axis: they write nothing.
+ * Writes a statement's value, for all its axes, to a tensor; the index is one-to-one and covers the tensor, together with those of its
+ * other stores. Points whose index is clamped lie past the end of an axis: they write nothing.
  */
 export interface Store {
   readonly tensor: string;

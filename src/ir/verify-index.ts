@@ -5,11 +5,12 @@
  * statement names each of its axes once and reduces others than it keeps; every axis used in an expression is one of its
  * statement's; values are read after their definition, with one index per axis; reads and stores stay inside their tensors
  * (guarded reads excepted); dtypes of operands agree, 16-bit floats being f32 as values; only reductions take tuples; every
- * output with elements is stored once, by an index that covers it, and every temporary by one that covers it or by several
- * that cover ranges of it, which do not overlap; gaps of less than a memory sector may stand between the rows of a temporary.
+ * output with elements is stored by an index that covers it, or by several that cover disjoint parts, and every temporary by one that
+ * covers it or by several that cover ranges of it, which do not overlap; gaps of less than a memory sector may stand between the rows of a temporary.
  * Missing: that the index of a store is one-to-one.
  */
 import { elementCount, isFloat, type DType } from "./dtype.ts";
+import { areDisjoint } from "./disjoint-indices.ts";
 import {
   indexAxes,
   indexDigits,
@@ -24,6 +25,7 @@ import {
   type IndexProgram,
   type ScalarExpr,
   type Statement,
+  type Store,
   type StoredTensor,
 } from "./index-notation.ts";
 import { componentDType, monoidOf, type MonoidName } from "./monoids.ts";
@@ -81,15 +83,19 @@ export function verifyIndexProgram(
 }
 
 /** Every element that may be read has been stored, once. */
-function verifyCoverage({ sizes, defined, report }: Check, program: IndexProgram): void {
+function verifyCoverage(check: Check, program: IndexProgram): void {
+  const { sizes, defined, report } = check;
   const storesOf = Map.groupBy(program.stores, (s) => s.tensor);
   for (const { name, role, shape } of program.tensors) {
     const stores = storesOf.get(name) ?? [];
     const length = elementCount(shape);
     if (role === "input" && stores.length > 0) report(`input ${name} is stored to`);
     if (role === "input" || length === 0) continue;
-    if (stores.length === 0 || (role === "output" && stores.length > 1))
-      report(`${role} ${name} is stored ${String(stores.length)} times`);
+    if (stores.length === 0) report(`${role} ${name} is stored 0 times`);
+    if (role === "output" && stores.length > 1) {
+      verifyParts(check, name, length, stores);
+      continue;
+    }
     const isWhole = stores.length === 1;
     let end = 0;
     // What else is wrong with a store has been told.
@@ -111,6 +117,29 @@ function verifyCoverage({ sizes, defined, report }: Check, program: IndexProgram
       end = high + 1;
     }
   }
+}
+
+/** Several statements store an output: disjoint parts that are all of it. */
+function verifyParts(
+  { sizes, defined, report }: Check,
+  name: string,
+  length: number,
+  stores: readonly Store[],
+): void {
+  // What else is wrong with a store has been told.
+  const known = stores.filter(({ statement, index }) => {
+    const axes = defined.get(statement)?.axes ?? [];
+    return [...indexAxes(index)].every((axis) => axes.includes(axis) && sizes.has(axis));
+  });
+  const points = known.reduce(
+    (sum, { statement, index }) => sum + countPoints(defined.get(statement)?.axes ?? [], index, sizes),
+    0,
+  );
+  if (points !== length) report(`stores to ${name} write ${String(points)} of ${String(length)} elements`);
+  for (const [i, one] of known.entries())
+    for (const two of known.slice(i + 1))
+      if (!areDisjoint(one.index, two.index, sizes))
+        report(`stores of ${one.statement} and ${two.statement} to ${name} may overlap`);
 }
 
 /** Points of a statement that a store writes: what it clamps it leaves out. */

@@ -15,7 +15,7 @@ import { indexAxes, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
 import { chooseWalk, findProblem } from "./find-problem.ts";
 import { product, type FusionContext, type Members, type StatementFacts } from "./fusion-context.ts";
 import { countWork } from "./fusion-work.ts";
-import { countKept } from "./count-kept.ts";
+import { countKept, countReread } from "./count-kept.ts";
 import { chooseStaging, type Staging } from "./stage-reductions.ts";
 import {
   ELEMENTS_PER_WORKGROUP,
@@ -53,7 +53,9 @@ export function formCandidate(context: FusionContext, statements: readonly strin
     return refusalOf(`more than ${String(MAX_STATEMENTS)} statements in one kernel`);
   const inside = new Set(statements);
   const facts = statements.flatMap((name) => context.facts.get(name) ?? []);
-  const leaving = facts.filter((f) => f.stored > 0 || f.readers.some((reader) => !inside.has(reader)));
+  const leaving = facts.filter(
+    (f) => f.storedIn.length > 0 || f.readers.some((reader) => !inside.has(reader)),
+  );
   const { plain, staged } = gridChoices(context, facts, leaving);
   const best = cheapest(plain.map((grid) => formOver(context, { facts, leaving, inside, grid })));
   if (!isRefusal(best)) return best;
@@ -152,10 +154,10 @@ function priceCandidate(
       (storedBytes + storageBytes(statement.dtype) * (temporaries[i] ?? 0)),
   );
   const limit = context.profile.limits.maxStorageBuffersPerShaderStage;
-  const homes = leaving.map(({ stored }, i) => stored + (temporaries[i] ?? 0));
-  const bindings = reads.count + homes.reduce((a, b) => a + b, 0);
-  const isHeld = context.held === undefined || facts.some((f) => context.held?.has(f.statement.name));
-  if (bindings > limit && isHeld)
+  const outputs = new Set(leaving.flatMap((f) => f.storedIn));
+  const bindings = reads.count + outputs.size + temporaries.reduce<number>((a, b) => a + b, 0);
+  const mustBind = context.held === undefined || facts.some((f) => context.held?.has(f.statement.name));
+  if (bindings > limit && mustBind)
     return refusalOf(`${String(bindings)} storage buffers, the device binds ${String(limit)}`);
   const replicates = main.facts.filter(
     (f) => walkAxes.length === 0 && f.statement.reduce !== undefined && f.statement.axes.length < grid.length,
@@ -173,8 +175,9 @@ function priceCandidate(
   const rowLength = isReplicated ? 1 : product(row, context.sizes);
   const walks = findWalks(context, main);
   const sweeps = walkAxes.length > 0 ? 1 : sweepsOf(context, main, rowLength, walks);
+  const isHeld = sweeps === 1 && walks.size > 1 && walkAxes.length === 0 && !context.profile.software;
   const traffic = {
-    readBytes: reads.bytes,
+    readBytes: reads.bytes + (isHeld ? countReread(context, main, walks) : 0),
     sweeps,
     writtenBytes: written.reduce((a, b) => a + b, 0),
     workgroups: estimateWorkgroups(context, main, rowLength, walks.size > 1 && sweeps === 1),

@@ -5,10 +5,13 @@
  * It is a minimum vertex cut, for each end of a walk, between what is read until then and what is used later; the most of
  * these counts. Schedules come near to it by trying values one at a time (ir/row-arrays.ts).
  */
-import { indexAxes, readKey } from "../../ir/index-expr.ts";
-import { visitScalar, type Statement } from "../../ir/index-notation.ts";
+import { areDisjoint } from "../../ir/disjoint-indices.ts";
+import { storageBytes } from "../../ir/dtype.ts";
+import { indexAxes, readKey, type IndexExpr } from "../../ir/index-expr.ts";
+import { visitScalar, type ScalarExpr, type Statement } from "../../ir/index-notation.ts";
 import { minVertexCut, type CutVertex } from "../min-cut.ts";
-import type { FusionContext, Members } from "./fusion-context.ts";
+import { product, type FusionContext, type Members } from "./fusion-context.ts";
+import { tensorBytes } from "./fusion-cost.ts";
 
 /** Something with an element at each point of the row. */
 interface Item {
@@ -30,6 +33,50 @@ export function countKept(
   let most = 0;
   for (let walk = 0; walk < last; walk++) most = Math.max(most, cutAfter(items, walk));
   return most;
+}
+
+/**
+ * Bytes that walks over rows on the chip read again, because what waits of a tensor is not what they read of it: at other positions
+ * than an earlier walk, or under bounds.
+ */
+export function countReread(
+  context: FusionContext,
+  members: Members,
+  walks: ReadonlyMap<string, number>,
+): number {
+  const { sizes, tensors } = context;
+  const items = findItems(context, members, walks);
+  const reads = members.facts.flatMap(({ statement }) => {
+    const walk = walks.get(statement.name) ?? items.get(statement.name)?.first;
+    return walk === undefined ? [] : rowReads(statement, members.grid).map((read) => ({ ...read, walk }));
+  });
+  const again = new Map<string, number>();
+  for (const { tensor, index, isGuarded, walk } of reads) {
+    if (walk === 0 || again.has(readKey(tensor, index))) continue;
+    const before = reads.filter((r) => r.tensor === tensor && r.walk < walk);
+    const waits = !isGuarded && before.some((r) => readKey(tensor, r.index) === readKey(tensor, index));
+    if (waits || before.every((r) => areDisjoint(r.index, index, sizes))) continue;
+    const whole = tensors.get(tensor);
+    const bytes = product(indexAxes(index), sizes) * storageBytes(whole?.dtype ?? "f32");
+    again.set(readKey(tensor, index), Math.min(bytes, whole === undefined ? Infinity : tensorBytes(whole)));
+  }
+  return [...again.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Reads of tensors along the row. */
+function rowReads(
+  { value }: Statement,
+  grid: readonly string[],
+): readonly { readonly tensor: string; readonly index: IndexExpr; readonly isGuarded: boolean }[] {
+  const guarded = new Set<ScalarExpr>();
+  const reads: { tensor: string; index: IndexExpr; isGuarded: boolean }[] = [];
+  visitScalar(value, (e) => {
+    if (e.kind === "guard")
+      for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
+    if (e.kind === "tensor" && [...indexAxes(e.index)].some((axis) => !grid.includes(axis)))
+      reads.push({ tensor: e.tensor, index: e.index, isGuarded: guarded.has(e) });
+  });
+  return reads;
 }
 
 function findItems(

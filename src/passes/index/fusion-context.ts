@@ -6,10 +6,11 @@ import {
   type Statement,
   type StoredTensor,
 } from "../../ir/index-notation.ts";
-import { isNarrowFloat, storageBytes, type DType } from "../../ir/dtype.ts";
+import { storageBytes, type DType } from "../../ir/dtype.ts";
 import { scalarCost } from "../../ir/op-cost.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { isIdentityRead } from "../../ir/expand-row.ts";
+import { keepingStores } from "./keeping-stores.ts";
 import { pairReductions } from "./pair-reductions.ts";
 
 /** Per statement, computed once: what it reads, and who reads it. */
@@ -21,12 +22,12 @@ export interface StatementFacts {
   /** Values read in any other way: they must come from another kernel. */
   readonly otherwise: ReadonlySet<string>;
   readonly readers: readonly string[];
-  /** Stores of the value, and the bytes of an element in all of them. */
-  readonly stored: number;
+  /** Bytes of an element in all its stores. */
   readonly storedBytes: number;
-  /** Dtypes of the stores. */
+  /** Dtypes of the stores, and their tensors. */
   readonly storedAs: readonly DType[];
-  /** Whether a store keeps the value as it is: an output of 16 bits rounds it. */
+  readonly storedIn: readonly string[];
+  /** Whether a store keeps the value where other kernels can read it. */
   readonly isKept: boolean;
   /** What one point takes to compute, in bytes of copying (fusion-work.ts). */
   readonly work: number;
@@ -47,9 +48,9 @@ export function fusionContext(program: IndexProgram, profile: DeviceProfile): Fu
   const byName = new Map(program.statements.map((s) => [s.name, s]));
   const readers = new Map<string, string[]>(program.statements.map((s) => [s.name, []]));
   const tensors = new Map(program.tensors.map((t) => [t.name, t]));
-  const stored = new Map<string, DType[]>(program.statements.map((s) => [s.name, []]));
-  for (const store of program.stores)
-    stored.get(store.statement)?.push(tensors.get(store.tensor)?.dtype ?? "f32");
+  const stored = new Map<string, string[]>(program.statements.map((s) => [s.name, []]));
+  for (const store of program.stores) stored.get(store.statement)?.push(store.tensor);
+  const kept = new Set(keepingStores(program).map((s) => s.statement));
   const reads = program.statements.map((statement) => {
     const read = new Set<string>();
     const identity = new Set<string>();
@@ -73,14 +74,15 @@ export function fusionContext(program: IndexProgram, profile: DeviceProfile): Fu
     ),
     facts: new Map(
       reads.map((r) => {
-        const dtypes = stored.get(r.statement.name) ?? [];
+        const storedIn = stored.get(r.statement.name) ?? [];
+        const dtypes = storedIn.map((tensor) => tensors.get(tensor)?.dtype ?? "f32");
         const facts = {
           ...r,
           readers: readers.get(r.statement.name) ?? [],
-          stored: dtypes.length,
           storedBytes: dtypes.reduce((bytes, dtype) => bytes + storageBytes(dtype), 0),
           storedAs: dtypes,
-          isKept: dtypes.some((dtype) => !isNarrowFloat(dtype)),
+          storedIn,
+          isKept: kept.has(r.statement.name),
           work: scalarCost(r.statement.value),
         };
         return [r.statement.name, facts];

@@ -26,7 +26,7 @@ import { findCostlyMoves } from "./costly-moves.ts";
 import { MAX_READS } from "./choose-statements.ts";
 
 /** Largest expression, in nodes, that cloning may make: bounds both the work and how deep expressions nest. */
-const MAX_NODES = 64;
+export const MAX_NODES = 64;
 
 export function inlineReads(
   program: IndexProgram,
@@ -81,13 +81,13 @@ function inlineInto(
   }
 }
 
-function countNodes(expr: ScalarExpr): number {
+export function countNodes(expr: ScalarExpr): number {
   let count = 0;
   visitScalar(expr, () => count++);
   return count;
 }
 
-function countReads(expr: ScalarExpr): number {
+export function countReads(expr: ScalarExpr): number {
   const names = new Set<string>();
   visitScalar(expr, (e) => {
     if (e.kind === "tensor") names.add(e.tensor);

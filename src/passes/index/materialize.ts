@@ -17,8 +17,8 @@ import type {
 } from "../../ir/index-notation.ts";
 import { axisSizes, mapScalar } from "../../ir/index-notation.ts";
 import { indexConst, indexSubstitute, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
-import { isNarrowFloat } from "../../ir/dtype.ts";
 import { elementsPerSector } from "../../ir/sectors.ts";
+import { keepingStores } from "./keeping-stores.ts";
 
 /** Shorter rows are read together with their neighbours, between which there must be no gap. */
 const SHORTEST_PADDED = 32;
@@ -38,14 +38,11 @@ export function materialize(
   const sizes = axisSizes(program);
   const groupOf = new Map(groups.flatMap((g) => g.statements.map((s) => [s, g.name] as const)));
   const byName = new Map(program.statements.map((s) => [s.name, s]));
-  const narrow = new Set(program.tensors.filter((t) => isNarrowFloat(t.dtype)).map((t) => t.name));
   const tensors: StoredTensor[] = [...program.tensors];
   const stores: Store[] = [...program.stores];
   const homes = new Map<string, Store>();
-  for (const store of program.stores) {
-    // 16-bit outputs are rounded; a reader of the computed value must not see that.
-    if (!narrow.has(store.tensor) && !homes.has(store.statement)) homes.set(store.statement, store);
-  }
+  for (const store of keepingStores(program))
+    if (!homes.has(store.statement)) homes.set(store.statement, store);
   const homeOf = (statement: Statement): Store => {
     const known = homes.get(statement.name);
     if (known !== undefined) return known;

@@ -7,11 +7,13 @@ import { collapseAxes } from "../../../src/passes/index/collapse-axes.ts";
 import { inlineReads } from "../../../src/passes/index/inline-reads.ts";
 import { mergeReductions } from "../../../src/passes/index/merge-reductions.ts";
 import { nestReductions } from "../../../src/passes/index/nest-reductions.ts";
+import { overlayParts } from "../../../src/passes/index/overlay-parts.ts";
 import { pairReductions } from "../../../src/passes/index/pair-reductions.ts";
 import { reduceBroadcasts } from "../../../src/passes/index/reduce-broadcasts.ts";
 import { rfactor, type Piece } from "../../../src/passes/index/rfactor.ts";
 import { shareSums } from "../../../src/passes/index/share-sums.ts";
 import { splitColumns } from "../../../src/passes/index/split-columns.ts";
+import { splitIndexSets } from "../../../src/passes/index/split-index-sets.ts";
 import { splitReductions } from "../../../src/passes/index/split-reductions.ts";
 import {
   axisSizes,
@@ -36,9 +38,11 @@ const PASSES: Readonly<Record<string, (program: IndexProgram) => IndexProgram>> 
   "collapse-axes": collapseAxes,
   "merge-reductions": mergeReductions,
   "nest-reductions": nestReductions,
+  "overlay-parts": (program) => overlayParts(program, profileNamed("default")),
   "reduce-broadcasts": reduceBroadcasts,
   "widen-values": widenValues,
   "share-sums": (program) => shareSums(program, { ...profileNamed("default"), onChipBytes: 1024 }),
+  "split-index-sets": splitIndexSets,
   "split-columns": (program) =>
     splitColumns(program, { ...profileNamed("default"), usefulWorkgroups: 4 }, { partialShare: 100 }),
   "split-reductions": (program) =>
@@ -85,9 +89,11 @@ for (const pass of [
   "collapse-axes",
   "merge-reductions",
   "nest-reductions",
+  "overlay-parts",
   "reduce-broadcasts",
   "share-sums",
   "split-columns",
+  "split-index-sets",
   "split-reductions",
   "widen-values",
 ])
