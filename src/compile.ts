@@ -36,7 +36,7 @@ import { fuseStatements } from "./passes/index/fuse-statements.ts";
 import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
-import { modelCost, type ModelledCost } from "./passes/index/model-cost.ts";
+import { isBetterForm, modelCost, type ModelledCost } from "./passes/index/model-cost.ts";
 import { nestReductions } from "./passes/index/nest-reductions.ts";
 import { mergeReductions } from "./passes/index/merge-reductions.ts";
 import { overlayParts } from "./passes/index/overlay-parts.ts";
@@ -187,17 +187,10 @@ function fuseGraph(graph: Graph, options: CompileOptions): Fused {
   };
   const one = tryForm(() => whole);
   const two = tryForm((own) => checkIndex(split, "split-index-sets", own));
-  const { fused, dumped } = isBetter(two.cost, one.cost) ? two : one;
+  const { fused, dumped } = isBetterForm(two.cost, one.cost) ? two : one;
   for (const entry of dumped) options.dump?.(...entry);
   return fused;
 }
-
-/** Slower forms of as many kernels that move less: how few workgroups slow a kernel down is the least certain of the model. */
-const ABOUT_AS_QUICK = 1.25;
-
-const isBetter = (split: ModelledCost, whole: ModelledCost): boolean =>
-  split.us < whole.us ||
-  (split.kernels <= whole.kernels && split.bytes < whole.bytes && split.us < ABOUT_AS_QUICK * whole.us);
 
 interface TriedForm {
   readonly fused: Fused;

@@ -22,3 +22,11 @@ export function modelCost({ program, groups }: GroupedProgram, profile: DevicePr
     candidates.reduce((sum, candidate) => sum + part(candidate), 0);
   return { kernels: groups.length, us: total((c) => c.timeUs), bytes: total((c) => c.bytes) };
 }
+
+/** Slower forms of as many kernels that move less: how few workgroups slow a kernel down is the least certain of the model. */
+const ABOUT_AS_QUICK = 1.25;
+
+/** Whether one form of a program should run in place of another one. */
+export const isBetterForm = (form: ModelledCost, other: ModelledCost): boolean =>
+  form.us < other.us ||
+  (form.kernels <= other.kernels && form.bytes < other.bytes && form.us < ABOUT_AS_QUICK * other.us);
