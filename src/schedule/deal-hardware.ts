@@ -89,9 +89,12 @@ export function dealHardware(
   const sectors = estimateSectors(view, usual, width, profile);
   if (shareOf(usual) === 1 && sectors <= GOOD_SECTORS) return usual;
   let [best, least] = [usual, sectors / shareOf(usual)];
+  const tried = new Set([printLanes(usual)]);
   for (const isPadded of [false, true])
     for (const neighbours of otherNeighbours(order.sector)) {
       const lanes = deal({ neighbours, isPadded });
+      if (tried.has(printLanes(lanes))) continue;
+      tried.add(printLanes(lanes));
       const wasted = estimateSectors(view, lanes, width, profile);
       const cost = wasted / shareOf(lanes);
       const isBetter = cost < least * (best === usual ? WORTH : 1);
@@ -99,6 +102,9 @@ export function dealHardware(
     }
   return best;
 }
+
+const printLanes = (lanes: readonly LaneAxis[]): string =>
+  lanes.map(({ axis, lanes: count }) => `${axis}${String(count)}`).join();
 
 /** Share of the workgroups that fill the device, or that so little data can keep busy. */
 export function shareOfDevice(

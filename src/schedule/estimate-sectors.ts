@@ -4,7 +4,7 @@
  * cuts, and runs that start anywhere in a sector, cost what they cost there.
  */
 import { axisTerms } from "../ir/index-expr.ts";
-import type { Access, GroupView } from "../ir/group-view.ts";
+import type { GroupView } from "../ir/group-view.ts";
 import type { DeviceProfile } from "../ir/profile.ts";
 import type { LaneAxis } from "../ir/schedule.ts";
 import { bytesOf, sectorOf } from "./access-size.ts";
@@ -19,67 +19,78 @@ export function estimateSectors(
   width: number,
   profile: DeviceProfile,
 ): number {
+  const subgroups = placeLanes(view, lanes, width, profile.subgroups?.[1] ?? DEFAULT_SUBGROUP);
+  const known = new Map<string, number>();
   let [bytes, touched] = [0, 0];
   for (const access of view.accesses) {
     const own = bytesOf(view, access);
+    const sector = sectorOf(access);
+    const terms = new Map(axisTerms(access.index).map((t) => [t.axis, t.coefficient]));
+    const steps = lanes.map((l) => terms.get(l.axis) ?? 0);
+    const starts = startsOf(terms, view, lanes, width, sector);
+    const key = [sector, starts.length, ...steps].join(" ");
+    const sectors = known.get(key) ?? sectorsOf(subgroups, steps, width, sector, starts);
+    known.set(key, sectors);
     bytes += own;
-    touched += own * sectorsOf(access, view, lanes, width, profile);
+    touched += own * sectors;
   }
   return bytes === 0 ? 1 : touched / bytes;
 }
 
-function sectorsOf(
-  access: Access,
+/** For each subgroup, its lanes that have something to do: how many accesses each stands along every axis. */
+function placeLanes(
   view: GroupView,
   lanes: readonly LaneAxis[],
   width: number,
-  profile: DeviceProfile,
-): number {
-  const terms = new Map(axisTerms(access.index).map((t) => [t.axis, t.coefficient]));
+  together: number,
+): readonly (readonly (readonly number[])[])[] {
   const size = lanes.reduce((n, l) => n * l.lanes, 1);
-  const together = profile.subgroups?.[1] ?? DEFAULT_SUBGROUP;
-  const sector = sectorOf(access);
-  const starts = startsOf(terms, view, lanes, width, sector);
-  let [least, touched] = [0, 0];
+  const subgroups: (readonly number[])[][] = [];
   for (let first = 0; first < size; first += together) {
-    const places = new Set<number>();
+    const busy: (readonly number[])[] = [];
     for (let lane = first; lane < Math.min(size, first + together); lane++) {
-      if (isIdle(lane, view, lanes, width)) continue;
-      const [place, step] = placeOf(lane, lanes, terms, width);
+      let rest = lane;
+      const along = lanes.map(({ lanes: count }) => {
+        const at = rest % count;
+        rest = Math.floor(rest / count);
+        return at;
+      });
+      const isIdle = lanes.some(
+        ({ axis, lanes: count }, i) =>
+          (along[i] ?? 0) * (i === 0 ? width : 1) >= (view.sizes.get(axis) ?? count),
+      );
+      if (!isIdle) busy.push(along);
+    }
+    subgroups.push(busy);
+  }
+  return subgroups;
+}
+
+/** `steps`: elements from one lane's position to the next along each axis. */
+function sectorsOf(
+  subgroups: readonly (readonly (readonly number[])[])[],
+  steps: readonly number[],
+  width: number,
+  sector: number,
+  starts: readonly number[],
+): number {
+  const [step = 0] = steps;
+  let [least, touched] = [0, 0];
+  for (const busy of subgroups) {
+    const places = new Set<number>();
+    for (const along of busy) {
+      let place = 0;
+      along.forEach((at, i) => (place += at * (steps[i] ?? 0) * (i === 0 ? width : 1)));
       for (let c = 0; c < width; c++) places.add(place + c * step);
     }
     for (const start of starts) {
-      const sectors = new Set([...places].map((place) => Math.floor((place + start) / sector)));
+      const sectors = new Set<number>();
+      for (const place of places) sectors.add(Math.floor((place + start) / sector));
       touched += sectors.size;
       least += Math.ceil(places.size / sector);
     }
   }
   return touched / least;
-}
-
-/** Whether a lane has nothing to do: an axis has fewer accesses than lanes. */
-function isIdle(lane: number, view: GroupView, lanes: readonly LaneAxis[], width: number): boolean {
-  let rest = lane;
-  for (const [i, { axis, lanes: count }] of lanes.entries()) {
-    if ((rest % count) * (i === 0 ? width : 1) >= (view.sizes.get(axis) ?? count)) return true;
-    rest = Math.floor(rest / count);
-  }
-  return false;
-}
-
-/** First element of a lane's access, and the distance to its next one. */
-function placeOf(
-  lane: number,
-  lanes: readonly LaneAxis[],
-  terms: ReadonlyMap<string, number>,
-  width: number,
-): readonly [number, number] {
-  let [rest, place] = [lane, 0];
-  for (const [i, { axis, lanes: count }] of lanes.entries()) {
-    place += (rest % count) * (terms.get(axis) ?? 0) * (i === 0 ? width : 1);
-    rest = Math.floor(rest / count);
-  }
-  return [place, terms.get(lanes[0]?.axis ?? "") ?? 0];
 }
 
 /**
