@@ -1,6 +1,6 @@
 /** Expressions over a row as what they are made of: for whoever looks for a form behind the statements that hold its parts. */
 import { indexAxes, plainAxis, type IndexExpr } from "./index-expr.ts";
-import { mapScalar, visitScalar, type ScalarExpr, type Statement } from "./index-notation.ts";
+import { mapOperands, visitScalar, type ScalarExpr, type Statement } from "./index-notation.ts";
 
 /** Largest expression, in nodes, that is looked at. */
 const MAX_NODES = 64;
@@ -23,27 +23,29 @@ export function rowProducer(
   e: ScalarExpr,
   row: ReadonlySet<string>,
 ): Statement | undefined {
-  if (e.kind !== "value" || !e.index.some((index) => [...indexAxes(index)].some((axis) => row.has(axis))))
-    return undefined;
   const producer = readOwn(statements, e);
-  return producer?.reduce === undefined ? producer : undefined;
+  return producer?.reduce === undefined && producer?.axes.some((axis) => row.has(axis)) === true
+    ? producer
+    : undefined;
 }
 
-/** The operand with pointwise values over the row written out; values over the grid stay as they are. */
+/**
+ * The operand with pointwise values over the row written out; values over the grid stay as they are. undefined where that has more
+ * than `MAX_NODES` nodes.
+ */
 export function expandRow(
   statements: StatementsByName,
   expr: ScalarExpr,
   row: ReadonlySet<string>,
 ): ScalarExpr | undefined {
-  let current = expr;
-  for (;;) {
-    let nodes = 0;
-    visitScalar(current, () => nodes++);
-    if (nodes > MAX_NODES) return undefined;
-    const next = mapScalar(current, (e) => rowProducer(statements, e, row)?.value ?? e);
-    if (next === current) return current;
-    current = next;
-  }
+  let nodes = 0;
+  const expand = (e: ScalarExpr): ScalarExpr => {
+    const producer = rowProducer(statements, e, row);
+    if (producer !== undefined) return expand(producer.value);
+    return nodes++ < MAX_NODES ? mapOperands(e, expand) : e;
+  };
+  const expanded = expand(expr);
+  return nodes > MAX_NODES ? undefined : expanded;
 }
 
 /** Axes that an expression depends on. */

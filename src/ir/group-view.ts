@@ -9,6 +9,7 @@ import { coefficientOf, indexAxes, isAxisTerm, type IndexExpr } from "./index-ex
 import {
   axisSizes,
   valuesRead,
+  readsIn,
   visitScalar,
   type FusionGroup,
   type GroupedProgram,
@@ -197,22 +198,15 @@ function findAccesses(
     const inPhases = phases.flatMap((p, i) =>
       p.statements.includes(s) || p.reductions.includes(s) || p.carried.includes(s) ? [i] : [],
     );
-    const guarded = new Set<unknown>();
-    visitScalar(s.value, (e) => {
-      if (e.kind !== "guard") return;
-      for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
-    });
-    visitScalar(s.value, (e) => {
-      if (e.kind !== "tensor") return;
-      const irregular = guarded.has(e) || e.index.terms.some((t) => !("axis" in t));
+    for (const { read, isGuarded } of readsIn(s.value)) {
       accesses.push({
-        tensor: tensorOf(e.tensor),
-        index: e.index,
+        tensor: tensorOf(read.tensor),
+        index: read.index,
         write: false,
-        irregular,
+        irregular: isGuarded || read.index.terms.some((t) => !("axis" in t)),
         phases: inPhases,
       });
-    });
+    }
   }
   for (const store of stores) {
     const inPhases = phases.flatMap((p, i) => (p.stores.includes(store) ? [i] : []));

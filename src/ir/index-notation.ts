@@ -162,29 +162,44 @@ export function visitScalar(expr: ScalarExpr, visit: (e: ScalarExpr) => void): v
   for (const operand of operandsOfScalar(expr)) visitScalar(operand, visit);
 }
 
-/** Rebuilds an expression with every node replaced by `edit` after its operands were; unchanged nodes stay the same object. */
-export function mapScalar(expr: ScalarExpr, edit: (e: ScalarExpr) => ScalarExpr): ScalarExpr {
+/** An element of a tensor that an expression reads, and whether a bound guards it. */
+export interface TensorRead {
+  readonly read: ScalarExpr & { readonly kind: "tensor" };
+  readonly isGuarded: boolean;
+}
+
+/** What an expression reads of tensors, outside in. */
+export function readsIn(expr: ScalarExpr, isGuarded = false, into: TensorRead[] = []): readonly TensorRead[] {
+  if (expr.kind === "tensor") into.push({ read: expr, isGuarded });
+  for (const operand of operandsOfScalar(expr)) readsIn(operand, isGuarded || expr.kind === "guard", into);
+  return into;
+}
+
+/** Rebuilds an expression with every operand replaced; where none changes it stays the same object. */
+export function mapOperands(expr: ScalarExpr, edit: (e: ScalarExpr) => ScalarExpr): ScalarExpr {
   switch (expr.kind) {
     case "map":
     case "tuple": {
-      const args = expr.args.map((a) => mapScalar(a, edit));
-      return edit(args.every((a, i) => a === expr.args[i]) ? expr : { ...expr, args });
+      const args = expr.args.map(edit);
+      return args.every((a, i) => a === expr.args[i]) ? expr : { ...expr, args };
     }
     case "cast": {
-      const arg = mapScalar(expr.arg, edit);
-      return edit(arg === expr.arg ? expr : { ...expr, arg });
+      const arg = edit(expr.arg);
+      return arg === expr.arg ? expr : { ...expr, arg };
     }
     case "guard": {
-      const value = mapScalar(expr.value, edit);
-      const otherwise = mapScalar(expr.otherwise, edit);
-      return edit(
-        value === expr.value && otherwise === expr.otherwise ? expr : { ...expr, value, otherwise },
-      );
+      const value = edit(expr.value);
+      const otherwise = edit(expr.otherwise);
+      return value === expr.value && otherwise === expr.otherwise ? expr : { ...expr, value, otherwise };
     }
     default:
-      return edit(expr);
+      return expr;
   }
 }
+
+/** Rebuilds an expression with every node replaced by `edit` after its operands were; unchanged nodes stay the same object. */
+export const mapScalar = (expr: ScalarExpr, edit: (e: ScalarExpr) => ScalarExpr): ScalarExpr =>
+  edit(mapOperands(expr, (operand) => mapScalar(operand, edit)));
 
 /** Applies `edit` to every index expression of a scalar expression. */
 export function mapIndices(expr: ScalarExpr, edit: (index: IndexExpr) => IndexExpr): ScalarExpr {

@@ -11,7 +11,14 @@
  * however long it is.
  */
 import { coefficientOf, indexAxes, readKey } from "./index-expr.ts";
-import { valuesRead, visitScalar, type ScalarExpr, type Statement, type Store } from "./index-notation.ts";
+import {
+  readsIn,
+  valuesRead,
+  visitScalar,
+  type Statement,
+  type Store,
+  type TensorRead,
+} from "./index-notation.ts";
 import { computeType, type ScalarType, type ValueType } from "./kernel.ts";
 import type { DType } from "./dtype.ts";
 import { isCostly } from "./op-cost.ts";
@@ -44,27 +51,56 @@ interface Row {
   readonly rowAxes: readonly string[];
   readonly statements: ReadonlyMap<string, Statement>;
   readonly phases: readonly Phase[];
+  /** What each statement reads. */
+  readonly read: ReadonlyMap<Statement, StatementReads>;
+}
+
+interface StatementReads {
+  readonly values: readonly string[];
+  /** Reads of tensors that may wait: where a bound guards one, what is loaded may be another element. */
+  readonly plain: readonly (Pick<RowArray, "name" | "axes"> & { readonly dtype: DType })[];
+}
+
+function readByStatement({ rowAxes, phases }: Omit<Row, "read">): ReadonlyMap<Statement, StatementReads> {
+  const all = new Set(phases.flatMap((p) => [...p.statements, ...p.reductions, ...p.carried]));
+  const read = (statement: Statement): StatementReads => ({
+    values: valuesRead(statement),
+    plain: readsIn(statement.value).flatMap(({ read: { tensor, index, dtype }, isGuarded }) =>
+      isGuarded || rowAxes.every((axis) => coefficientOf(index, axis) === 0)
+        ? []
+        : [{ name: readKey(tensor, index), axes: indexAxes(index), dtype }],
+    ),
+  });
+  return new Map([...all].map((statement) => [statement, read(statement)]));
 }
 
 /** Ops that are cheaper to repeat than to keep an array for. */
 const REPEATED_OPS = 16;
 
-export function findRowArrays(row: Row): readonly RowArray[] {
-  if (row.phases.length < 2) return [];
+export function findRowArrays(given: Omit<Row, "read">): readonly RowArray[] {
+  if (given.phases.length < 2) return [];
+  const row = { ...given, read: readByStatement(given) };
   let kept: ReadonlySet<string> = new Set([...findLongValues(row), ...findGuardedValues(row)]);
-  let arrays = arraysFor(row, kept);
+  let waiting = arraysFor(row, kept);
   for (const statement of findRepeatedValues(row)) {
-    if (kept.has(statement.name)) continue;
+    // What one phase alone computes, because later ones take what is made of it, need not wait.
+    if (kept.has(statement.name) || !waiting.repeated.has(statement.name)) continue;
     const more = new Set([...kept, statement.name]);
     const others = arraysFor(row, more);
-    const saved = countPlaces(arrays) - countPlaces(others);
-    if (saved > 0 || (saved === 0 && hasCostlyOp(statement))) [kept, arrays] = [more, others];
+    const saved = countPlaces(waiting.arrays) - countPlaces(others.arrays);
+    if (saved > 0 || (saved === 0 && hasCostlyOp(statement))) [kept, waiting] = [more, others];
   }
-  return arrays;
+  return waiting.arrays;
+}
+
+/** What waits from phase to phase, and which row values several phases compute in spite of it. */
+interface Waiting {
+  readonly arrays: readonly RowArray[];
+  readonly repeated: ReadonlySet<string>;
 }
 
 /** The arrays where these values wait, and what several phases read to compute all others. */
-function arraysFor(row: Row, kept: ReadonlySet<string>): readonly RowArray[] {
+function arraysFor(row: Row, kept: ReadonlySet<string>): Waiting {
   const found = new Map<string, RowArray>();
   const need = (
     name: string,
@@ -75,48 +111,29 @@ function arraysFor(row: Row, kept: ReadonlySet<string>): readonly RowArray[] {
     const { kind, axes, dtype } = fresh;
     found.set(name, { name, kind, axes, scalar: computeType(dtype), first, last: phase });
   };
+  const valuesOf = (statement: Statement): readonly string[] => row.read.get(statement)?.values ?? [];
   const filled = new Set<string>();
+  const met = new Set<string>();
+  const repeated = new Set<string>();
   row.phases.forEach((phase, position) => {
-    const needed = statementsOf(phase, (name) => filled.has(name));
+    const needed = statementsOf(phase, (name) => filled.has(name), valuesOf);
     const computed = needed.filter((s) => !filled.has(s.name));
-    for (const { value } of [...computed, ...phase.reductions, ...phase.carried])
-      for (const { tensor, index, dtype } of plainReads(value))
-        if (row.rowAxes.some((axis) => coefficientOf(index, axis) !== 0))
-          need(readKey(tensor, index), position, { kind: "read", axes: indexAxes(index), dtype });
+    for (const { name } of computed) (met.has(name) ? repeated : met).add(name);
+    for (const statement of [...computed, ...phase.reductions, ...phase.carried])
+      for (const { name, axes, dtype } of row.read.get(statement)?.plain ?? [])
+        need(name, position, { kind: "read", axes, dtype });
     for (const { name, axes, dtype } of needed)
       if (kept.has(name)) need(name, position, { kind: "value", axes: new Set(axes), dtype });
     for (const { name } of needed) if (kept.has(name)) filled.add(name);
   });
-  return [...found.values()].filter(({ first, last }) => first < last);
-}
-
-type Read = ScalarExpr & { readonly kind: "tensor" };
-
-/** Reads that no bound guards: where one does, what is loaded may be another element. */
-function plainReads(value: ScalarExpr): readonly Read[] {
-  const guarded = new Set<ScalarExpr>();
-  visitScalar(value, (e) => {
-    if (e.kind === "guard")
-      for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
-  });
-  return readsIn(value).filter((read) => !guarded.has(read));
+  return { arrays: [...found.values()].filter(({ first, last }) => first < last), repeated };
 }
 
 /** Row values of several phases that read under a bound (concat, pad): such a read does not wait, what is made of it can. */
 function findGuardedValues(row: Row): readonly string[] {
-  const isOfRow = ({ index }: Read): boolean => row.rowAxes.some((axis) => indexAxes(index).has(axis));
-  return findRepeatedValues(row).flatMap(({ name, value }) => {
-    const plain = new Set(plainReads(value));
-    return readsIn(value).some((read) => !plain.has(read) && isOfRow(read)) ? [name] : [];
-  });
-}
-
-function readsIn(value: ScalarExpr): readonly Read[] {
-  const reads: Read[] = [];
-  visitScalar(value, (e) => {
-    if (e.kind === "tensor") reads.push(e);
-  });
-  return reads;
+  const waits = ({ read, isGuarded }: TensorRead): boolean =>
+    isGuarded && row.rowAxes.some((axis) => indexAxes(read.index).has(axis));
+  return findRepeatedValues(row).flatMap(({ name, value }) => (readsIn(value).some(waits) ? [name] : []));
 }
 
 /** Row values of several phases that take many ops from what is read or from other such values. */
@@ -167,16 +184,35 @@ function countOps(statement: Statement): number {
 }
 
 /** The row values that a phase computes or takes from where they wait, in order: back to what is there already. */
-export function statementsOf(phase: Phase, isFilled: (statement: string) => boolean): readonly Statement[] {
-  const needed = new Set<string>([
-    ...[...phase.reductions, ...phase.carried].flatMap(valuesRead),
+export function statementsOf(
+  phase: Phase,
+  isFilled: (statement: string) => boolean,
+  valuesOf: (statement: Statement) => readonly string[] = valuesRead,
+): readonly Statement[] {
+  const own = ownStatements(phase);
+  const needed = new Set<string>();
+  const pending = [
+    ...[...phase.reductions, ...phase.carried].flatMap((s) => valuesOf(s)),
     ...phase.stores.map((s) => s.statement),
-  ]);
-  for (const s of [...phase.statements].reverse()) {
-    if (!needed.has(s.name) || isFilled(s.name)) continue;
-    for (const name of valuesRead(s)) needed.add(name);
+  ];
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    const at = own.get(name);
+    if (at === undefined || needed.has(name)) continue;
+    needed.add(name);
+    const statement = phase.statements[at];
+    if (statement !== undefined && !isFilled(name)) pending.push(...valuesOf(statement));
   }
-  return phase.statements.filter((s) => needed.has(s.name));
+  const positions = [...needed].map((name) => own.get(name) ?? 0).sort((one, other) => one - other);
+  return positions.flatMap((at) => phase.statements[at] ?? []);
+}
+
+const known = new WeakMap<Phase, ReadonlyMap<string, number>>();
+
+/** Positions of the statements of a phase; kept, because choices of what waits ask for them many times. */
+function ownStatements(phase: Phase): ReadonlyMap<string, number> {
+  const own = known.get(phase) ?? new Map(phase.statements.map((s, position) => [s.name, position]));
+  known.set(phase, own);
+  return own;
 }
 
 type Vectors = Pick<KernelSchedule, "vectorAxis" | "vectorWidth">;

@@ -8,7 +8,6 @@
  */
 import { storageBytes, type DType } from "../../ir/dtype.ts";
 import { isRefusal, refusal, refusalOf, type Refusal } from "../../ir/fusion-reason.ts";
-import { visitScalar } from "../../ir/index-notation.ts";
 import { fitsOnChip } from "../../ir/on-chip.ts";
 import { sectorOfLarge, type Touched } from "../../ir/sectors.ts";
 import { indexAxes, rowMajor, type IndexExpr } from "../../ir/index-expr.ts";
@@ -164,7 +163,7 @@ function priceCandidate(
   );
   const isReplicated = replicates.length > 0;
   // Every workgroup reads what it reduces for itself, from a cache: for as many points side by side as fill memory sectors.
-  const largest = isReplicated ? largestRead(context, main) : undefined;
+  const largest = largestRead(context, main);
   const together = Math.max(
     0,
     ...replicates.map((f) =>
@@ -174,14 +173,14 @@ function priceCandidate(
   const replicated = together * product(row, context.sizes);
   const rowLength = isReplicated ? 1 : product(row, context.sizes);
   const walks = findWalks(context, main);
-  const sweeps = walkAxes.length > 0 ? 1 : sweepsOf(context, main, rowLength, walks);
+  const sweeps = walkAxes.length > 0 ? 1 : sweepsOf(context, main, rowLength, walks, largest);
   const isHeld = sweeps === 1 && walks.size > 1 && walkAxes.length === 0 && !context.profile.software;
   const traffic = {
     readBytes: reads.bytes + (isHeld ? countReread(context, main, walks) : 0),
     sweeps,
     writtenBytes: written.reduce((a, b) => a + b, 0),
-    workgroups: estimateWorkgroups(context, main, rowLength, walks.size > 1 && sweeps === 1),
-    isShortRow: rowLength <= SHORT_ROW && isContiguousRow(context, main),
+    workgroups: estimateWorkgroups(context, grid, rowLength, walks.size > 1 && sweeps === 1, largest),
+    isShortRow: rowLength <= SHORT_ROW && isContiguousRow(context, grid, largest),
     replicatedBytes: 4 * replicated,
     work: context.profile.software ? countWork(context, main, walks) : 0,
     stages: staging?.traffic,
@@ -206,14 +205,13 @@ function priceCandidate(
  */
 function estimateWorkgroups(
   context: FusionContext,
-  members: Members,
+  grid: readonly string[],
   rowLength: number,
   isKept: boolean,
+  largest: MainRead | undefined,
 ): number {
-  const { grid } = members;
   const { profile, sizes } = context;
   const points = product(grid, sizes);
-  const largest = largestRead(context, members);
   const pointsFor = isKept && !profile.software ? pointsHeldTogether : pointsPerWorkgroup;
   const together = largest === undefined ? 1 : pointsFor(largest, grid, sizes);
   const elements = (points * Math.min(rowLength, ELEMENTS_PER_WORKGROUP)) / ELEMENTS_PER_WORKGROUP;
@@ -221,10 +219,11 @@ function estimateWorkgroups(
 }
 
 /** Whether what a group mostly reads lies row after row, and not column beside column. */
-function isContiguousRow(context: FusionContext, members: Members): boolean {
-  const largest = largestRead(context, members);
-  return largest === undefined || pointsPerWorkgroup(largest, members.grid, context.sizes) === 1;
-}
+const isContiguousRow = (
+  { sizes }: FusionContext,
+  grid: readonly string[],
+  largest: MainRead | undefined,
+): boolean => largest === undefined || pointsPerWorkgroup(largest, grid, sizes) === 1;
 
 /**
  * Where the most elements are read from: a tensor, or the temporary that a value of another kernel will be stored in. What is as
@@ -233,17 +232,19 @@ function isContiguousRow(context: FusionContext, members: Members): boolean {
 function largestRead(context: FusionContext, { facts, inside }: Members): MainRead | undefined {
   let best: { index: IndexExpr; points: number } | undefined;
   const touched: Touched[] = [];
-  const consider = (index: IndexExpr, dtype: DType = "f32"): void => {
-    const points = product(indexAxes(index), context.sizes);
+  const consider = (index: IndexExpr, points: number, dtype: DType = "f32"): void => {
     touched.push({ dtype, elements: points });
     if (best === undefined || points > best.points) best = { index, points };
   };
-  for (const { statement, identity, storedAs } of facts) {
-    visitScalar(statement.value, (e) => {
-      if (e.kind === "tensor") consider(e.index, context.tensors.get(e.tensor)?.dtype);
-    });
-    for (const name of identity)
-      if (!inside.has(name)) consider(rowMajor(context.facts.get(name)?.statement.axes ?? [], context.sizes));
+  for (const { statement, reads, identity, storedAs } of facts) {
+    for (const { tensor, index, points } of reads)
+      consider(index, points, context.tensors.get(tensor)?.dtype);
+    for (const name of identity) {
+      if (inside.has(name)) continue;
+      const index = rowMajor(context.facts.get(name)?.statement.axes ?? [], context.sizes);
+      consider(index, product(indexAxes(index), context.sizes));
+    }
+    if (storedAs.length === 0) continue;
     const elements = product(statement.axes, context.sizes);
     for (const dtype of storedAs) touched.push({ dtype, elements });
   }
@@ -285,10 +286,10 @@ function sweepsOf(
   members: Members,
   rowLength: number,
   walks: ReadonlyMap<string, number>,
+  largest: MainRead | undefined,
 ): number {
   if (walks.size <= 1) return 1;
   const { profile, sizes } = context;
-  const largest = largestRead(context, members);
   // On a CPU caches hold rows, whatever is read of them; schedules keep whole runs of points that fill sectors together.
   const together =
     profile.software || largest === undefined ? 1 : pointsHeldTogether(largest, members.grid, sizes);

@@ -7,20 +7,18 @@
  */
 import { areDisjoint } from "../../ir/disjoint-indices.ts";
 import { storageBytes } from "../../ir/dtype.ts";
-import { indexAxes, readKey, type IndexExpr } from "../../ir/index-expr.ts";
-import { visitScalar, type ScalarExpr, type Statement } from "../../ir/index-notation.ts";
 import { minVertexCut, type CutVertex } from "../min-cut.ts";
-import { product, type FusionContext, type Members } from "./fusion-context.ts";
+import type { FusionContext, Members, StatementFacts, StatementRead } from "./fusion-context.ts";
 import { tensorBytes } from "./fusion-cost.ts";
 
 /** Something with an element at each point of the row. */
 interface Item {
   /** The first walk that has it. */
-  readonly first: number;
+  first: number;
   /** What it is computed from; none for what is read. */
-  readonly from: readonly string[];
+  from: readonly string[];
   /** Walks that sum it up, or store it. */
-  readonly ends: readonly number[];
+  readonly ends: number[];
 }
 
 export function countKept(
@@ -30,9 +28,31 @@ export function countKept(
 ): number {
   const items = findItems(context, members, walks);
   const last = Math.max(0, ...walks.values());
-  let most = 0;
-  for (let walk = 0; walk < last; walk++) most = Math.max(most, cutAfter(items, walk));
+  const used = countUsed(items, last);
+  // What is used later is itself a cut, so the walks after which most is used are tried first.
+  const order = used.map((count, walk) => ({ count, walk })).sort((a, b) => b.count - a.count);
+  let most = Math.min(1, order[0]?.count ?? 0);
+  for (const { count, walk } of order) {
+    if (count <= most) break;
+    most = Math.max(most, cutAfter(items, walk));
+  }
   return most;
+}
+
+/** For the end of each walk but the last, how many items that are there then are used later. */
+function countUsed(items: ReadonlyMap<string, Item>, last: number): readonly number[] {
+  const lastUse = new Map<string, number>();
+  const use = (name: string, walk: number): void => {
+    lastUse.set(name, Math.max(lastUse.get(name) ?? 0, walk));
+  };
+  for (const [name, { first, from, ends }] of items) {
+    for (const operand of from) use(operand, first);
+    for (const end of ends) use(name, end);
+  }
+  const counts = new Array<number>(last).fill(0);
+  for (const [name, { first }] of items)
+    for (let walk = first; walk < (lastUse.get(name) ?? 0); walk++) counts[walk] = (counts[walk] ?? 0) + 1;
+  return counts;
 }
 
 /**
@@ -44,80 +64,77 @@ export function countReread(
   members: Members,
   walks: ReadonlyMap<string, number>,
 ): number {
-  const { sizes, tensors } = context;
+  const differing = tensorsReadDifferently(members.facts);
+  if (differing.size === 0) return 0;
   const items = findItems(context, members, walks);
-  const reads = members.facts.flatMap(({ statement }) => {
-    const walk = walks.get(statement.name) ?? items.get(statement.name)?.first;
-    return walk === undefined ? [] : rowReads(statement, members.grid).map((read) => ({ ...read, walk }));
+  const isOfRow = ({ tensor, axes }: StatementRead): boolean =>
+    differing.has(tensor) && hasOther(axes, members.grid);
+  const reads = members.facts.flatMap(({ statement: { name }, reads }) => {
+    const walk = walks.get(name) ?? items.get(name)?.first;
+    return walk === undefined ? [] : reads.filter(isOfRow).map((read) => ({ ...read, walk }));
   });
   const again = new Map<string, number>();
-  for (const { tensor, index, isGuarded, walk } of reads) {
-    if (walk === 0 || again.has(readKey(tensor, index))) continue;
+  for (const { tensor, index, key, points, isGuarded, walk } of reads) {
+    if (walk === 0 || again.has(key)) continue;
     const before = reads.filter((r) => r.tensor === tensor && r.walk < walk);
-    const waits = !isGuarded && before.some((r) => readKey(tensor, r.index) === readKey(tensor, index));
-    if (waits || before.every((r) => areDisjoint(r.index, index, sizes))) continue;
-    const whole = tensors.get(tensor);
-    const bytes = product(indexAxes(index), sizes) * storageBytes(whole?.dtype ?? "f32");
-    again.set(readKey(tensor, index), Math.min(bytes, whole === undefined ? Infinity : tensorBytes(whole)));
+    const waits = !isGuarded && before.some((r) => r.key === key);
+    if (waits || before.every((r) => areDisjoint(r.index, index, context.sizes))) continue;
+    const whole = context.tensors.get(tensor);
+    const bytes = points * storageBytes(whole?.dtype ?? "f32");
+    again.set(key, Math.min(bytes, whole === undefined ? Infinity : tensorBytes(whole)));
   }
   return [...again.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** Reads of tensors along the row. */
-function rowReads(
-  { value }: Statement,
-  grid: readonly string[],
-): readonly { readonly tensor: string; readonly index: IndexExpr; readonly isGuarded: boolean }[] {
-  const guarded = new Set<ScalarExpr>();
-  const reads: { tensor: string; index: IndexExpr; isGuarded: boolean }[] = [];
-  visitScalar(value, (e) => {
-    if (e.kind === "guard")
-      for (const side of [e.value, e.otherwise]) visitScalar(side, (inner) => guarded.add(inner));
-    if (e.kind === "tensor" && [...indexAxes(e.index)].some((axis) => !grid.includes(axis)))
-      reads.push({ tensor: e.tensor, index: e.index, isGuarded: guarded.has(e) });
-  });
-  return reads;
+/** Tensors of which these statements read more than the same element each, or read it under a bound. */
+function tensorsReadDifferently(facts: readonly StatementFacts[]): ReadonlySet<string> {
+  const keys = new Map<string, string>();
+  const differing = new Set<string>();
+  for (const { reads } of facts)
+    for (const { tensor, key, isGuarded } of reads) {
+      if (isGuarded || (keys.get(tensor) ?? key) !== key) differing.add(tensor);
+      keys.set(tensor, key);
+    }
+  return differing;
+}
+
+/** Whether there are others among the axes than those of the grid. */
+function hasOther(axes: Iterable<string>, grid: readonly string[]): boolean {
+  for (const axis of axes) if (!grid.includes(axis)) return true;
+  return false;
 }
 
 function findItems(
   context: FusionContext,
-  { facts, inside, grid }: Members,
+  { facts, grid }: Members,
   walks: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, Item> {
-  const isRow = (axes: Iterable<string>): boolean => [...axes].some((axis) => !grid.includes(axis));
   const items = new Map<string, Item>();
-  const meet = (name: string, walk: number, part: Partial<Item> = {}): void => {
-    const { first, from, ends } = items.get(name) ?? { first: walk, from: [], ends: [] };
-    items.set(name, {
-      first: Math.min(first, walk),
-      from: part.from ?? from,
-      ends: [...ends, ...(part.ends ?? [])],
-    });
+  const meet = (name: string, walk: number): Item => {
+    const item = items.get(name) ?? { first: walk, from: [], ends: [] };
+    item.first = Math.min(item.first, walk);
+    items.set(name, item);
+    return item;
   };
-  const operandsOf = (statement: Statement, identity: ReadonlySet<string>): readonly string[] => {
-    const read: string[] = [];
-    visitScalar(statement.value, (e) => {
-      if (e.kind === "tensor" && isRow(indexAxes(e.index))) read.push(readKey(e.tensor, e.index));
-    });
-    for (const name of identity) if (isRow(context.facts.get(name)?.statement.axes ?? [])) read.push(name);
-    return read;
-  };
+  const operandsOf = ({ reads, identity }: StatementFacts): readonly string[] => [
+    ...reads.flatMap(({ axes, key }) => (hasOther(axes, grid) ? [key] : [])),
+    ...[...identity].filter((name) => hasOther(context.facts.get(name)?.statement.axes ?? [], grid)),
+  ];
   // From the last statement to the first: who uses a value is met before it.
-  for (const { statement, identity } of [...facts].reverse()) {
+  for (const fact of [...facts].reverse()) {
+    const { statement } = fact;
     const own = walks.get(statement.name);
-    const operands = operandsOf(statement, identity);
     if (statement.reduce !== undefined) {
-      for (const name of operands) meet(name, own ?? 0, { ends: [own ?? 0] });
+      for (const name of operandsOf(fact)) meet(name, own ?? 0).ends.push(own ?? 0);
       continue;
     }
-    if (!isRow(statement.axes)) continue;
-    if (own !== undefined) meet(statement.name, own, { ends: [own] });
+    if (!hasOther(statement.axes, grid)) continue;
+    if (own !== undefined) meet(statement.name, own).ends.push(own);
     const item = items.get(statement.name);
     if (item === undefined) continue;
-    meet(statement.name, item.first, { from: operands });
-    for (const name of operands) meet(name, item.first);
+    item.from = operandsOf(fact);
+    for (const name of item.from) meet(name, item.first);
   }
-  for (const [name, item] of items) if (!inside.has(name)) items.set(name, { ...item, from: [] });
   return items;
 }
 

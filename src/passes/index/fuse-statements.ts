@@ -316,13 +316,15 @@ function groupsBetween(state: State, a: number, b: number): readonly number[] | 
 /** Groups that stand between two of which the first reads from the second through them. */
 function groupsOnPaths(state: State, from: number, to: number): readonly number[] | undefined {
   const earliest = state.order.get(state.candidates.get(to)?.statements[0] ?? "") ?? 0;
+  const latestOf = (group: number): number =>
+    state.order.get(last(state.candidates.get(group)?.statements ?? [])) ?? 0;
+  if (latestOf(from) < earliest) return [];
   const readers = new Map<number, number[]>();
   const seen = new Set<number>([from]);
   for (const group of seen) {
     if (seen.size > SEARCH_LIMIT) return undefined;
     // A group whose last statement stands before all of `to` cannot depend on it.
-    const latest = state.order.get(last(state.candidates.get(group)?.statements ?? [])) ?? 0;
-    if (group !== from && latest < earliest) continue;
+    if (latestOf(group) < earliest) continue;
     for (const next of dependencies(state, group)) {
       readers.set(next, [...(readers.get(next) ?? []), group]);
       if (next !== to) seen.add(next);

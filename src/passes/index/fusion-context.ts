@@ -1,5 +1,7 @@
 /** What the fusion pass knows of statements, computed once for all candidates. */
 import {
+  axisSizes,
+  readsIn,
   visitScalar,
   type IndexProgram,
   type ReductionPair,
@@ -7,16 +9,31 @@ import {
   type StoredTensor,
 } from "../../ir/index-notation.ts";
 import { storageBytes, type DType } from "../../ir/dtype.ts";
+import { indexAxes, readKey, type IndexExpr } from "../../ir/index-expr.ts";
 import { scalarCost } from "../../ir/op-cost.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { isIdentityRead } from "../../ir/expand-row.ts";
 import { keepingStores } from "./keeping-stores.ts";
 import { pairReductions } from "./pair-reductions.ts";
 
+/** What a statement reads of a tensor. */
+export interface StatementRead {
+  readonly tensor: string;
+  readonly index: IndexExpr;
+  /** What it reads, as text (`readKey`). */
+  readonly key: string;
+  readonly axes: ReadonlySet<string>;
+  /** How many elements it reads, at all points. */
+  readonly points: number;
+  /** Whether it stands under a bound. */
+  readonly isGuarded: boolean;
+}
+
 /** Per statement, computed once: what it reads, and who reads it. */
 export interface StatementFacts {
   readonly statement: Statement;
   readonly tensors: ReadonlySet<string>;
+  readonly reads: readonly StatementRead[];
   /** Values read by every axis as itself. */
   readonly identity: ReadonlySet<string>;
   /** Values read in any other way: they must come from another kernel. */
@@ -47,26 +64,30 @@ export interface FusionContext {
 export function fusionContext(program: IndexProgram, profile: DeviceProfile): FusionContext {
   const byName = new Map(program.statements.map((s) => [s.name, s]));
   const readers = new Map<string, string[]>(program.statements.map((s) => [s.name, []]));
-  const tensors = new Map(program.tensors.map((t) => [t.name, t]));
+  const tensorsByName = new Map(program.tensors.map((t) => [t.name, t]));
   const stored = new Map<string, string[]>(program.statements.map((s) => [s.name, []]));
   for (const store of program.stores) stored.get(store.statement)?.push(store.tensor);
   const kept = new Set(keepingStores(program).map((s) => s.statement));
+  const sizes = axisSizes(program);
   const reads = program.statements.map((statement) => {
-    const read = new Set<string>();
     const identity = new Set<string>();
     const otherwise = new Set<string>();
     visitScalar(statement.value, (e) => {
-      if (e.kind === "tensor") read.add(e.tensor);
       if (e.kind !== "value") return;
       (isIdentityRead(e.index, byName.get(e.statement)?.axes ?? []) ? identity : otherwise).add(e.statement);
     });
     for (const name of new Set([...identity, ...otherwise])) readers.get(name)?.push(statement.name);
-    return { statement, tensors: read, identity, otherwise };
+    const ofTensors = readsIn(statement.value).map(({ read: { tensor, index }, isGuarded }) => {
+      const axes = indexAxes(index);
+      return { tensor, index, key: readKey(tensor, index), axes, points: product(axes, sizes), isGuarded };
+    });
+    const tensors = new Set(ofTensors.map((r) => r.tensor));
+    return { statement, tensors, reads: ofTensors, identity, otherwise };
   });
   return {
     profile,
-    sizes: new Map(program.axes.map((a) => [a.name, a.size])),
-    tensors,
+    sizes,
+    tensors: tensorsByName,
     pairs: new Map(
       pairReductions(program)
         .filter((pair) => isWorthAWalk(pair, profile))
@@ -75,7 +96,7 @@ export function fusionContext(program: IndexProgram, profile: DeviceProfile): Fu
     facts: new Map(
       reads.map((r) => {
         const storedIn = stored.get(r.statement.name) ?? [];
-        const dtypes = storedIn.map((tensor) => tensors.get(tensor)?.dtype ?? "f32");
+        const dtypes = storedIn.map((tensor) => tensorsByName.get(tensor)?.dtype ?? "f32");
         const facts = {
           ...r,
           readers: readers.get(r.statement.name) ?? [],
