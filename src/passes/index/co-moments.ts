@@ -12,6 +12,7 @@
  * Ensures:  same values up to the order of additions.
  */
 import type { ReductionPair, ScalarExpr, Statement } from "../../ir/index-notation.ts";
+import { freshName } from "./fresh-name.ts";
 import { readOf } from "../../ir/one-walk.ts";
 import { printScalarExpr } from "../../ir/print-index.ts";
 import { readWeights } from "../../ir/read-weights.ts";
@@ -88,7 +89,7 @@ export function splitCoMoment(
   if (parts === undefined || total === undefined) return undefined;
   const own = applied(readOf(total));
   if (own.kind === "value") return parts;
-  const raw = { ...total, name: `${sum.name}_raw` };
+  const raw = { ...total, name: freshName(context.taken, `${sum.name}_raw`) };
   return [...parts.slice(0, -1), raw, { ...sum, reduce: undefined, value: applied(readOf(raw)) }];
 }
 
@@ -122,13 +123,15 @@ function splitProduct(
     const about = partialOf(
       sum,
       piece,
-      `${sum.name}_part`,
+      freshName(context.taken, `${sum.name}_part`),
       "sum",
       productOf([...weights, mapOf("sub", "f32", f, mean)]),
     );
     const found = known.get(keyOfProduct(weights));
     const earlier = found !== undefined && isAlike(found, about) ? found : undefined;
-    const weight = earlier ?? partialOf(sum, piece, `${sum.name}_weight`, "sum", productOf(weights));
+    const partialWeight = (): Statement =>
+      partialOf(sum, piece, freshName(context.taken, `${sum.name}_weight`), "sum", productOf(weights));
+    const weight = earlier ?? partialWeight();
     if (found === undefined) known.set(keyOfProduct(weights), weight);
     const moved = mapOf("mul", "f32", mapOf("sub", "f32", mean, u), readOf(weight));
     const total: Statement = {

@@ -23,7 +23,7 @@ import {
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { isIdentityRead } from "../../ir/expand-row.ts";
 import { minVertexCut, type CutVertex } from "../min-cut.ts";
-import { freshName } from "./fresh-name.ts";
+import { freshName, takenNames } from "./fresh-name.ts";
 import { formCandidate } from "./candidate-group.ts";
 import { fusionContext, type FusionContext } from "./fusion-context.ts";
 import { tensorBytes } from "./fusion-cost.ts";
@@ -223,11 +223,7 @@ function cloneStatements(
   program: IndexProgram,
   plans: readonly CutPlan[],
 ): { readonly next: IndexProgram; readonly added: ReadonlyMap<FusionGroup, readonly string[]> } {
-  const taken = new Set([
-    ...program.statements.map((s) => s.name),
-    ...program.tensors.map((t) => t.name),
-    ...program.axes.map((a) => a.name),
-  ]);
+  const taken = takenNames(program);
   const renamed = new Map<FusionGroup, ReadonlyMap<string, string>>();
   for (const { reader, again } of plans) {
     const names = new Map<string, string>();

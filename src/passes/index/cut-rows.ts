@@ -23,6 +23,7 @@ import {
   type Statement,
 } from "../../ir/index-notation.ts";
 import { startOf, type MonoidName } from "../../ir/monoids.ts";
+import { freshName, takenNames } from "./fresh-name.ts";
 import { mapOf } from "./rfactor.ts";
 
 /** Axis of the rows -> axes of pieces and of the rows of a piece; the second sum runs over `total`, which may be `outer`. */
@@ -44,6 +45,7 @@ export function cutRows(program: IndexProgram, columns: ReadonlySet<string>, cut
   ][]);
   const place = indexAdd(indexScale(indexAxis(cut.outer), cut.length), indexAxis(cut.inner));
   const at = new Map([[cut.axis, indexClamp(place, cut.rows - 1, sizes)]]);
+  const taken = takenNames(program);
   const byName = new Map(program.statements.map((s) => [s.name, s]));
   const edit = (index: IndexExpr): IndexExpr => indexSubstitute(index, at, sizes);
   const cutAxes = (axes: readonly string[]): string[] =>
@@ -76,7 +78,7 @@ export function cutRows(program: IndexProgram, columns: ReadonlySet<string>, cut
     }
     const part: Statement = {
       ...s,
-      name: `${s.name}_part`,
+      name: freshName(taken, `${s.name}_part`),
       axes: [cut.outer, ...s.axes],
       reduce: { fn: s.reduce.fn, axes: [cut.inner] },
       value: cut.pieces * cut.length === cut.rows ? value : leaveOut(value, place, cut.rows, s.reduce.fn),

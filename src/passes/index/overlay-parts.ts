@@ -37,7 +37,7 @@ import type { DeviceProfile } from "../../ir/profile.ts";
 import { instantiate } from "../../ir/state-expr.ts";
 import { UnionFind } from "../union-find.ts";
 import { MAX_READS } from "./choose-statements.ts";
-import { freshName } from "./fresh-name.ts";
+import { freshName, takenNames } from "./fresh-name.ts";
 import { countNodes, countReads, MAX_NODES } from "./inline-reads.ts";
 import { reductionsBehind } from "./nest-reductions.ts";
 
@@ -61,7 +61,7 @@ export function overlayParts(program: IndexProgram, profile: DeviceProfile): Ind
     sizes: axisSizes(program),
     outside: findOutside(program),
     readersOf,
-    taken: new Set([...program.tensors, ...program.scalars, ...program.statements].map((n) => n.name)),
+    taken: takenNames(program),
   };
   const replaced = new Map<string, readonly Statement[]>();
   for (const [row, users] of usersOf) {

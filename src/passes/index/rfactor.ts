@@ -29,6 +29,7 @@ import {
 import { monoidOf, startOf, type MonoidName } from "../../ir/monoids.ts";
 import { expSumOf, readOf, weighedOperand } from "../../ir/one-walk.ts";
 import { instantiate } from "../../ir/state-expr.ts";
+import { freshName } from "./fresh-name.ts";
 import { rowResults } from "./row-results.ts";
 import { readWeights } from "../../ir/read-weights.ts";
 import { expandRow } from "../../ir/expand-row.ts";
@@ -46,13 +47,15 @@ export interface Piece {
 export interface PieceContext {
   readonly sizes: ReadonlyMap<string, number>;
   readonly statements: ReadonlyMap<string, Statement>;
+  /** Names that axes, statements or tensors have; those of parts are added. A sum may be of parts already. */
+  readonly taken: Set<string>;
 }
 
 const product = (axes: readonly string[], sizes: ReadonlyMap<string, number>): number =>
   axes.reduce((n, axis) => n * (sizes.get(axis) ?? 1), 1);
 
 /** The position on the axis that was cut. */
-const positionIn = (piece: Piece): IndexExpr => {
+export const positionIn = (piece: Piece): IndexExpr => {
   const start = indexScale(indexAxis(piece.outer), piece.length);
   return piece.inner === undefined ? start : indexAdd(start, indexAxis(piece.inner));
 };
@@ -67,7 +70,7 @@ export const constantOf = (value: number): ScalarExpr => ({ kind: "const", dtype
 /** Makes statements over a piece and over the pieces. */
 interface Cut {
   /** A reduction over the elements of a piece. */
-  readonly partial: (name: string, fn: MonoidName, value: ScalarExpr) => Statement;
+  readonly partial: (suffixed: string, fn: MonoidName, value: ScalarExpr) => Statement;
   /** The reduction over all pieces of their states, component by component. */
   readonly total: (of: Statement, fn: MonoidName, ...state: readonly ScalarExpr[]) => Statement;
   /** The operand at a place in a piece. */
@@ -86,7 +89,7 @@ export function rfactor(
   if (reduce === undefined || operand === undefined) return undefined;
   const cut: Cut = {
     operand,
-    partial: (name, fn, value) => partialOf(first, piece, name, fn, value),
+    partial: (suffixed, fn, value) => partialOf(first, piece, freshName(context.taken, suffixed), fn, value),
     total: (of, fn, ...args) => {
       const [only] = args;
       const dtype = args[args.length - 1]?.dtype ?? of.dtype;
@@ -102,7 +105,7 @@ export function rfactor(
     // Made by an earlier cut (`shareSums`), and cut again: pieces of pieces.
     if (operand.kind === "tuple") return undefined;
     const sum = cut.partial(`${first.name}_sum`, "sum", operand);
-    return new Map([[first.name, [sum, ...splitMoments(cut, sum, first, count)]]]);
+    return new Map([[first.name, [sum, ...splitMoments(context, cut, sum, first, count)]]]);
   }
   const [leader] = cut.operand.kind === "tuple" ? cut.operand.args : [];
   const part = cut.partial(`${first.name}_part`, reduce.fn, cut.operand);
@@ -119,7 +122,7 @@ export function rfactor(
       second === undefined
         ? undefined
         : pair.monoid === "moments"
-          ? splitMoments(cut, part, second, count)
+          ? splitMoments(context, cut, part, second, count)
           : splitExpSum({ context, cut, piece, pairs }, pair, first, part, second);
     if (statements !== undefined) done.set(pair.second, statements);
   }
@@ -150,15 +153,22 @@ function splitExpSum(
   if (weight !== undefined && inPiece === undefined) return undefined;
   const operand = weighedOperand(cut.operand, inPiece);
   const sum = cut.partial(`${second.name}_part`, "exp_sum", operand);
-  const raw = cut.total({ ...second, name: `${second.name}_raw` }, "exp_sum", readOf(top), readOf(sum));
+  const name = freshName(context.taken, `${second.name}_raw`);
+  const raw = cut.total({ ...second, name }, "exp_sum", readOf(top), readOf(sum));
   return [sum, raw, { ...second, reduce: undefined, value: expSumOf(pair, first, raw, weighed) }];
 }
 
 /** (count, 0, squared deviations, mean) of each piece: its mean is the pivot that the others are put beside. */
-function splitMoments(cut: Cut, sum: Statement, second: Statement, count: ScalarExpr): readonly Statement[] {
+function splitMoments(
+  { taken }: PieceContext,
+  cut: Cut,
+  sum: Statement,
+  second: Statement,
+  count: ScalarExpr,
+): readonly Statement[] {
   const value = mapOf("div", "f32", readOf(sum), count);
   const { axes, span } = sum;
-  const mean: Statement = { name: `${second.name}_mean`, dtype: "f32", axes, value, span };
+  const mean: Statement = { name: freshName(taken, `${second.name}_mean`), dtype: "f32", axes, value, span };
   const squares = cut.partial(`${second.name}_part`, "moments", cut.operand);
   const total = cut.total(second, "moments", count, constantOf(0), readOf(squares), readOf(mean));
   return [mean, squares, total];

@@ -27,7 +27,7 @@ import { readOf } from "../../ir/one-walk.ts";
 import type { DeviceProfile } from "../../ir/profile.ts";
 import { axesRead, expandRow } from "../../ir/expand-row.ts";
 import { factorsOf, isMeanOf, keyOfProduct, productOf, type PartialSums } from "./co-moments.ts";
-import { freshName } from "./fresh-name.ts";
+import { freshName, takenNames } from "./fresh-name.ts";
 import { dropDead } from "./inline-reads.ts";
 import { pairReductions } from "./pair-reductions.ts";
 import { constantOf, mapOf, rfactor, type Piece } from "./rfactor.ts";
@@ -150,7 +150,7 @@ function rewrite(
   statements: ReadonlyMap<string, Statement>,
   family: Family,
 ): IndexProgram {
-  const taken = new Set([...given.keys(), ...statements.keys(), ...program.tensors.map((t) => t.name)]);
+  const taken = takenNames(program);
   const outer = freshName(taken, `${family.cut}a`);
   const size = given.get(family.cut) ?? 1;
   const sizes = new Map([...given, [outer, size]]);
@@ -162,9 +162,8 @@ function rewrite(
   for (const { statement } of family.first) {
     const pair = pairs.find((p) => p.first === statement.name && p.monoid === "moments");
     if (pair === undefined) continue;
-    const parts = rfactor({ sizes, statements }, statement, [pair], piece);
+    const parts = rfactor({ sizes, statements, taken }, statement, [pair], piece);
     for (const [name, list] of parts ?? []) replaced.set(name, list);
-    for (const list of parts?.values() ?? []) for (const s of list) taken.add(s.name);
     const part = parts?.get(statement.name)?.[0];
     const core = family.first.find((s) => s.statement === statement)?.factors ?? [];
     if (part !== undefined) context.shared.set(keyOfProduct(core.map((f) => atPiece(context, f))), part);

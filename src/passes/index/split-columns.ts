@@ -27,7 +27,7 @@ import { sectorOfLarge } from "../../ir/sectors.ts";
 import { expandRow } from "../../ir/expand-row.ts";
 import { chooseColumnCut, type Walk } from "./choose-column-cut.ts";
 import { cutRows, type RowCut } from "./cut-rows.ts";
-import { freshName } from "./fresh-name.ts";
+import { freshName, takenNames } from "./fresh-name.ts";
 
 /** Longest row whose columns a workgroup carries in registers. */
 export const MAX_CARRIED_ROW = 8192;
@@ -86,11 +86,7 @@ function findCut(
     partialShare,
   );
   if (chosen === undefined) return undefined;
-  const taken = new Set([
-    ...sizes.keys(),
-    ...program.tensors.map((t) => t.name),
-    ...program.statements.map((s) => s.name),
-  ]);
+  const taken = takenNames(program);
   const fresh = (suffix: string): string => freshName(taken, `${axis}${suffix}`);
   const outer = fresh("a");
   // Statements over all rows can add up the pieces themselves, if they do not run along the same axis.

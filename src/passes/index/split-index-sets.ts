@@ -36,7 +36,7 @@ import {
   type Store,
 } from "../../ir/index-notation.ts";
 import type { StatementsByName } from "../../ir/expand-row.ts";
-import { freshName } from "./fresh-name.ts";
+import { freshName, takenNames } from "./fresh-name.ts";
 import { dropDead } from "./inline-reads.ts";
 
 /** Parts of one result at most: each may be a kernel. */
@@ -49,9 +49,7 @@ export function splitIndexSets(program: IndexProgram): IndexProgram {
     known: new Map(program.statements.map((s) => [s.name, s])),
     readers: countReaders(program),
     sizes: new Map(axisSizes(program)),
-    taken: new Set(
-      [...program.axes, ...program.tensors, ...program.scalars, ...program.statements].map((n) => n.name),
-    ),
+    taken: takenNames(program),
     axes: [],
   };
   const storesOf = Map.groupBy(program.stores, (s) => s.statement);

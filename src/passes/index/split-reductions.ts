@@ -43,6 +43,8 @@ import {
   stageUs,
   usualPoints,
 } from "./fusion-cost.ts";
+import { cutResults } from "./cut-results.ts";
+import { freshName, takenNames } from "./fresh-name.ts";
 import { dropDead } from "./inline-reads.ts";
 import { pairReductions } from "./pair-reductions.ts";
 import { factorsOf, keyOfProduct, splitCoMoment, type PartialSums } from "./co-moments.ts";
@@ -75,6 +77,7 @@ interface Splitter {
   readonly sizes: Map<string, number>;
   readonly statements: ReadonlyMap<string, Statement>;
   readonly dtypes: ReadonlyMap<string, DType>;
+  readonly taken: Set<string>;
   readonly axes: Axis[];
   /** One cut per axis, so that reductions over the same axis stay fusible. */
   readonly cuts: Map<string, Piece>;
@@ -97,6 +100,7 @@ export function splitReductions(
     profile,
     sizes: new Map(program.axes.map((a) => [a.name, a.size])),
     statements: new Map(program.statements.map((s) => [s.name, s])),
+    taken: takenNames(program),
     dtypes: new Map(program.tensors.map((t) => [t.name, t.dtype])),
     axes: [...program.axes],
     cuts: new Map(),
@@ -127,7 +131,7 @@ export function splitReductions(
   if (replaced.size === 0) return program;
   const statements = program.statements.flatMap((s) => replaced.get(s.name) ?? [s]);
   // What only the replaced reductions read is written out in them now.
-  const live = dropDead({ ...program, axes: splitter.axes, statements });
+  const live = cutResults(dropDead({ ...program, axes: splitter.axes, statements }), splitter.cuts.values());
   const used = new Set(live.statements.flatMap((s) => [...s.axes, ...(s.reduce?.axes ?? [])]));
   return { ...live, axes: live.axes.filter((a) => used.has(a.name)) };
 }
@@ -187,7 +191,13 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
   const read = tensor ?? largestResult(splitter, statement);
   if (read === undefined) return undefined;
   const forced = findForcedCut(splitter, reduced, read);
-  const wanted = shortenPieces(splitter, statement, read, countWanted(splitter, statement, read));
+  const isOfResults = tensor === undefined;
+  const wanted = shortenPieces(
+    splitter,
+    statement,
+    read,
+    countWanted(splitter, statement, read, isOfResults),
+  );
   if (forced !== undefined) {
     const size = sizes.get(forced.axis) ?? 1;
     const pieces = Math.max(forced.pieces, Math.min(wanted?.pieces ?? 1, size));
@@ -200,17 +210,20 @@ function choosePiece(splitter: Splitter, statement: Statement): Piece | undefine
   // The axis with the largest stride: pieces are then contiguous.
   const candidates = [...reduced].sort((a, b) => coefficientOf(read.index, b) - coefficientOf(read.index, a));
   const long = candidates.find((axis) => isLongEnough(splitter, axis, read.index, wanted));
+  // Reductions over the same axis share its cut, but for one that would leave this reduction to a few workgroups.
+  let few: Piece | undefined;
   for (const axis of long === undefined ? candidates : [long, ...candidates]) {
     const size = sizes.get(axis) ?? 1;
     const known = splitter.cuts.get(axis);
-    if (known !== undefined) return known;
+    if (known !== undefined && known.pieces >= STARVED * wanted.pieces) return known;
+    few ??= known;
     const most = Math.min(size, wanted.most);
     const pieces = Math.min(wanted.pieces, most);
-    if (most < 2 || size < pieces) continue;
+    if (known !== undefined || most < 2 || size < pieces) continue;
     const isContiguous = coefficientOf(read.index, axis) === 1;
     return makePiece(splitter, axis, { size, wanted: pieces, most, isContiguous });
   }
-  return undefined;
+  return few;
 }
 
 /** Whether an axis can be cut into about as many pieces as are wanted, which leave long runs in memory. */
@@ -226,8 +239,16 @@ interface Wanted {
   readonly most: number;
 }
 
-/** Pieces that are worth their partial results; undefined where the reduction is better left whole. */
-function countWanted(splitter: Splitter, statement: Statement, read: LargestRead): Wanted | undefined {
+/**
+ * Pieces that are worth their partial results; undefined where the reduction is better left whole. What other kernels have left is
+ * little beside what these read: it is cut where that saves time, not because a part of the device would have nothing to do.
+ */
+function countWanted(
+  splitter: Splitter,
+  statement: Statement,
+  read: LargestRead,
+  isOfResults: boolean,
+): Wanted | undefined {
   const { profile, sizes } = splitter;
   const [points, length] = [product(statement.axes, sizes), product(statement.reduce?.axes ?? [], sizes)];
   const together = pointsPerWorkgroup(read, statement.axes, sizes);
@@ -260,7 +281,7 @@ function countWanted(splitter: Splitter, statement: Statement, read: LargestRead
   const finishUs = isFinished ? stageUs(profile) : profile.launchUs;
   // A full device is worth a few more loads: only what is cut without need costs more than it gains.
   const slack = isFinished ? profile.launchUs / 4 : (us * (WORTH - 1) * useful) / workgroups;
-  const isIdle = isFull && workgroups < FULL_ENOUGH * useful;
+  const isIdle = isFull && !isOfResults && workgroups < FULL_ENOUGH * useful;
   if (!isIdle && us + finishUs > (us * useful) / workgroups + slack) return undefined;
   const shortest = splitter.shortestPiece * (isFinished ? FINISHED_SHARE : 1);
   const dealt = Math.min(workgroups, Math.ceil(points / usualPoints(read, statement.axes, sizes)));
@@ -328,13 +349,8 @@ function makePiece(splitter: Splitter, axis: string, cutting: Cutting): Piece {
   const { size } = cutting;
   const length = pieceLength(splitter.profile, cutting);
   const pieces = Math.ceil(size / length);
-  const isTaken = (name: string): boolean =>
-    splitter.sizes.has(name) ||
-    splitter.statements.has(name) ||
-    splitter.program.tensors.some((t) => t.name === name);
   const declare = (suffix: string, count: number): string => {
-    let name = `${axis}${suffix}`;
-    while (isTaken(name)) name += "_";
+    const name = freshName(splitter.taken, `${axis}${suffix}`);
     splitter.sizes.set(name, count);
     splitter.axes.push({ name, size: count });
     return name;

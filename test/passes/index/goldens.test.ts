@@ -23,6 +23,7 @@ import {
 } from "../../../src/ir/index-notation.ts";
 import { parseIndexProgram } from "../../../src/ir/parse-index.ts";
 import { printGroups, printIndexProgram } from "../../../src/ir/print-index.ts";
+import { takenNames } from "../../../src/passes/index/fresh-name.ts";
 import { widenValues } from "../../../src/passes/index/widen-values.ts";
 import { verifyIndexProgram } from "../../../src/ir/verify-index.ts";
 import { testGoldens } from "../../support/golden.ts";
@@ -37,7 +38,7 @@ const PASSES: Readonly<Record<string, (program: IndexProgram) => IndexProgram>> 
   "inline-reads-on-a-cpu": (program) => inlineReads(program, { software: true }),
   "collapse-axes": collapseAxes,
   "merge-reductions": mergeReductions,
-  "nest-reductions": nestReductions,
+  "nest-reductions": (program) => nestReductions(program, profileNamed("default")),
   "overlay-parts": (program) => overlayParts(program, profileNamed("default")),
   "reduce-broadcasts": reduceBroadcasts,
   "widen-values": widenValues,
@@ -110,7 +111,11 @@ testGoldens("passes/index/rfactor", (golden) => {
   const piece: Piece = { axis, outer, inner, pieces: Number(count), length, size };
   const statements = new Map(program.statements.map((s) => [s.name, s]));
   const axes = [...program.axes, { name: outer, size: piece.pieces }, { name: inner, size: length }];
-  const context = { sizes: new Map([...sizes, [outer, piece.pieces], [inner, length]]), statements };
+  const context = {
+    sizes: new Map([...sizes, [outer, piece.pieces], [inner, length]]),
+    statements,
+    taken: takenNames(program),
+  };
   const pairs = pairReductions(program);
   const replaced = new Map<string, readonly Statement[]>();
   for (const statement of program.statements) {
