@@ -37,6 +37,7 @@ import { inlineReads } from "./passes/index/inline-reads.ts";
 import { isolateGroups, type IsolatedGroup } from "./passes/index/isolate-groups.ts";
 import { materialize } from "./passes/index/materialize.ts";
 import { isBetterForm, modelCost, type ModelledCost } from "./passes/index/model-cost.ts";
+import { moveValues } from "./passes/index/move-values.ts";
 import { nestReductions } from "./passes/index/nest-reductions.ts";
 import { mergeReductions } from "./passes/index/merge-reductions.ts";
 import { overlayParts } from "./passes/index/overlay-parts.ts";
@@ -120,6 +121,7 @@ const START_PASSES: readonly IndexPass[] = [
 ];
 const INDEX_PASSES: readonly IndexPass[] = [
   { name: "align-axes", run: alignAxes }, // first: every later pass asks which axes are the same
+  { name: "move-values", run: moveValues }, // before inline-reads, which would clone what can be moved
   { name: "inline-reads", run: inlineReads }, // needs aligned axes to tell which reads are not by name
   { name: "reduce-broadcasts", run: reduceBroadcasts }, // needs operands without axes that only a value had
   { name: "align-axes", run: alignAxes }, // again: what was cloned reads tensors over axes that may be the same, too

@@ -6,6 +6,7 @@ import { foldEmptyReductions } from "../../../src/passes/index/fold-empty-reduct
 import { collapseAxes } from "../../../src/passes/index/collapse-axes.ts";
 import { inlineReads } from "../../../src/passes/index/inline-reads.ts";
 import { mergeReductions } from "../../../src/passes/index/merge-reductions.ts";
+import { moveValues } from "../../../src/passes/index/move-values.ts";
 import { nestReductions } from "../../../src/passes/index/nest-reductions.ts";
 import { overlayParts } from "../../../src/passes/index/overlay-parts.ts";
 import { pairReductions } from "../../../src/passes/index/pair-reductions.ts";
@@ -38,6 +39,7 @@ const PASSES: Readonly<Record<string, (program: IndexProgram) => IndexProgram>> 
   "inline-reads-on-a-cpu": (program) => inlineReads(program, { software: true }),
   "collapse-axes": collapseAxes,
   "merge-reductions": mergeReductions,
+  "move-values": moveValues,
   "nest-reductions": (program) => nestReductions(program, profileNamed("default")),
   "overlay-parts": (program) => overlayParts(program, profileNamed("default")),
   "reduce-broadcasts": reduceBroadcasts,
@@ -89,6 +91,7 @@ for (const pass of [
   "inline-reads",
   "collapse-axes",
   "merge-reductions",
+  "move-values",
   "nest-reductions",
   "overlay-parts",
   "reduce-broadcasts",
