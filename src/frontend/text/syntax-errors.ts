@@ -62,6 +62,8 @@ export function describeLexingError(error: ILexingError, source: string, file: s
 export interface OpenBrackets {
   /** The innermost bracket still open before `token`. */
   readonly before: (token: IToken) => IToken | undefined;
+  /** The last sign before a closing bracket that begins a line inside of it: it goes on with the line above. */
+  readonly signBefore: (token: IToken) => IToken | undefined;
   /** Deepest nesting in the input, and the bracket that reaches it. */
   readonly deepest: { readonly depth: number; readonly at: IToken | undefined };
 }
@@ -76,7 +78,10 @@ const CLOSES: ReadonlyMap<string, string> = new Map([
 export function matchBrackets(tokens: readonly IToken[]): OpenBrackets {
   const open: IToken[] = [];
   const opener = new Map<number, IToken>();
+  const signs = new Map<IToken, IToken>();
+  const signBefore = new Map<number, IToken>();
   let last: IToken | undefined;
+  let previous: IToken | undefined;
   let depth = 0;
   let at: IToken | undefined;
   for (const token of tokens) {
@@ -85,6 +90,11 @@ export function matchBrackets(tokens: readonly IToken[]): OpenBrackets {
     const startsAfresh = STARTS.has(text);
     const innermost = open.at(-1);
     if (innermost !== undefined) opener.set(token.startOffset, innermost);
+    const sign = innermost === undefined ? undefined : signs.get(innermost);
+    if (sign !== undefined && CLOSES.has(text)) signBefore.set(token.startOffset, sign);
+    const beginsLine = (previous?.startLine ?? 0) < (token.startLine ?? 0);
+    if (innermost !== undefined && text === "-" && beginsLine) signs.set(innermost, token);
+    previous = token;
     if (startsAfresh) open.length = 0;
     if (text === "(" || text === "[" || text === "{") {
       open.push(token);
@@ -99,7 +109,7 @@ export function matchBrackets(tokens: readonly IToken[]): OpenBrackets {
   }
   const before = (token: IToken): IToken | undefined =>
     token.tokenType === EOF ? last : opener.get(token.startOffset);
-  return { before, deepest: { depth, at } };
+  return { before, signBefore: (token) => signBefore.get(token.startOffset), deepest: { depth, at } };
 }
 
 /** The token type that a mismatch expected, which Chevrotain keeps in the text of the exception only. */
@@ -121,12 +131,16 @@ const LET_HELP = "lets come first; a block ends in one expression";
 function suggestMend(
   error: IRecognitionException,
   expected: string,
-  innermost: IToken | undefined,
+  brackets: OpenBrackets,
 ): string | undefined {
   const { image, tokenType } = error.token;
+  const innermost = brackets.before(error.token);
+  const sign = brackets.signBefore(error.token);
   if (image === "let") return LET_HELP;
   if (image === "return") return "a block ends in an expression, without return";
   if (expected === "an expression" && image === "+") return "leave the sign out";
+  if (expected === "an expression" && image === "}" && sign !== undefined)
+    return `a block ends in one expression; line ${String(sign.startLine ?? 0)} begins with - and goes on with the let above it: begin it with 0 -`;
   if (expected === "an expression" && (image === "}" || image === "let")) return LET_HELP;
   if (innermost !== undefined && (tokenType === EOF || STARTS.has(image))) {
     const closing = [...CLOSES].find(([, opening]) => opening === innermost.image)?.[0];
@@ -161,7 +175,7 @@ function describeParsingError(
       innermost !== undefined && closes
         ? [{ message: `"${innermost.image}" is opened here`, span: spanOf(innermost, file) }]
         : [],
-    help: suggestMend(error, expected, innermost),
+    help: suggestMend(error, expected, brackets),
   });
 }
 
