@@ -14,15 +14,14 @@ import {
   axisSizes,
   mapIndices,
   readsIn,
-  valuesIn,
   valuesRead,
   type IndexProgram,
-  type ScalarExpr,
   type Statement,
   type Store,
 } from "../../ir/index-notation.ts";
 import { expandRow, type StatementsByName } from "../../ir/expand-row.ts";
 import { dropDead } from "./inline-reads.ts";
+import { needs } from "./needs.ts";
 import { positionIn, type Piece } from "./rfactor.ts";
 
 /** Statements behind a result that are looked at. */
@@ -68,24 +67,14 @@ function cutAlong(
   sizes: AxisSizes,
 ): Cut | undefined {
   const value = expandRow(statements, statement.value, new Set([piece.axis]));
-  if (value === undefined || waitsFor(statements, value, piece.outer)) return undefined;
+  const isOfPieces = ({ reduce }: Statement): boolean => reduce?.axes.includes(piece.outer) === true;
+  if (value === undefined || needs(statements, value, isOfPieces, SEARCH_LIMIT)) return undefined;
   const position = new Map([[piece.axis, positionIn(piece)]]);
   const at = (index: IndexExpr): IndexExpr => indexSubstitute(index, position, sizes);
   const axes = statement.axes.flatMap((axis) =>
     axis === piece.axis ? [piece.outer, ...(piece.inner === undefined ? [] : [piece.inner])] : axis,
   );
   return { piece, statement: { ...statement, axes, value: mapIndices(value, at) }, at };
-}
-
-/** Whether a value needs a reduction of pieces, or takes long to tell. */
-function waitsFor(statements: StatementsByName, value: ScalarExpr, outer: string): boolean {
-  const behind = new Set(valuesIn(value));
-  for (const name of behind) {
-    const statement = statements.get(name);
-    if (behind.size > SEARCH_LIMIT || statement?.reduce?.axes.includes(outer) === true) return true;
-    for (const other of statement === undefined ? [] : valuesRead(statement)) behind.add(other);
-  }
-  return false;
 }
 
 /** Whether a reduction of pieces has the points of the result, and reads some of what it reads. */

@@ -1,15 +1,10 @@
 /** Rows that stand beside a reduction over more: what reduces along them reads what it reads, so both may do so at once. */
 import { coefficientOf, indexAxes, readKey, type IndexExpr } from "../../ir/index-expr.ts";
-import {
-  axisSizes,
-  readsIn,
-  valuesRead,
-  type IndexProgram,
-  type Statement,
-} from "../../ir/index-notation.ts";
-import { expandRow } from "../../ir/expand-row.ts";
+import { axisSizes, readsIn, type IndexProgram, type Statement } from "../../ir/index-notation.ts";
+import { expandRow, type StatementsByName } from "../../ir/expand-row.ts";
 import { printScalarExpr } from "../../ir/print-index.ts";
 import { product } from "./fusion-context.ts";
+import { needs } from "./needs.ts";
 import { pairReductions } from "./pair-reductions.ts";
 
 /** Rows of fewer elements leave so many results that reading these costs what reading the rows again does. */
@@ -87,10 +82,7 @@ const isSame = (a: Statement, b: Statement): boolean =>
   printScalarExpr(a.value) === printScalarExpr(b.value);
 
 /** Where a reduction reads tensors at each of its points. */
-function wholeReads(
-  statement: Statement,
-  known: ReadonlyMap<string, Statement>,
-): ReadonlyMap<string, IndexExpr> {
+function wholeReads(statement: Statement, known: StatementsByName): ReadonlyMap<string, IndexExpr> {
   const row = new Set(statement.reduce?.axes ?? []);
   const value = expandRow(known, statement.value, row) ?? statement.value;
   const isWhole = (axes: ReadonlySet<string>): boolean => spaceOf(statement).every((axis) => axes.has(axis));
@@ -105,16 +97,5 @@ function wholeReads(
 const spaceOf = ({ axes, reduce }: Statement): readonly string[] => [...axes, ...(reduce?.axes ?? [])].sort();
 
 /** Whether a statement needs another one, or takes long to tell. */
-export function waitsFor(
-  statement: Statement,
-  other: Statement,
-  known: ReadonlyMap<string, Statement>,
-): boolean {
-  const behind = new Set(valuesRead(statement));
-  for (const name of behind) {
-    if (name === other.name || behind.size > SEARCH_LIMIT) return true;
-    const at = known.get(name);
-    for (const read of at === undefined ? [] : valuesRead(at)) behind.add(read);
-  }
-  return false;
-}
+export const waitsFor = (statement: Statement, other: Statement, known: StatementsByName): boolean =>
+  needs(known, statement.value, ({ name }) => name === other.name, SEARCH_LIMIT);

@@ -28,6 +28,7 @@ import { expandRow } from "../../ir/expand-row.ts";
 import { chooseColumnCut, type Walk } from "./choose-column-cut.ts";
 import { cutRows, type RowCut } from "./cut-rows.ts";
 import { freshName, takenNames } from "./fresh-name.ts";
+import { needs } from "./needs.ts";
 
 /** Longest row whose columns a workgroup carries in registers. */
 export const MAX_CARRIED_ROW = 8192;
@@ -143,7 +144,7 @@ function findColumns(program: IndexProgram, sizes: ReadonlyMap<string, number>):
         sameSet(r.reduce?.axes ?? [], column.axes),
     );
     if (!rows.some((r) => [...readsOf(r)].some((tensor) => readsOf(column).has(tensor)))) continue;
-    if (rows.some((r) => dependsOn(statements, r, column.name))) continue;
+    if (rows.some((r) => needs(statements, r.value, ({ name }) => name === column.name))) continue;
     return reductions.filter(
       (c) =>
         isSum(c) && sameSet(c.axes, column.axes) && sameSet(c.reduce?.axes ?? [], column.reduce?.axes ?? []),
@@ -168,20 +169,6 @@ function fullReads(
 }
 
 const isSum = (s: Statement): boolean => s.reduce?.fn === "sum" || s.reduce?.fn === "prod";
-
-function dependsOn(statements: ReadonlyMap<string, Statement>, from: Statement, target: string): boolean {
-  const pending = [from];
-  const seen = new Set<string>();
-  for (let s = pending.pop(); s !== undefined; s = pending.pop()) {
-    visitScalar(s.value, (e) => {
-      const producer = e.kind === "value" ? statements.get(e.statement) : undefined;
-      if (producer === undefined || seen.has(producer.name)) return;
-      seen.add(producer.name);
-      pending.push(producer);
-    });
-  }
-  return seen.has(target);
-}
 
 /** Columns are carried by the lanes that read a row side by side: the row must be what is contiguous. */
 function isSlow(program: IndexProgram, axis: string): boolean {
