@@ -11,11 +11,13 @@ import {
   layerNorm,
   max,
   mean,
+  normalize,
   rmsNorm,
   silu,
   softmax,
   sum,
   trace,
+  variance,
   vjp,
   type TracedTensor,
 } from "../../src/index.ts";
@@ -67,6 +69,17 @@ describe.each(["default", "nvidia"] as const)("for %s", (name) => {
   test.each(Object.entries(BESIDE))("two kernels, everything read once: %s", (_, fn) => {
     const { dispatches, bytes } = explain(graphOf(fn, [8192, 1024]));
     expect([dispatches, Math.round((100 * bytes.moved) / bytes.floor)]).toEqual([2, 100]);
+  });
+
+  test("results stay with the rows that they need, where these share more with them", () => {
+    for (const [fn, shape, most] of [
+      [(x: TracedTensor) => [normalize(x, { axis: -1 }), sum(square(x))], [1 << 20, 4], 1.51],
+      [(x: TracedTensor, r: TracedTensor) => [layerNorm(x.add(r)), variance(x)], [8192, 1024], 1.34],
+    ] as const) {
+      const { graph } = trace(fn, [f32(...shape), f32(...shape)], { locate: false });
+      const { bytes } = explain(graph);
+      expect(bytes.moved / bytes.floor).toBeLessThan(most);
+    }
   });
 
   test("means of rows serve the mean of everything", () => {

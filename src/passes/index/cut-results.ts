@@ -7,15 +7,18 @@
  *     n[] = sum(ia) n_part[ia]                     n[] = sum(ia) n_part[ia]
  *
  * Requires: cuts of axes that have names of their own (`splitReductions`).
- * Ensures:  same values. Only results that nothing else reads, that do not wait for what was cut, and whose axis the pieces fill.
+ * Ensures:  same values. Only results that nothing else reads, that do not wait for what was cut, and whose axis the pieces fill; and
+ *           not those that would leave rows on the chip for it, which a reduction that they need has read.
  */
-import { indexSubstitute, readKey, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
+import { indexSubstitute, type AxisSizes, type IndexExpr } from "../../ir/index-expr.ts";
 import {
   axisSizes,
   mapIndices,
   readsIn,
+  valuesIn,
   valuesRead,
   type IndexProgram,
+  type ScalarExpr,
   type Statement,
   type Store,
 } from "../../ir/index-notation.ts";
@@ -39,7 +42,7 @@ export function cutResults(program: IndexProgram, cuts: Iterable<Piece>): IndexP
     if (statement.reduce !== undefined || read.has(statement.name) || !stored.has(statement.name)) continue;
     const piece = exact.find(({ axis }) => statement.axes.includes(axis));
     const cut = piece && cutAlong(statements, statement, piece, sizes);
-    if (cut !== undefined && program.statements.some((part) => isBeside(part, cut)))
+    if (cut !== undefined && program.statements.some((part) => isBeside(statements, part, cut)))
       changed.set(statement.name, cut);
   }
   if (changed.size === 0) return program;
@@ -77,12 +80,31 @@ function cutAlong(
   return { piece, statement: { ...statement, axes, value: mapIndices(value, at) }, at };
 }
 
-/** Whether a reduction of pieces has the points of the result, and reads some of what it reads. */
-function isBeside({ axes, reduce, value }: Statement, { piece, statement }: Cut): boolean {
+/**
+ * Whether a reduction of pieces has the points of the result, and reads more of what it reads than the reductions of rows do that the
+ * result needs: these would be left without it.
+ */
+function isBeside(statements: StatementsByName, part: Statement, { piece, statement }: Cut): boolean {
+  const { axes, reduce, value } = part;
   if (reduce === undefined || !axes.includes(piece.outer)) return false;
   const points = [...axes, ...reduce.axes];
   if (points.length !== statement.axes.length || !statement.axes.every((axis) => points.includes(axis)))
     return false;
-  const keys = new Set(readsIn(value).map(({ read }) => readKey(read.tensor, read.index)));
-  return readsIn(statement.value).some(({ read }) => keys.has(readKey(read.tensor, read.index)));
+  const shared = countShared(statement, [value]);
+  const ofRows = valuesIn(statement.value).flatMap((name): readonly ScalarExpr[] => {
+    const row = statements.get(name);
+    if (row?.reduce === undefined || !row.axes.includes(piece.axis)) return [];
+    return [expandRow(statements, row.value, new Set([...row.axes, ...row.reduce.axes])) ?? row.value];
+  });
+  return shared > countShared(statement, ofRows);
+}
+
+/** Tensors that a result reads and one of these expressions reads as well. */
+function countShared({ value }: Statement, others: readonly ScalarExpr[]): number {
+  const own = new Set(readsIn(value).map(({ read }) => read.tensor));
+  return new Set(
+    others.flatMap((other) =>
+      readsIn(other).flatMap(({ read }) => (own.has(read.tensor) ? read.tensor : [])),
+    ),
+  ).size;
 }
