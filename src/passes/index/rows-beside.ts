@@ -19,9 +19,9 @@ export interface RowBeside {
 }
 
 /**
- * For a reduction, the longest row that another one reduces over the same points, if both read a tensor at these and neither waits
- * for the other; one that is reduced as it should be where there is one, and then the one that lies together in memory. None for
- * reductions that share their walk with another one over the same axes.
+ * For a reduction, the row of another one over the same points, if both read a tensor at these and neither waits for the other: first
+ * one of the same operand by the same operation, then the longest, then the one that lies together in memory. None for reductions
+ * that share their walk with another one over the same axes.
  */
 export function findRowsBeside(program: IndexProgram): (statement: Statement) => RowBeside | undefined {
   const sizes = axisSizes(program);
